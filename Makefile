@@ -1,0 +1,45 @@
+# `make demo` and `make test` do all the set-up themselves, in .venv. Another interpreter: make test PYTHON=python3.13
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# One thread a worker: results do not depend on the number of cores, and workers do not crowd each other out.
+PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo   set up .venv, distil a biased data set and show the table (results in runs/quickstart)"
+	@echo "make test   set up .venv, check style and types, run the tests"
+	@echo "make lint   style and types only"
+	@echo "make clean  remove builds and caches; .venv, runs and data stay"
+
+demo: $(VENV)/.package
+	@$(BIN)/fdd run configs/recipes/quickstart.yaml
+
+test: lint
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+
+clean:
+	@rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.* htmlcov
+	@find fdd_lightning tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps inside .venv: a second call installs nothing, a changed requirement does, and they go when .venv goes.
+define install
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fdd-lightning needs Python 3.11 or newer; try make PYTHON=python3.11")'
+@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+@echo "installing $(1) into $(VENV) (minutes the first time: torch is large)"
+@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable "$(1)"
+endef
+
+$(VENV)/.package: setup.cfg pyproject.toml
+	$(call install,.)
+	@touch $@
+
+$(VENV)/.dev: setup.cfg pyproject.toml
+	$(call install,.[dev])
+	@touch $(VENV)/.package $@

@@ -1,0 +1,90 @@
+"""The command ``fdd``, also ``python -m fdd_lightning``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from fdd_lightning.__about__ import __version__
+from fdd_lightning.errors import FDDError
+
+OVERVIEW = """\
+fdd: distil a biased image data set into a small fair one, and measure the bias that is left
+
+  fdd run RECIPE.yaml   a grid of methods, weightings, IPCs and seeds, from data to table
+  fdd fit               train a bias encoder on the real data
+  fdd distill           distil the data into a few synthetic images per class
+  fdd eval              train fresh networks on a set, score them on the real test set
+  fdd report RUN ...    table and pictures of finished runs, beside the published figures
+
+Each takes --help. `fdd run configs/recipes/quickstart.yaml` shows all of it in a few minutes, without any download.
+"""
+
+
+def _stage(name: str, args: list[str]) -> int:
+    from fdd_lightning.cli import run_stage
+
+    run_stage(name, args)
+    return 0
+
+
+def _run(name: str, args: list[str]) -> int:
+    from fdd_lightning.runs.command import run
+
+    return run(args)
+
+
+def _report(name: str, args: list[str]) -> int:
+    from fdd_lightning.report.command import report
+
+    return report(args)
+
+
+COMMANDS: dict[str, Callable[[str, list[str]], int]] = {
+    "run": _run,
+    "fit": _stage,
+    "distill": _stage,
+    "eval": _stage,
+    "report": _report,
+}
+
+
+def dispatch(args: list[str]) -> int:
+    """Run one command and return its exit code; errors of the user are raised."""
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(OVERVIEW, end="")
+        return 0
+    if args[0] in ("-V", "--version", "version"):
+        print(f"fdd-lightning {__version__}")
+        return 0
+    if args[0] not in COMMANDS:
+        raise FDDError(f"unknown command {args[0]!r}: choose one of {', '.join(COMMANDS)}")
+    return COMMANDS[args[0]](args[0], args[1:])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments; by default those of the process.
+
+    Returns:
+        The exit code: 0, or 2 after an error of the user (one line on stderr; ``FDD_DEBUG=1`` shows the traceback), or
+        130 after Ctrl-C.
+    """
+    debug = bool(os.environ.get("FDD_DEBUG"))
+    try:
+        return dispatch(list(sys.argv[1:] if argv is None else argv))
+    except FDDError as error:
+        if debug:
+            raise
+        sys.stderr.write(f"fdd: error: {' '.join(str(error).split())}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("fdd: interrupted; the same command again goes on from the last checkpoint\n")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,6 @@
+"""Callbacks: what is shown while a stage runs."""
+
+from fdd_lightning.callbacks.grid import ImageGrid
+from fdd_lightning.callbacks.progress import StageProgress
+
+__all__ = ["ImageGrid", "StageProgress"]

@@ -1,0 +1,98 @@
+"""A progress bar for a whole stage: steps, rate, time left, loss."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn
+from rich.text import Text
+
+from fdd_lightning.modules.base import StageModule
+
+
+class Rate(TextColumn):
+    """Steps per second."""
+
+    def __init__(self) -> None:
+        super().__init__("{task.speed}")
+
+    def render(self, task: Any) -> Text:
+        """Return the rate, or nothing before it is known."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f}/s" if speed else "", style="progress.data.speed")
+
+
+class StageProgress(ProgressBar):
+    """One bar a stage on a terminal; one line every 30 seconds where the output is a file.
+
+    Args:
+        title: What is running, such as ``distill dm fairdd ipc 10``.
+    """
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title
+        self.bar: Progress | None = None
+        self.task: TaskID | None = None
+        self.enabled = True
+        self.spoken = 0.0
+        self.first = 0
+
+    def disable(self) -> None:
+        """Say nothing (called on all processes but the first)."""
+        self.enabled = False
+
+    def enable(self) -> None:
+        """Speak again."""
+        self.enabled = True
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the bar where the run stands."""
+        if not self.enabled or not isinstance(pl_module, StageModule):
+            return
+        self.first, self.total = trainer.global_step, trainer.max_steps
+        self.started = self.spoken = time.monotonic()
+        console = Console(stderr=True)
+        if console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate())
+            self.bar = Progress(
+                *columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+                console=console, refresh_per_second=4,
+            )  # fmt: skip
+            self.bar.start()
+            self.task = self.bar.add_task(self.title, total=self.total, completed=self.first, note="")
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move the bar."""
+        if not self.enabled:
+            return
+        step = trainer.global_step
+        if self.bar is not None and self.task is not None:
+            loss = next((v for k, v in trainer.progress_bar_metrics.items() if "loss" in k), None)
+            self.bar.update(self.task, completed=step, note="" if loss is None else f"loss {loss:.4g}")
+        elif time.monotonic() - self.spoken > 30 and step > self.first:
+            self.spoken = time.monotonic()
+            rate = (step - self.first) / (self.spoken - self.started)
+            left = (self.total - step) / rate
+            sys.stderr.write(f"{self.title}: step {step} of {self.total}, {rate:.1f}/s, {left:.0f} s left\n")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Close the bar."""
+        self._close()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Close the bar, so that the message stands on a line of its own."""
+        self._close()
+
+    def _close(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = self.task = None

@@ -1,0 +1,8 @@
+"""Data modules: one per data set, all with the facts, splits and batches of :class:`BaseDataModule`."""
+
+from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datamodules.cmnist import CMNIST
+from fdd_lightning.datamodules.cmnist_fairdd import CMNISTBackground, CMNISTForeground
+from fdd_lightning.datamodules.colored_digits import ColoredDigits
+
+__all__ = ["CMNIST", "BaseDataModule", "CMNISTBackground", "CMNISTForeground", "ColoredDigits"]

@@ -1,0 +1,313 @@
+"""What every data module owes: facts readable before set-up, a cached construction, batches as dicts.
+
+A new data set is one new file here (and its construction in :mod:`fdd_lightning.datasets`), chosen by class path; its
+menu entry is ``configs/data/NAME.yaml``, NAME being the module's ``name``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from fdd_lightning import io, paths, rng
+from fdd_lightning.datamodules.loader import BatchLoader
+from fdd_lightning.datasets import ImageSet, Split, cache
+from fdd_lightning.datasets.assignment import stratified_cut
+from fdd_lightning.datasets.manifest import Manifest
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError
+
+
+class BaseDataModule(LightningDataModule, ABC):
+    """Base of all data modules: builds into the cache once, then reads memory-mapped bytes.
+
+    A subclass states the facts below (as class attributes, or as properties where they depend on arguments) and
+    :meth:`build`; everything else is done here. Batches are dicts with the keys ``image`` (float32, normalised,
+    (n, C, H, W)), ``target``, ``group`` and ``index`` (int64, (n,)).
+
+    Attributes:
+        name: Row name of the data set, and the stem of its file in ``configs/data``.
+        construction: Version of the construction, raised with every change of code that changes the bytes.
+        determines: Init arguments that, with the name and the version, determine the bytes.
+        reads_root: Whether source files are read (a missing root is then an error even if the cache is there).
+
+    Args:
+        batch_size: Images per batch, of all processes together in training.
+        seed: Seed of the construction, of the validation cut and of the order of training batches.
+        conflict_ratio: Nominal share of bias-conflicting training images; None for the unbiased twin, and for sets
+            whose bias is natural.
+        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
+        root: Folder of the source files, instead of the data root.
+    """
+
+    name: str
+    construction: int = 1
+    determines: tuple[str, ...] = ("conflict_ratio", "seed")
+    reads_root: bool = True
+
+    def __init__(
+        self,
+        batch_size: int = 256,
+        seed: int = 0,
+        conflict_ratio: float | None = None,
+        validation: float = 0.0,
+        root: str | None = None,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise ConfigError(f"{self.name}: batch_size={batch_size}: it must be at least 1")
+        if conflict_ratio is not None and not 0 <= conflict_ratio <= 1:
+            raise ConfigError(
+                f"{self.name}: conflict_ratio={conflict_ratio}: a share in 0..1, or null for the unbiased twin"
+            )
+        if not 0 <= validation < 1:
+            raise ConfigError(
+                f"{self.name}: validation={validation}: a share of the training images, at least 0, below 1"
+            )
+        self.batch_size = batch_size
+        self.seed = seed
+        self.conflict_ratio = conflict_ratio
+        self.validation = validation
+        self.root = root
+        self._manifest: Manifest | None = None
+        self._sets: dict[str, ImageSet] = {}
+
+    # Facts, readable before set-up.
+
+    @property
+    @abstractmethod
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes."""
+
+    @property
+    @abstractmethod
+    def group_names(self) -> tuple[str, ...]:
+        """Names of the protected attribute's values."""
+
+    @property
+    @abstractmethod
+    def image_shape(self) -> tuple[int, int, int]:
+        """Shape of an image, (C, H, W)."""
+
+    @property
+    @abstractmethod
+    def mean(self) -> tuple[float, ...]:
+        """Mean that images are normalised with, per channel, on the 0..1 scale."""
+
+    @property
+    @abstractmethod
+    def std(self) -> tuple[float, ...]:
+        """Standard deviation that images are normalised with, per channel, on the 0..1 scale."""
+
+    @property
+    @abstractmethod
+    def licence(self) -> str:
+        """One line about the source of the images."""
+
+    @property
+    def aligned(self) -> Tensor | None:
+        """Which (class, group) cells are bias-aligned by construction: bool mask; None if that means nothing."""
+        return None
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def num_groups(self) -> int:
+        """Number of groups."""
+        return len(self.group_names)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What, with the name, determines the bytes: the construction's version and the arguments in ``determines``."""
+        return {"construction": self.construction, **{key: getattr(self, key) for key in self.determines}}
+
+    @classmethod
+    def arguments(cls, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn :attr:`parameters` (from a file, say) back into init arguments.
+
+        Raises:
+            ConfigError: They belong to another version of the construction, or to another data set.
+        """
+        given = dict(parameters)
+        version = given.pop("construction", None)
+        if version != cls.construction:
+            raise ConfigError(
+                f"{cls.name} was built by version {version} of its construction, this code has version "
+                f"{cls.construction}: use the release that made it, or name the data by --data"
+            )
+        strange = set(given) ^ (set(cls.determines) & set(inspect.signature(cls).parameters))
+        if strange:
+            raise ConfigError(f"{cls.name}: these construction parameters do not fit: {', '.join(sorted(strange))}")
+        return given
+
+    # Source and construction.
+
+    @abstractmethod
+    def build(self) -> dict[str, Split]:
+        """Construct the splits ``train`` and ``test``, a pure function of the source files and :attr:`parameters`."""
+
+    def check_source(self) -> None:
+        """Check, without reading them, that the source files are there.
+
+        Raises:
+            DatasetNotFoundError: They are not; the line says what was looked for, where, and the ways out.
+        """
+
+    def source(self) -> Path:
+        """Return the folder of the source files: ``root``, or the data root.
+
+        Raises:
+            DatasetNotFoundError: It does not exist.
+        """
+        if self.root is None:
+            return paths.require_data_root()
+        if not Path(self.root).is_dir():
+            raise DatasetNotFoundError(
+                f"{self.name}: root={self.root!r} does not exist: pass the folder of the source files"
+            )
+        return Path(self.root)
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder that the built set lies in, or will lie in."""
+        return paths.cache_root() / f"{self.name}-{io.fingerprint(self.parameters)[:12]}"
+
+    @property
+    def missing(self) -> str | None:
+        """Why the data cannot be had, in one line; None if it is built already or can be."""
+        try:
+            self._check(self.cache_folder)
+        except FDDError as error:
+            return str(error)
+        return None
+
+    def _check(self, folder: Path) -> None:
+        if self.reads_root:
+            self.source()
+        if not folder.is_dir():
+            self.check_source()
+
+    # Lightning's hooks.
+
+    def prepare_data(self) -> None:
+        """Build the set into the cache if it is not there; assigns nothing, harmless in several processes at once."""
+        folder = self.cache_folder
+        self._check(folder)
+        if folder.is_dir():
+            return
+        cache.write(
+            folder,
+            self.build(),
+            dataset=self.name,
+            parameters=self.parameters,
+            class_names=self.class_names,
+            group_names=self.group_names,
+            image_shape=self.image_shape,
+            aligned=self.aligned,
+        )
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the built set (building it if need be) and cut the validation part; the same for every stage."""
+        self.prepare_data()
+        manifest, splits = cache.read(self.cache_folder, self.name, self.parameters)
+        sets = {}
+        for split, part in splits.items():
+            images = part.images
+            if not isinstance(images, Tensor) or images.shape[1:] != self.image_shape:
+                raise ConfigError(f"{self.name}: cached images are not {self.image_shape}: delete {self.cache_folder}")
+            sets[split] = ImageSet(images, part.targets, part.groups, self.mean, self.std)
+        if self.validation:
+            train = sets["train"]
+            strata = train.targets * self.num_groups + train.groups
+            count = round(self.validation * len(train))
+            cut = stratified_cut(strata, count, rng.generator(self.seed, "validation"))
+            kept = torch.ones(len(train), dtype=torch.bool).index_fill(0, cut, False)
+            sets["train"], sets["val"] = train.subset(kept.nonzero().flatten()), train.subset(cut)
+        self._manifest, self._sets = manifest, sets
+
+    def verify(self) -> Manifest:
+        """Check the built set against its manifest to the last byte.
+
+        Raises:
+            FileFormatError: Something differs.
+        """
+        return cache.verify(self.cache_folder, self.name, self.parameters)
+
+    # What set-up gives.
+
+    @property
+    def train(self) -> ImageSet:
+        """The training images."""
+        return self._split("train")
+
+    @property
+    def val(self) -> ImageSet | None:
+        """The validation images, if a share was set aside."""
+        return self._split("val") if self.validation else None
+
+    @property
+    def test(self) -> ImageSet:
+        """The test images."""
+        return self._split("test")
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the built set."""
+        if self._manifest is None:
+            raise self._not_set_up()
+        return self._manifest
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over name, parameters and bytes: equal fingerprints, equal images."""
+        return io.fingerprint([self.name, self.parameters, self.manifest["sha256"]])
+
+    def _split(self, split: str) -> ImageSet:
+        if split not in self._sets:
+            raise self._not_set_up()
+        return self._sets[split]
+
+    def _not_set_up(self) -> ConfigError:
+        return ConfigError(f"{self.name} is not set up: call prepare_data() and setup() first")
+
+    # Loaders.
+
+    def train_dataloader(self) -> BatchLoader | range:
+        """Return shuffled training batches; a trainer that resumes gets them from where it stopped.
+
+        A module that asks for images by index (``draws_own_batches``) gets its step numbers instead.
+        """
+        module = self.trainer.lightning_module if self.trainer is not None else None
+        if getattr(module, "draws_own_batches", False):
+            return range(module.num_steps)  # type: ignore[union-attr, arg-type]
+        start = self._batches_trained if self.trainer is not None else None
+        return BatchLoader(self.train, self.batch_size, True, self.seed, "training batches", start=start)
+
+    def val_dataloader(self) -> BatchLoader | list[BatchLoader]:
+        """Return validation batches; an empty list if no share was set aside."""
+        return (
+            [] if self.val is None else BatchLoader(self.val, self.batch_size, False, self.seed, "validation batches")
+        )
+
+    def test_dataloader(self) -> BatchLoader:
+        """Return test batches, in order."""
+        return BatchLoader(self.test, self.batch_size, False, self.seed, "test batches")
+
+    def _batches_trained(self) -> int:
+        """Count the batches that the attached trainer has worked off.
+
+        Not those it has begun: a batch that an exception cut short is done again.
+        """
+        if self.trainer is None:
+            return 0
+        total: Any = self.trainer.fit_loop.epoch_loop.batch_progress.total  # Lightning annotates its base class
+        return int(total.processed)

@@ -1,0 +1,123 @@
+"""Who gets which protected attribute: counts per (class, group) cell, and the seeded deal that fills them.
+
+Every biased construction is a matrix of cell counts and one shuffle within each class, so its counts are exact.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+
+def class_sizes(labels: Tensor, num_classes: int) -> Tensor:
+    """Count the images of each class: int64, (num_classes,)."""
+    return torch.bincount(labels, minlength=num_classes)
+
+
+def even_totals(total: int, num_parts: int, generator: Generator) -> Tensor:
+    """Split a number into parts that differ by at most one; which ones are larger is drawn.
+
+    Returns:
+        int64, (num_parts,), with the given sum.
+    """
+    parts = torch.full((num_parts,), total // num_parts)
+    parts[torch.randperm(num_parts, generator=generator)[: total % num_parts]] += 1
+    return parts
+
+
+def even_cells(totals: Tensor, num_groups: int, generator: Generator, *, own: bool) -> Tensor:
+    """Spread each class over groups as evenly as possible.
+
+    Group ``(class + offset) % num_groups`` is the class's neighbour at that offset; the images left over after an equal
+    share for all go to the first offsets of one drawn order, the same for every class. So the cells of a class differ
+    by at most one, and where the classes' totals differ by at most one so do the groups' totals.
+
+    Args:
+        totals: int64, (num_classes,), images to spread per class; ``num_classes <= num_groups``.
+        num_groups: Number of groups.
+        generator: Draws the order of the offsets.
+        own: Whether a class's own group (offset 0) takes part.
+
+    Returns:
+        int64, (num_classes, num_groups), rows summing to ``totals``.
+    """
+    first = 0 if own else 1
+    offsets = first + torch.randperm(num_groups - first, generator=generator)
+    extra = torch.arange(len(offsets)) < (totals % len(offsets))[:, None]
+    counts = (totals // len(offsets))[:, None] + extra
+    groups = (torch.arange(len(totals))[:, None] + offsets) % num_groups
+    return torch.zeros(len(totals), num_groups, dtype=torch.int64).scatter(1, groups, counts)
+
+
+def fairdd_cells(totals: Tensor, num_groups: int, majority: float, generator: Generator) -> Tensor:
+    """Count cells by FairDD's rule (zqhang/FairDD: data_handler).
+
+    Of a class of n images the first int(n * majority) get the class's own group; the rest is cut into chunks of
+    ceil(rest / (num_groups - 1)), handed to the other groups in shuffled order, so the last group may get fewer.
+
+    Args:
+        totals: int64, (num_classes,), images per class; ``num_classes <= num_groups``.
+        num_groups: Number of groups; class c's own group is c.
+        majority: Share of a class in its own group (the paper's rho).
+        generator: Draws the order of the other groups, for each class anew.
+
+    Returns:
+        int64, (num_classes, num_groups), rows summing to ``totals``.
+    """
+    num_classes, others = len(totals), num_groups - 1
+    own = (totals.to(torch.float64) * majority).to(torch.int64)
+    rest = totals - own
+    chunk = (rest + others - 1) // others
+    place = torch.rand(num_classes, others, generator=generator).argsort(dim=1)
+    counts = (rest[:, None] - place * chunk[:, None]).clamp(min=0).minimum(chunk[:, None])
+    groups = (torch.arange(num_classes)[:, None] + 1 + torch.arange(others)) % num_groups
+    cells = torch.zeros(num_classes, num_groups, dtype=torch.int64).scatter(1, groups, counts)
+    return cells.scatter(1, torch.arange(num_classes)[:, None], own[:, None])
+
+
+def deal(labels: Tensor, cells: Tensor, generator: Generator) -> Tensor:
+    """Give every image a group: each class is shuffled, then dealt out in the order of the groups.
+
+    Args:
+        labels: int64, (N,), classes.
+        cells: int64, (num_classes, num_groups), counts whose rows sum to the class sizes.
+        generator: Draws the shuffle.
+
+    Returns:
+        int64, (N,), groups.
+    """
+    order = shuffled_by(labels, generator)
+    groups = torch.empty_like(labels)
+    groups[order] = torch.arange(cells.shape[1]).repeat(len(cells)).repeat_interleave(cells.flatten())
+    return groups
+
+
+def stratified_cut(strata: Tensor, count: int, generator: Generator) -> Tensor:
+    """Draw images such that every stratum gives its share, rounded up or down.
+
+    Rounding is cumulative over the strata: small ones next to each other are cut as one large one would be, so that
+    rare cells are neither all spared nor all taken. A stratum never loses its last image (the cut is then smaller).
+
+    Args:
+        strata: int64, (N,), the stratum of each image, from 0.
+        count: Images to draw.
+        generator: Draws them.
+
+    Returns:
+        int64, sorted places of the images drawn.
+    """
+    total = len(strata)
+    sizes = torch.bincount(strata)
+    ends = sizes.cumsum(0)
+    reached = (2 * count * ends + total) // (2 * max(total, 1))
+    quota = torch.diff(reached, prepend=reached.new_zeros(1)).minimum((sizes - 1).clamp(min=0))
+    order = shuffled_by(strata, generator)
+    owner = strata[order]
+    place = torch.arange(total) - (ends - sizes)[owner]
+    return order[place < quota[owner]].sort().values
+
+
+def shuffled_by(keys: Tensor, generator: Generator) -> Tensor:
+    """Return the places sorted by key, in drawn order within equal keys."""
+    shuffle = torch.randperm(len(keys), generator=generator)
+    return shuffle[torch.argsort(keys[shuffle], stable=True)]

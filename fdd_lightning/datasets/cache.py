@@ -1,0 +1,250 @@
+"""Built data sets on disk: one folder each, written whole or not at all, read memory-mapped.
+
+A folder holds ``{train,test}_{images,targets,groups}.npy`` and ``manifest.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fdd_lightning.datasets.image_set import count_cells
+from fdd_lightning.datasets.manifest import Manifest, digest, make_manifest
+from fdd_lightning.datasets.split import Split
+from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
+from fdd_lightning.io import read_json, sha256_file, write_json
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: builds cut short are then left for the user to delete
+    fcntl = None  # type: ignore[assignment]
+
+MANIFEST = "manifest.json"
+PARTS = ("images", "targets", "groups")
+
+
+def write(
+    folder: Path,
+    splits: Mapping[str, Split],
+    *,
+    dataset: str,
+    parameters: Mapping[str, Any],
+    class_names: Sequence[str],
+    group_names: Sequence[str],
+    image_shape: tuple[int, int, int],
+    aligned: Tensor | None,
+) -> None:
+    """Write a built data set; nothing is left behind if that fails, and a folder already there is left as it is.
+
+    Args:
+        folder: Where it goes.
+        splits: ``train`` and ``test``; images given in chunks are never held in memory together.
+        dataset: Row name.
+        parameters: Construction parameters.
+        class_names: Names of the classes.
+        group_names: Names of the groups.
+        image_shape: (C, H, W).
+        aligned: Mask of the (class, group) cells that are aligned by construction, if any.
+
+    Raises:
+        ConfigError: A split does not fit what was announced.
+        FDDError: The folder cannot be written (full disk, no permission).
+    """
+    sizes = len(class_names), len(group_names)
+    try:
+        with _building(folder) as temporary:
+            files: dict[str, str] = {}
+            cells: dict[str, Tensor] = {}
+            for name, split in splits.items():
+                where = f"{dataset} ({name})"
+                _check_labels(where, split, *sizes)
+                cells[name] = count_cells(split.targets, split.groups, *sizes)
+                parts: dict[str, tuple[Iterable[Tensor], torch.dtype, tuple[int, ...]]] = {
+                    "images": (_chunks(split.images), torch.uint8, image_shape),
+                    "targets": ([split.targets], torch.int64, ()),
+                    "groups": ([split.groups], torch.int64, ()),
+                }
+                for part, (chunks, dtype, shape) in parts.items():
+                    file = f"{name}_{part}.npy"
+                    files[file] = _write_array(temporary / file, chunks, dtype, (len(split.targets), *shape), where)
+            manifest = make_manifest(dataset, parameters, class_names, group_names, cells, aligned, files)
+            write_json(temporary / MANIFEST, manifest)
+    except OSError as error:
+        if isinstance(error, FDDError):
+            raise
+        raise FDDError(
+            f"cannot write the cache folder {str(folder)!r} ({error.strerror or error}): make room there, or set "
+            "FDD_CACHE to another folder"
+        ) from None
+
+
+def read(folder: Path, dataset: str, parameters: Mapping[str, Any]) -> tuple[Manifest, dict[str, Split]]:
+    """Read a built data set; images are memory-mapped, so only what is used is read.
+
+    Args:
+        folder: Where it lies.
+        dataset: The row name that it must have.
+        parameters: The construction parameters that it must have.
+
+    Returns:
+        The manifest, and the splits. Images that are written to change in memory only.
+
+    Raises:
+        FileFormatError: It is damaged, or was made by other parameters.
+    """
+    manifest = read_manifest(folder)
+    if (manifest["dataset"], manifest["parameters"]) != (dataset, dict(parameters)):
+        raise _damaged(folder, f"it holds {manifest['dataset']} built with {manifest['parameters']}")
+    splits = {}
+    for name, counts in manifest["cells"].items():
+        images, targets, groups = (_read_array(folder / f"{name}_{part}.npy", part) for part in PARTS)
+        if not len(images) == len(targets) == len(groups) == sum(map(sum, counts)):
+            raise _damaged(folder, f"{name}: the arrays do not have as many images as the manifest says")
+        splits[name] = Split(images, targets, groups)
+    return manifest, splits
+
+
+def verify(folder: Path, dataset: str, parameters: Mapping[str, Any]) -> Manifest:
+    """Check a built data set against its manifest to the last byte: names, counts, cells, hashes.
+
+    Raises:
+        FileFormatError: Something differs; the line says what.
+    """
+    manifest, splits = read(folder, dataset, parameters)
+    for name, value in manifest["files"].items():
+        if not (folder / name).is_file() or sha256_file(folder / name) != value:
+            raise _damaged(folder, f"{name} is not the file that was built")
+    if digest(manifest["files"]) != manifest["sha256"]:
+        raise _damaged(folder, "the hashes in the manifest contradict each other")
+    for name, split in splits.items():
+        counts = count_cells(split.targets, split.groups, len(manifest["classes"]), len(manifest["groups"]))
+        if counts.tolist() != manifest["cells"][name]:
+            raise _damaged(folder, f"{name}: cell counts differ from the manifest")
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a built data set.
+
+    Raises:
+        FileFormatError: There is none, or it lacks a key.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise _damaged(folder, f"{MANIFEST} is missing")
+    manifest = read_json(folder / MANIFEST)
+    if not isinstance(manifest, dict) or not Manifest.__required_keys__ <= set(manifest):
+        raise _damaged(folder, f"{MANIFEST} is incomplete")
+    return cast(Manifest, manifest)
+
+
+def _damaged(folder: Path, reason: str) -> FileFormatError:
+    return FileFormatError(
+        f"cached data set {str(folder)!r} cannot be used ({reason}): delete the folder to build it again"
+    )
+
+
+def _check_labels(where: str, split: Split, num_classes: int, num_groups: int) -> None:
+    if not 0 < len(split.targets) == len(split.groups):
+        raise ConfigError(
+            f"{where} has {len(split.targets)} targets and {len(split.groups)} groups: one of each per image"
+        )
+    for kind, values, size in (("target", split.targets, num_classes), ("group", split.groups, num_groups)):
+        low, high = int(values.min()), int(values.max())
+        if low < 0 or high >= size:
+            raise ConfigError(
+                f"{where} has a {kind} {low if low < 0 else high}, outside 0..{size - 1}: correct the labels"
+            )
+
+
+def _chunks(images: Tensor | Iterable[Tensor]) -> Iterable[Tensor]:
+    return [images] if isinstance(images, Tensor) else images
+
+
+def _write_array(path: Path, chunks: Iterable[Tensor], dtype: torch.dtype, shape: tuple[int, ...], where: str) -> str:
+    """Write an .npy file piece by piece and return its SHA-256.
+
+    A plain stream, not a memory map: on a full disk a map ends the process, a stream raises.
+    """
+    header = io.BytesIO()
+    kind = torch.empty(0, dtype=dtype).numpy().dtype
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
+    )
+    sha, written = hashlib.sha256(header.getvalue()), 0
+    with path.open("wb") as stream:
+        stream.write(header.getvalue())
+        for chunk in chunks:
+            if chunk.dtype != dtype or chunk.shape[1:] != shape[1:]:
+                raise ConfigError(
+                    f"{where} has {chunk.dtype} of shape {tuple(chunk.shape)}, not {dtype} of (n, *{shape[1:]})"
+                )
+            data = chunk.contiguous().numpy().data
+            stream.write(data)
+            sha.update(data)
+            written += len(chunk)
+    if written != shape[0]:
+        raise ConfigError(f"{where} has {written} images for {shape[0]} targets: one of each per image")
+    return sha.hexdigest()
+
+
+def _read_array(path: Path, part: str) -> Tensor:
+    try:
+        # Copy-on-write: torch wants writable memory, and pages that nobody writes to stay shared with the file.
+        return torch.from_numpy(np.load(path, mmap_mode="c" if part == "images" else None))
+    except (OSError, ValueError, EOFError) as error:
+        reason = "it is missing" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())
+        raise _damaged(path.parent, f"{path.name}: {reason}") from None
+
+
+@contextmanager
+def _building(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``folder`` and rename it at the end.
+
+    Two processes may build at once: the first to finish wins, and the bytes are the same. What a killed process left
+    behind is recognised by its lock, which died with it, and removed.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
+    with ExitStack() as held:
+        with _locked(folder.parent, wait=True):  # so that nobody takes a folder made but not yet locked for a stale one
+            for other in folder.parent.glob(f".{folder.name}.*"):
+                with _locked(other, wait=False) as alone:
+                    if alone:
+                        shutil.rmtree(other, ignore_errors=True)
+            temporary.mkdir()
+            held.enter_context(_locked(temporary, wait=False))
+        try:
+            yield temporary
+            try:
+                temporary.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold the lock of a folder; False if somebody else holds it, if it is gone, or where folders cannot be locked."""
+    with ExitStack() as stack:
+        alone = fcntl is not None
+        if alone:
+            try:
+                handle = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except OSError:
+                alone = False
+        yield alone

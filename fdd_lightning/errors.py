@@ -1,0 +1,27 @@
+"""Errors of the user: one clear line (what, where, the way out) and exit code 2."""
+
+from __future__ import annotations
+
+
+class FDDError(Exception):
+    """A mistake that the user can mend; the command line prints its one line, without a traceback."""
+
+
+class ConfigError(FDDError, ValueError):
+    """A setting or a combination of settings that cannot mean anything."""
+
+
+class DatasetNotFoundError(FDDError, FileNotFoundError):
+    """The source files of a data set are not where they were looked for."""
+
+    def __str__(self) -> str:
+        # FileNotFoundError formats (errno, message) pairs; ours is a plain sentence.
+        return " ".join(str(arg) for arg in self.args)
+
+
+class FileFormatError(FDDError, ValueError):
+    """A file is cut short, of another kind, or of a format version that this code does not know."""
+
+
+class DependencyNotFoundError(FDDError, ModuleNotFoundError):
+    """An optional package is needed and not installed."""

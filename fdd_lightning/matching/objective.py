@@ -1,0 +1,54 @@
+"""The one equation, through which every matching method goes.
+
+For class c with real signals s_1..s_n, weight matrix W (T, n) and coefficients a:
+
+    loss_c = sum_t a_t D( stop_gradient(W s)_t , mean_j signal(synthetic_j) )
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from fdd_lightning.matching.distances import Distance
+from fdd_lightning.matching.signals import ClassBatch, Layers, Signal
+from fdd_lightning.matching.weightings import WeightMatrix
+from fdd_lightning.networks import Network
+
+
+def unreduced(targets: list[Layers]) -> list[Layers]:
+    """Return the targets as they are: what a single process does."""
+    return targets
+
+
+def matching_losses(
+    network: Network,
+    real: Sequence[ClassBatch],
+    weights: Sequence[WeightMatrix],
+    synthetic: Sequence[ClassBatch],
+    signal: Signal,
+    distance: Distance,
+    reduce: Callable[[list[Layers]], list[Layers]] = unreduced,
+) -> Tensor:
+    """Return the matching loss of each class.
+
+    Args:
+        network: The surrogate.
+        real: Real images, a batch per class.
+        weights: W and a of each class; W's columns are those of ``real``.
+        synthetic: Synthetic images, a batch per class in the same order.
+        signal: What of the images is matched.
+        distance: How it is compared.
+        reduce: Sums W s over processes that hold different images of the same batch; called before the distance,
+            so that group means are those of the union.
+
+    Returns:
+        (classes,), differentiable with respect to the synthetic images only.
+    """
+    targets = reduce(signal.targets(network, real, [w.rows for w in weights]))
+    own = signal.synthetic(network, synthetic)
+    return torch.stack(
+        [(w.coefficients.to(s[0]) * distance(t, s)).sum() for w, t, s in zip(weights, targets, own, strict=True)]
+    )

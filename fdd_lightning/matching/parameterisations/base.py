@@ -1,0 +1,26 @@
+"""What a parameterisation is: how synthetic images are stored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from fdd_lightning.choices import Choice
+
+
+class Parameterisation(Choice, ABC):
+    """Base of every parameterisation: stored tensors to images and back."""
+
+    name: ClassVar[str]
+    expansion: int = 1
+    """Images that one stored image decodes to."""
+
+    @abstractmethod
+    def decode(self, stored: Tensor) -> Tensor:
+        """Return (n * expansion, C, H, W) from n stored images; those of one stored image are neighbours."""
+
+    @abstractmethod
+    def encode(self, images: Tensor) -> Tensor:
+        """Return n stored images from (n * expansion, C, H, W): how an initialiser's images are taken over."""

@@ -1,0 +1,7 @@
+"""Samplers of real images."""
+
+from fdd_lightning.matching.samplers.base import Sampler
+from fdd_lightning.matching.samplers.stratified import Stratified
+from fdd_lightning.matching.samplers.uniform import Uniform
+
+__all__ = ["Sampler", "Stratified", "Uniform"]

@@ -1,0 +1,41 @@
+"""What a sampler of real images is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from fdd_lightning.choices import Choice
+from fdd_lightning.datasets import ImageSet
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.networks import Network
+
+
+class Sampler(Choice, ABC):
+    """Base of every sampler: which real images of a class are matched in a step.
+
+    Args:
+        batch_size: Images per class and step; the whole class where it is smaller.
+    """
+
+    needs_groups: ClassVar[bool] = False
+
+    def __init__(self, batch_size: int = 256) -> None:
+        if batch_size < 1:
+            raise ConfigError(f"sampler batch_size must be at least 1, not {batch_size}")
+        self.batch_size = batch_size
+
+    @abstractmethod
+    def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
+        """Return indices (n,) into ``data`` of images of class ``target``.
+
+        Args:
+            data: The real training set.
+            target: The class.
+            step: The training step, counted from 0.
+            generator: The only source of randomness; equal on all processes.
+            network: The current surrogate, for samplers that look at the images through it.
+        """

@@ -1,0 +1,9 @@
+"""Weightings: which mean of the real images is matched."""
+
+from fdd_lightning.matching.weightings.barycenter import Barycenter
+from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix
+from fdd_lightning.matching.weightings.fairdd import FairDD
+from fdd_lightning.matching.weightings.kde import KDE
+from fdd_lightning.matching.weightings.vanilla import Vanilla
+
+__all__ = ["KDE", "Barycenter", "Evidence", "FairDD", "Vanilla", "WeightMatrix", "Weighting"]

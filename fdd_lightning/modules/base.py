@@ -1,0 +1,76 @@
+"""What every stage's module shares: how long it runs, how it is remembered, what it leaves behind."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from lightning import LightningModule
+
+from fdd_lightning.choices import spec_of
+from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.errors import ConfigError
+
+
+class StageModule(LightningModule, ABC):
+    """Base of the modules of ``fdd fit``, ``distill`` and ``eval``.
+
+    A subclass calls :meth:`remember` first thing in its ``__init__``, draws every random number from
+    ``rng.generator(self.seed, ...)`` and ``self.global_step``, and says how many optimiser steps it takes. The trainer
+    stops there unless it was given a ``max_steps`` of its own.
+    """
+
+    artefact: str
+    """Name of the file that the stage leaves in its output folder."""
+
+    draws_own_batches: bool = False
+    """True where the module asks the data for images by index; the loader then only counts steps."""
+
+    seed: int
+
+    def remember(self) -> None:
+        """Keep the constructor's arguments as class-path specs, as the command line stores them.
+
+        Live objects in a checkpoint would keep it from being loaded.
+        """
+        frame = inspect.currentframe()
+        self.save_hyperparameters(frame=frame.f_back if frame else None, logger=False)
+        for key, value in list(self.hparams.items()):
+            self.hparams[key] = spec_of(value)
+        # Tells load_from_checkpoint to build nested choices from their specs.
+        self.hparams.setdefault("_instantiator", "lightning.pytorch.cli.instantiate_module")
+        self._hparams_initial = copy.deepcopy(self._hparams)
+
+    @property
+    @abstractmethod
+    def num_steps(self) -> int:
+        """Optimiser steps of the whole stage; known once :meth:`setup` ran."""
+
+    @abstractmethod
+    def save_artefact(self, folder: Path) -> Path:
+        """Write the stage's result into a folder and return the file."""
+
+    @property
+    def data(self) -> BaseDataModule:
+        """The data module that the trainer was given.
+
+        Raises:
+            ConfigError: There is none, or it is not one of this package.
+        """
+        data = getattr(self.trainer, "datamodule", None)
+        if not isinstance(data, BaseDataModule):
+            raise ConfigError(f"{type(self).__name__} needs a data module: pass datamodule=... to the trainer")
+        return data
+
+    def setup(self, stage: str) -> None:
+        """Let the trainer stop after :attr:`num_steps` unless it was told otherwise; subclasses call this last."""
+        if stage == "fit" and self.trainer.max_steps == -1:
+            self.trainer.fit_loop.epoch_loop.max_steps = self.num_steps
+
+
+def module_facts(module: LightningModule) -> dict[str, Any]:
+    """Return a module's hyper-parameters without what only the loader needs."""
+    return {k: v for k, v in module.hparams.items() if not k.startswith("_")}

@@ -1,0 +1,148 @@
+"""SupCon: the bias encoder, trained by supervised contrast with the GSC loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor
+from torch.optim import Adam
+from torchmetrics.functional.classification import binary_auroc
+
+from fdd_lightning.encoder import Encoder, embed_all
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.losses import gsc_loss
+from fdd_lightning.matching.weightings.kde import KDE, kernel_density
+from fdd_lightning.modules.base import StageModule
+from fdd_lightning.modules.provenance import describe_encoder
+from fdd_lightning.networks import NetworkFactory, ResNet18
+from fdd_lightning.rng import seeded
+
+
+class SupCon(StageModule):
+    """Trains the bias encoder on the biased set, with labels and without groups (SelecMix; Cui et al., section 5).
+
+    The generalised loss weighs pairs that are already close, so what is easiest to learn, the bias, comes first.
+    Trained on, a small encoder memorises the rest as well and the signal fades: more steps are not better.
+
+    While it trains it logs, in intervals, over whole classes: ``density/auroc_mean`` and ``density/auroc_min``, how well
+    inverse density separates bias-conflicting images (1: perfectly; only where the data have groups and an alignment,
+    and for the log only), and ``density/effective_sample_share``, the effective sample size of plain inverse-density
+    weights as a share of the class, which reads no group labels.
+
+    Args:
+        num_classes: Linked from the data.
+        num_groups: Linked from the data.
+        image_shape: (C, H, W); linked from the data.
+        network: The backbone.
+        hidden: Width of the projection head's hidden layer.
+        dimension: Length of the embedding.
+        temperature: Temperature tau of the contrast.
+        q: Exponent of the GSC factor; 0 gives the plain supervised contrast times 0, so keep it positive.
+        steps: Optimiser steps.
+        optimizer: The optimiser.
+        scheduler: Learning rate schedule, stepped once a step; none by default.
+        monitor_every: Steps between two looks at the densities; 0: only at the end.
+        seed: Seed of the network's initialisation; the data module's own seed orders the batches.
+    """
+
+    artefact = "encoder.safetensors"
+
+    def __init__(
+        self,
+        num_classes: int,
+        num_groups: int,
+        image_shape: tuple[int, int, int],
+        network: NetworkFactory = ResNet18,
+        hidden: int = 512,
+        dimension: int = 128,
+        temperature: float = 0.2,
+        q: float = 0.7,
+        steps: int = 20000,
+        optimizer: OptimizerCallable = Adam,
+        scheduler: LRSchedulerCallable | None = None,
+        monitor_every: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.remember()
+        for key, value in {"temperature": temperature, "q": q, "steps": steps}.items():
+            if value <= 0:
+                raise ConfigError(f"SupCon {key} must be positive, not {value}")
+        self.temperature = temperature
+        self.q = q
+        self.steps = steps
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.monitor_every = monitor_every
+        self.seed = seed
+        with seeded(seed, "encoder"):
+            self.encoder = Encoder(network, num_classes, image_shape, hidden, dimension)
+
+    @property
+    def num_steps(self) -> int:
+        """As told."""
+        return self.steps
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser and, where one was chosen, the schedule."""
+        optimizer = self.optimizer(self.encoder.parameters())
+        if self.scheduler is None:
+            return optimizer
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self.scheduler(optimizer), "interval": "step"},
+        }
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the GSC loss; over several processes that of the union of their batches."""
+        z, targets = self.encoder(batch["image"]), batch["target"]
+        if self.trainer.world_size == 1:
+            loss = gsc_loss(z, targets, self.temperature, self.q)
+        else:
+            everyone = self.all_gather(z, sync_grads=True).flatten(0, 1)
+            labels = self.all_gather(targets).flatten(0, 1)
+            offset = self.global_rank * len(z)
+            loss = gsc_loss(z, targets, self.temperature, self.q, everyone, labels, offset)
+        self.log("fit/loss", loss.detach(), prog_bar=True, sync_dist=self.trainer.world_size > 1)
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Look at the densities where it is time."""
+        last = self.global_step >= self.trainer.max_steps
+        if last or (self.monitor_every and self.global_step % self.monitor_every == 0):
+            for name, value in self.densities().items():
+                self.log(f"density/{name}", value)
+
+    @torch.no_grad()
+    def densities(self) -> dict[str, Tensor]:
+        """Return the figures of the densities over whole classes (see the class); fractions."""
+        data = self.data
+        embeddings = embed_all(self.encoder, data.train, self.device)
+        aurocs, shares, mass = [], [], []
+        for c in range(data.num_classes):
+            members = data.train.members(c)
+            weights = KDE().weights(embeddings[members])
+            shares.append(1.0 / weights.square().sum() / len(members))
+            if data.aligned is not None:
+                conflict = ~data.aligned[c][data.train.groups[members]]
+                mass.append(weights[conflict].sum())
+                if 0 < int(conflict.sum()) < len(members):
+                    score = -kernel_density(embeddings[members])
+                    # Ranks, because torchmetrics squashes scores outside [0, 1] through a sigmoid.
+                    rank = score.unique(return_inverse=True)[1].float()
+                    aurocs.append(binary_auroc(rank / rank.max().clamp(min=1), conflict.long()))
+        found = {"effective_sample_share": torch.stack(shares).mean()}
+        if aurocs:
+            found |= {"auroc_mean": torch.stack(aurocs).mean(), "auroc_min": torch.stack(aurocs).min()}
+            found |= {"conflict_mass": torch.stack(mass).mean()}
+        return found
+
+    def save_artefact(self, folder: Path) -> Path:
+        """Write ``encoder.safetensors``, with the last densities in its metadata."""
+        path = folder / self.artefact
+        figures = {k: float(v) for k, v in self.densities().items()}
+        self.encoder.save(path, {**describe_encoder(self), "densities": figures})
+        return path

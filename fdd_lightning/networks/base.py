@@ -1,0 +1,63 @@
+"""What every network owes: a last feature, a classifier on it, and the way it is built."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeAlias, cast
+
+from torch import Tensor, nn
+
+from fdd_lightning.errors import ConfigError
+
+
+class Network(nn.Module, ABC):
+    """Base of every network: ``forward(x) = classifier(embed(x))``.
+
+    A subclass calls ``super().__init__`` with the two facts of the data, builds its layers, and sets
+    ``feature_dim`` and ``classifier``.
+
+    Args:
+        num_classes: Number of classes, at least 1; linked from the data.
+        image_shape: (C, H, W) in pixels; linked from the data.
+
+    Attributes:
+        feature_dim: Length of the last feature.
+        classifier: What turns the last feature into logits.
+
+    Raises:
+        ConfigError: The numbers of classes, channels or pixels cannot mean anything.
+    """
+
+    feature_dim: int
+    classifier: nn.Module
+
+    def __init__(self, num_classes: int, image_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        if num_classes < 1 or len(image_shape) != 3 or min(image_shape) < 1:
+            raise ConfigError(
+                f"{type(self).__name__} cannot be built for {num_classes} classes and image_shape {tuple(image_shape)}: "
+                "give at least one class and a shape (C, H, W) of positive numbers"
+            )
+        self.num_classes = num_classes
+        self.image_shape = image_shape
+
+    @abstractmethod
+    def embed(self, x: Tensor) -> Tensor:
+        """Return the last feature, flattened, (N, feature_dim), of normalised images (N, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (N, num_classes) of normalised images (N, C, H, W)."""
+        return cast(Tensor, self.classifier(self.embed(x)))
+
+    def too_small(self, least: int) -> ConfigError:
+        """Return the error that this network needs images of at least ``least`` x ``least`` pixels."""
+        _, height, width = self.image_shape
+        return ConfigError(
+            f"{type(self).__name__} needs images of at least {least}x{least} pixels for these settings and got "
+            f"{height}x{width}: take larger images, fewer layers, or another network"
+        )
+
+
+NetworkFactory: TypeAlias = Callable[[int, tuple[int, int, int]], Network]
+"""Builds a network from (num_classes, image_shape): a :class:`Network` subclass, or ``functools.partial`` of one."""

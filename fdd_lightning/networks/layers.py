@@ -1,0 +1,84 @@
+"""The layers that the networks have in common, by name."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from torch import nn
+
+from fdd_lightning.errors import ConfigError
+
+Norm: TypeAlias = Literal["none", "instance", "batch", "layer", "group"]
+Activation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid"]
+Pooling: TypeAlias = Literal["avg", "max", "none"]
+
+
+def unknown(what: str, name: object, known: tuple[str, ...]) -> ConfigError:
+    """Return the error that a layer's name is not one of those known."""
+    return ConfigError(f"unknown {what} {name!r}: use one of {', '.join(known)}")
+
+
+def norm_layers(name: Norm, shape: tuple[int, int, int]) -> list[nn.Module]:
+    """Return the normalisation for a map of ``shape`` (C, H, W) as a list of at most one affine layer.
+
+    ``instance`` is a group normalisation with one group per channel, as in the reference. Measured on a CPU it is also
+    faster than ``torch.nn.functional.instance_norm`` (whole ConvNet: by a fifth to a half), with the same values.
+
+    Raises:
+        ConfigError: The name is unknown, or ``group`` (four groups) does not divide the channels.
+    """
+    channels = shape[0]
+    if name == "none":
+        return []
+    if name == "instance":
+        return [nn.GroupNorm(channels, channels)]
+    if name == "batch":
+        return [nn.BatchNorm2d(channels)]
+    if name == "layer":
+        return [nn.LayerNorm(shape)]
+    if name == "group":
+        if channels % 4:
+            raise ConfigError(f"norm 'group' has 4 groups, which do not divide {channels} channels: use a multiple of 4")
+        return [nn.GroupNorm(4, channels)]
+    raise unknown("norm", name, ("none", "instance", "batch", "layer", "group"))
+
+
+def activation_layer(name: Activation) -> nn.Module:
+    """Return the activation (``leaky_relu`` with slope 0.01).
+
+    The rectifiers work in place: nothing else needs their input, and a pass over the largest maps is saved.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
+    if name == "relu":
+        return nn.ReLU(inplace=True)
+    if name == "leaky_relu":
+        return nn.LeakyReLU(0.01, inplace=True)
+    if name == "sigmoid":
+        return nn.Sigmoid()
+    raise unknown("activation", name, ("relu", "leaky_relu", "sigmoid"))
+
+
+def pooling_layers(name: Pooling) -> list[nn.Module]:
+    """Return 2x2 pooling with stride 2 as a list of at most one layer.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
+    if name == "none":
+        return []
+    if name == "avg":
+        return [nn.AvgPool2d(2)]
+    if name == "max":
+        return [nn.MaxPool2d(2)]
+    raise unknown("pooling", name, ("avg", "max", "none"))
+
+
+def extra_padding(image_shape: tuple[int, int, int]) -> int:
+    """Return 2 for plain MNIST images (1, 28, 28), which the first convolution then widens to 32x32, else 0.
+
+    The reference widens every one-channel input and treats every 28-pixel image as one of 32, so that it cannot take
+    coloured images of 28 pixels; here those keep their size.
+    """
+    return 2 if tuple(image_shape) == (1, 28, 28) else 0

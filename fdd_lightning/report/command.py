@@ -1,0 +1,43 @@
+"""``fdd report``: table and pictures of finished runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError
+from fdd_lightning.report.results import merge, read_results
+from fdd_lightning.report.summary import summarise
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"fdd report: {message}")
+
+
+def report(args: list[str]) -> int:
+    """Print one table of several runs, and write it with its pictures where ``--output`` says.
+
+    Args:
+        args: The arguments after ``fdd report``.
+
+    Returns:
+        The exit code.
+    """
+    parser = _Parser(prog="fdd report", description="Table and pictures of runs, beside the published figures.")
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or their results.json")
+    parser.add_argument("--output", type=Path, default=Path("runs/report"), help="folder for table and pictures")
+    options = parser.parse_args(args)
+    rows = merge(*(read_results(_results(path)) for path in options.runs))
+    for path in summarise(options.output, rows, with_published=True):
+        print(path)
+    return 0
+
+
+def _results(path: Path) -> Path:
+    """Return the results file of a run."""
+    found = path / "results.json" if path.is_dir() else path
+    if not found.is_file():
+        raise DatasetNotFoundError(f"{path}: no results.json here: pass the folder of a finished `fdd run` or `fdd eval`")
+    return found

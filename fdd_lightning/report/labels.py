@@ -1,0 +1,81 @@
+"""How rows are told apart in few words: what they share, and what each has of its own."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from fdd_lightning.report.results import Row
+
+LONGEST_VALUE = 24
+
+
+def shared_settings(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """Return, for each method with several rows, the settings that all of its rows have in common.
+
+    A method with a single row shares nothing: its settings are its variant.
+    """
+    shared = {}
+    for method in dict.fromkeys(row["method"] for row in rows):
+        own = [row["settings"] for row in rows if row["method"] == method]
+        if len(own) > 1:
+            shared[method] = {k: v for k, v in own[0].items() if all(k in s and s[k] == v for s in own)}
+    return shared
+
+
+def variants(rows: Sequence[Row]) -> list[str]:
+    """Return for each row the settings in which it differs from the others of its method, ``""`` if in none."""
+    shared = shared_settings(rows)
+    names = short_names({k for row in rows for k in row["settings"]})
+    return [
+        describe({k: v for k, v in row["settings"].items() if k not in shared.get(row["method"], {})}, names)
+        for row in rows
+    ]
+
+
+def short_names(keys: set[str]) -> dict[str, str]:
+    """Return for each dotted key its last part, or the whole key where several end alike."""
+    last = Counter(key.rpartition(".")[2] for key in keys)
+    return {key: tail if last[tail := key.rpartition(".")[2]] == 1 else key for key in keys}
+
+
+def describe(settings: dict[str, Any], names: dict[str, str] | None = None) -> str:
+    """Write settings in few words: ``lr_images=10, normaliser=inverse``."""
+    names = names or short_names(set(settings))
+    return ", ".join(f"{names[k]}={short_value(v)}" for k, v in settings.items())
+
+
+def short_value(value: Any) -> str:
+    """Write one value in few words; a class path by its last part."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, str):
+        text = value.rpartition(".")[2] if _is_class_path(value) else value
+    else:
+        text = json.dumps(value, separators=(",", ":"), default=str)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+
+
+def _is_class_path(text: str) -> bool:
+    parts = text.split(".")
+    return len(parts) > 1 and all(part.isidentifier() for part in parts)
+
+
+def labels(rows: Sequence[Row]) -> list[str]:
+    """Return a short name for each row, without what all rows share: ``dm fairdd (lr_images=10)``.
+
+    Method and weighting always stand in it (``full`` has no weighting); images per class, data set and evaluation do
+    not.
+    """
+    return [_name(row) + (f" ({own})" if own else "") for row, own in zip(rows, variants(rows), strict=True)]
+
+
+def _name(row: Row) -> str:
+    return row["method"] if row["method"] == "full" else f"{row['method']} {row['weighting']}"
+
+
+def hashable(value: Any) -> Hashable:
+    """Return a value of a row as something that can be compared and counted."""
+    return json.dumps(value, sort_keys=True, default=str)

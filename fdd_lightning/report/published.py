@@ -1,0 +1,99 @@
+"""The papers' figures, to stand beside our own.
+
+``published.csv`` holds Cui et al. 2024 ("Ameliorate Spurious Correlations in Dataset Condensation", Tables 1, 2, 7, 8:
+DM and DM with KDE weights) and FairDD (NeurIPS 2025, Tables 1, 2, 9, 16: DM and DM with FairDD), with random selection
+and the whole training set where the papers have them. Both are for a ConvNet of width 128 trained plainly.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fdd_lightning.report.results import Row
+
+FILE = Path(__file__).with_name("published.csv")
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """One published result; fractions, None where a paper gives no figure.
+
+    Attributes:
+        dataset: Our name of the data set.
+        method: Our name of the method.
+        weighting: Our name of the weighting.
+        ipc: Images per class, None for the whole training set.
+        conflict_ratio: Nominal share of bias-conflicting images, None for unbiased and naturally biased sets.
+        accuracy: Test accuracy.
+        accuracy_std: Its standard deviation.
+        deo_max: DEO_M.
+        deo_mean: DEO_A.
+        source: Paper and table.
+    """
+
+    dataset: str
+    method: str
+    weighting: str
+    ipc: int | None
+    conflict_ratio: float | None
+    accuracy: float | None
+    accuracy_std: float | None
+    deo_max: float | None
+    deo_mean: float | None
+    source: str
+
+
+@cache
+def all_published() -> tuple[PublishedRow, ...]:
+    """Return every published row, in the order of the file."""
+    with FILE.open(newline="") as stream:
+        return tuple(
+            PublishedRow(
+                dataset=row["dataset"],
+                method=row["method"],
+                weighting=row["weighting"],
+                ipc=int(row["ipc"]) if row["ipc"] else None,
+                conflict_ratio=_number(row["conflict_ratio"]),
+                accuracy=_number(row["accuracy"]),
+                accuracy_std=_number(row["accuracy_std"]),
+                deo_max=_number(row["deo_max"]),
+                deo_mean=_number(row["deo_mean"]),
+                source=row["source"],
+            )
+            for row in csv.DictReader(stream)
+        )
+
+
+def published_for(row: Row) -> list[PublishedRow]:
+    """Return the published results for a row's cell; several where both papers have it, none for another network.
+
+    Data set, method, weighting, conflict ratio and images per class must agree (the last not for ``full``); settings
+    are not compared, so a caption has to say that the papers' own settings may differ.
+    """
+    if row["network"] != "convnet" or row["trainer"] != "erm":
+        return []
+    return [
+        p
+        for p in all_published()
+        if (p.dataset, p.method, p.weighting) == (row["dataset"], row["method"], row["weighting"])
+        and (p.ipc == row["ipc"] or p.method == "full")
+        and _same(p.conflict_ratio, row["conflict_ratio"])
+    ]
+
+
+def published(rows: Iterable[Row]) -> list[PublishedRow]:
+    """Return the published results for any of several rows, each once, in the rows' order."""
+    return list(dict.fromkeys(p for row in rows for p in published_for(row)))
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    return one is other if one is None or other is None else math.isclose(one, other, abs_tol=1e-9)

@@ -1,0 +1,92 @@
+"""Carry a plan out: stage after stage, skipping what is finished."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from fdd_lightning.cli import INSIDE_RUN, run_stage
+from fdd_lightning.errors import FDDError
+from fdd_lightning.report.results import Row, join_seeds, read_results, write_results
+from fdd_lightning.report.summary import summarise
+from fdd_lightning.runs.plan import Cell, Plan, Stage
+from fdd_lightning.runs.rates import note_rate
+from fdd_lightning.synthetic import SyntheticSet
+
+
+def execute(plan: Plan) -> Path:
+    """Run all that is not finished, then write results, table and pictures.
+
+    Returns:
+        The run's ``results.json``.
+    """
+    console = Console(stderr=True, highlight=False)
+    stages = plan.stages()
+    for number, stage in enumerate(stages, 1):
+        head = f"[{number}/{len(stages)}] {stage.kind} {stage.title}"
+        if stage.finished():
+            console.print(f"{head}: finished before", style="dim", soft_wrap=True, markup=False)
+            continue
+        console.print(head, soft_wrap=True, markup=False)
+        _carry_out(stage)
+        note_rate(stage)
+    rows = [_row(cell) for cell in plan.cells]
+    results = plan.root / "results.json"
+    write_results(results, rows)
+    summarise(plan.root, rows, _sets(plan))
+    return results
+
+
+def _carry_out(stage: Stage) -> None:
+    """Run a stage in this process, or as a process of its own where it uses several devices."""
+    with _inside_run():
+        devices = stage.config["trainer"]["devices"]
+        if devices in (1, "1"):
+            run_stage(stage.kind, stage.command)
+            return
+        # Lightning starts its other processes from the command line: in this one they would run the whole recipe.
+        done = subprocess.run([sys.executable, "-m", "fdd_lightning", stage.kind, *stage.command], check=False)
+        if done.returncode == 130:
+            raise KeyboardInterrupt
+        if done.returncode:
+            raise FDDError(f"{stage.kind} {stage.title} ended with code {done.returncode}: see the lines above")
+
+
+@contextmanager
+def _inside_run() -> Iterator[None]:
+    os.environ[INSIDE_RUN] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(INSIDE_RUN, None)
+
+
+def _row(cell: Cell) -> Row:
+    """Return a cell's row: the rows of its evaluations, combined over the distillation seeds."""
+    rows = [read_results(stage.folder.path / "rows.json")[0] for stage in cell.evaluations]
+    row = join_seeds(rows)
+    seconds: dict[str, float | None] = {"fit": None, "distill": None, "eval": None}
+    for stage in cell.stages():
+        record = stage.folder.read()
+        if record is not None:
+            seconds[stage.kind] = round((seconds[stage.kind] or 0.0) + record.seconds, 2)
+    row["seconds"] = seconds
+    return row
+
+
+def _sets(plan: Plan) -> dict[str, SyntheticSet]:
+    """Return the first synthetic set of each cell that has one, by what tells the cells apart."""
+    found: dict[str, SyntheticSet] = {}
+    for cell in plan.cells:
+        made = cell.evaluations[0].inputs.get("synthetic")
+        if made is not None:
+            name = str(made.folder.path.relative_to(plan.root / "distill"))
+            found.setdefault(name, SyntheticSet.load(made.artefact))
+    return found

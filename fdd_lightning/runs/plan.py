@@ -1,0 +1,282 @@
+"""The plan of a run: which stages lead to which rows, and how far each has got."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fdd_lightning.choices import build, import_class
+from fdd_lightning.cli import FDDCLI, resolve
+from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.weightings import Weighting
+from fdd_lightning.modules.evaluator import Evaluator
+from fdd_lightning.paths import find_config
+from fdd_lightning.runs.recipe import FULL, Entry, Recipe
+from fdd_lightning.settings import differences, distill_settings, data_settings, preset
+from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint
+from fdd_lightning.io import sha256_file
+
+DEFAULT_ENCODER = "supcon"
+
+
+def option(prefix: str, key: str, value: Any) -> str:
+    """Return one command-line option; values are written as JSON, which is YAML too."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return f"--{key}={text}" if key.startswith("trainer.") else f"--{prefix}.{key}={text}"
+
+
+def options(prefix: str, leaves: dict[str, Any]) -> list[str]:
+    """Return the options of a stage's leaves: ``trainer.*`` as they are, all others below ``prefix``."""
+    return [option(prefix, key, value) for key, value in leaves.items()]
+
+
+@dataclass
+class Stage:
+    """One call of ``fdd fit``, ``distill`` or ``eval``.
+
+    Attributes:
+        kind: ``fit``, ``distill`` or ``eval``.
+        title: What it is, for people.
+        folder: Its output folder.
+        args: Its command-line arguments, without the input files.
+        inputs: The stages whose artefacts it reads, by flag.
+    """
+
+    kind: str
+    title: str
+    folder: StageFolder
+    args: list[str]
+    inputs: dict[str, Stage] = field(default_factory=dict)
+
+    @property
+    def artefact(self) -> Path:
+        """The file that later stages read."""
+        return self.folder.path / {"fit": "encoder.safetensors", "distill": "synthetic.safetensors"}[self.kind]
+
+    @property
+    def command(self) -> list[str]:
+        """The whole command line behind ``fdd``'s subcommand."""
+        flags = [f"--{flag}={stage.artefact}" for flag, stage in self.inputs.items()]
+        return [*self.args, *flags, f"--output={self.folder.path}"]
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration; parsing it is what refuses misspelt leaves."""
+        return resolve(self.kind, self.command)
+
+    def finished(self) -> bool:
+        """Tell whether this work and all that leads to it is done."""
+        if not all(stage.finished() for stage in self.inputs.values()):
+            return False
+        hashes = {flag: sha256_file(stage.artefact) for flag, stage in self.inputs.items()}
+        return self.folder.finished(StageRecord(self.kind, config_fingerprint(self.kind, self.config), hashes))
+
+    def begun(self) -> bool:
+        """Tell whether a checkpoint of this work lies in the folder."""
+        found = self.folder.read()
+        return bool(
+            found
+            and not found.finished
+            and found.fingerprint == config_fingerprint(self.kind, self.config)
+            and self.folder.checkpoint.is_file()
+        )
+
+
+@dataclass
+class Cell:
+    """One row to come.
+
+    Attributes:
+        identity: The row's identity keys.
+        evaluations: Its evaluation of each distilled set, in the order of the seeds.
+        data: The data module, not set up.
+    """
+
+    identity: dict[str, Any]
+    evaluations: list[Stage]
+    data: BaseDataModule
+
+    def stages(self) -> list[Stage]:
+        """Return all stages of the row, inputs first."""
+        found: list[Stage] = []
+
+        def visit(stage: Stage) -> None:
+            for before in stage.inputs.values():
+                visit(before)
+            if stage not in found:
+                found.append(stage)
+
+        for evaluation in self.evaluations:
+            visit(evaluation)
+        return found
+
+
+class Plan:
+    """All cells of a recipe, in its order.
+
+    Args:
+        recipe: The recipe.
+        root: The run's folder.
+    """
+
+    def __init__(self, recipe: Recipe, root: Path) -> None:
+        self.recipe = recipe
+        self.root = root
+        self._known: dict[str, Stage] = {}
+        self.cells = list(self._cells())
+
+    def stages(self) -> list[Stage]:
+        """Return every stage once, in an order in which they can run."""
+        found: dict[Path, Stage] = {}
+        for cell in self.cells:
+            for stage in cell.stages():
+                found.setdefault(stage.folder.path, stage)
+        return list(found.values())
+
+    def _cells(self) -> Iterator[Cell]:
+        recipe = self.recipe
+        for data in recipe.data:
+            for method in recipe.methods:
+                for weighting in plain_first(method.weightings or recipe.weightings):
+                    if method.name == FULL and weighting.name != "vanilla":
+                        continue
+                    for ipc in (None,) if method.name == FULL else method.ipcs or recipe.ipcs:
+                        for network in recipe.networks:
+                            for trainer in recipe.trainers:
+                                yield self._cell(data, method, weighting, ipc, network, trainer)
+
+    def _cell(
+        self, data: Entry, method: Entry, weighting: Entry, ipc: int | None, network: Entry, trainer: Entry
+    ) -> Cell:
+        seeds = (0,) if ipc is None else self.recipe.distill_seeds
+        evaluations = [self._eval(data, method, weighting, ipc, network, trainer, seed) for seed in seeds]
+        first = evaluations[0]
+        module = build_data(first.config["data"])
+        made = first.inputs.get("synthetic")
+        settings = data_settings(first.config["data"], module.name)
+        if made is not None:
+            encoder = made.inputs.get("encoder")
+            if encoder is not None:
+                settings |= differences(encoder.config["model"], preset("encoder", DEFAULT_ENCODER))
+            model = made.config["model"]
+            settings |= distill_settings(model, model["init_args"]["method"], weighting_name(model))
+        identity = {
+            "dataset": module.name,
+            "method": made.config["model"]["init_args"]["method"] if made else FULL,
+            "weighting": weighting_name(made.config["model"]) if made else "vanilla",
+            "ipc": ipc,
+            "conflict_ratio": module.conflict_ratio,
+            "settings": settings,
+            "distill_seeds": list(seeds) if made else [],
+            **Evaluator.identity_of(first.config["model"], "synthetic" if made else "real"),
+        }
+        return Cell(identity, evaluations, module)
+
+    def _data_args(self, data: Entry) -> list[str]:
+        if "." in data.name:
+            return [f"--data={data.name}", *options("data", data.leaves)]
+        return ["--config", str(find_config(f"data/{data.name}")), *options("data", data.leaves)]
+
+    def _stage(
+        self, kind: str, name: str, title: str, args: list[str], inputs: dict[str, Stage] | None = None
+    ) -> Stage:
+        """Return the stage of this folder; stages that several rows share are one object."""
+        if not any(a.startswith("--trainer.devices=") for a in args):
+            args = [*args, "--trainer.devices=1"]
+        path = self.root / kind / name
+        stage = Stage(kind, title, StageFolder(path), args, inputs or {})
+        known = self._known.setdefault(str(path), stage)
+        if known.args != args:
+            raise ConfigError(f"two rows of the recipe would share the folder {path}: name their variants apart")
+        return known
+
+    def _fit(self, data: Entry) -> Stage:
+        leaves = dict(self.recipe.fit)
+        encoder = str(leaves.pop("encoder", DEFAULT_ENCODER))
+        config = find_config(f"encoder/{encoder}")
+        if not config.is_file():
+            raise ConfigError(f"recipe {self.recipe.name}: fit.encoder {encoder!r} is not in configs/encoder")
+        args = ["--config", str(config), *self._data_args(data), *options("model", leaves)]
+        return self._stage("fit", slug(data), f"encoder for {slug(data)}", args)
+
+    def _distill(self, data: Entry, method: Entry, weighting: Entry, ipc: int, seed: int) -> Stage:
+        args = ["--config", str(find_config(f"method/{method.name}"))]
+        if "." in weighting.name:
+            args.append(f"--model.weighting={weighting.name}")
+        else:
+            args += ["--config", str(find_config(f"weighting/{weighting.name}"))]
+        leaves = {**self._shared_leaves(method), **method.leaves, **weighting.leaves}
+        args += self._data_args(data)
+        args += options("model", {**leaves, "images_per_class": ipc, "seed": seed})
+        name = f"{slug(data)}/{slug(method)}-{slug(weighting)}-ipc{ipc}-seed{seed}"
+        probe = Stage("distill", "", StageFolder(self.root / "distill" / name), [*args, "--trainer.devices=1"])
+        inputs = {"encoder": self._fit(data)} if needs_encoder(probe.config["model"]) else {}
+        title = f"{method.name} {slug(weighting)}, IPC {ipc}, seed {seed}, {slug(data)}"
+        return self._stage("distill", name, title, args, inputs)
+
+    def _shared_leaves(self, method: Entry) -> dict[str, Any]:
+        """Return the recipe's distillation leaves, or none for a method that trains nothing."""
+        trained = resolve("distill", ["--config", str(find_config(f"method/{method.name}"))])["model"]["init_args"]
+        return {
+            key: value
+            for key, value in self.recipe.distill.items()
+            if "iterations" in trained or key.partition(".")[0] in trained
+        }
+
+    def _eval(
+        self, data: Entry, method: Entry, weighting: Entry, ipc: int | None, network: Entry, trainer: Entry, seed: int
+    ) -> Stage:
+        args = [*self._data_args(data)]
+        for flag, entry in (("network", network), ("trainer", trainer)):
+            key = "learner" if flag == "trainer" else flag
+            path = entry.name if "." in entry.name else find_config(f"{flag}/{entry.name}")
+            args += [f"--model.{key}={path}", *options(f"model.{key}", entry.leaves)]
+        args += options("model", {**self.recipe.eval, "seed": seed})
+        made = None if ipc is None else self._distill(data, method, weighting, ipc, seed)
+        name = made.folder.path.relative_to(self.root / "distill") if made else Path(slug(data)) / FULL
+        title = f"{made.title if made else f'{FULL}, {slug(data)}'}, {slug(network)}, {slug(trainer)}"
+        folder = f"{name}/{slug(network)}-{slug(trainer)}"
+        return self._stage("eval", folder, title, args, {"synthetic": made} if made else {})
+
+
+def plain_first(weightings: Sequence[Entry]) -> list[Entry]:
+    """Return the weightings in their order, each plain one before its variants."""
+    first = {entry.name: i for i, entry in reversed(list(enumerate(weightings)))}
+    return sorted(weightings, key=lambda entry: (first[entry.name], bool(entry.leaves)))
+
+
+def slug(entry: Entry) -> str:
+    """Return a name for folders: the entry's, with its own leaves."""
+    words = [entry.name.rpartition(".")[2], *(f"{k}={v}" for k, v in entry.leaves.items())]
+    return re.sub(r"[^\w.=+-]+", "_", ",".join(words).replace(",", "+"))
+
+
+def weighting_name(model: dict[str, Any]) -> str:
+    """Return the name that a distiller's weighting has in rows."""
+    return str(weighting_class(model).name)
+
+
+def weighting_class(model: dict[str, Any]) -> type[Weighting]:
+    """Return the class of a distiller's weighting."""
+    cls = import_class(model["init_args"]["weighting"]["class_path"])
+    if not issubclass(cls, Weighting):
+        raise ConfigError(f"{cls} is no Weighting")
+    return cls
+
+
+def needs_encoder(model: dict[str, Any]) -> bool:
+    """Tell whether a distiller reads a bias encoder's embeddings."""
+    return weighting_class(model).needs_embeddings
+
+
+def build_data(spec: dict[str, Any]) -> BaseDataModule:
+    """Build a data module from its spec; nothing is read from disk."""
+    cls = import_class(spec["class_path"])
+    module: BaseDataModule = cls(**{k: build(v) for k, v in (spec.get("init_args") or {}).items()})
+    return module

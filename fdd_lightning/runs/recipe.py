@@ -1,0 +1,191 @@
+"""Recipes: a grid of data sets, methods, weightings, IPCs and seeds, as a small YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.paths import CONFIGS, find_config
+
+KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval"}
+FULL = "full"
+"""The method that distils nothing: the whole training set."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A name of the menu with leaves of its own.
+
+    Attributes:
+        name: File in the menu, or the class path of a data set.
+        leaves: Settings by dotted key, over those of the recipe.
+        weightings: A method's own weightings, or None.
+        ipcs: A method's own IPCs, or None.
+    """
+
+    name: str
+    leaves: dict[str, Any] = field(default_factory=dict)
+    weightings: tuple[Entry, ...] | None = None
+    ipcs: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe.
+
+    Attributes:
+        name: Results go to ``runs/NAME`` below the current folder.
+        data: Data sets.
+        methods: Distillation methods and controls.
+        weightings: Weightings of every method without weightings of its own.
+        ipcs: Images per class.
+        distill_seeds: Seeds of the distilled sets; each gives a set of its own.
+        fit: Leaves of the encoder's training; ``encoder`` names its file in the menu.
+        distill: Leaves of every distillation.
+        eval: Leaves of every evaluation.
+        networks: Networks that are evaluated, by name in the menu, with leaves of their own.
+        trainers: Ways to train them, by name in the menu.
+    """
+
+    name: str
+    data: tuple[Entry, ...]
+    methods: tuple[Entry, ...]
+    weightings: tuple[Entry, ...]
+    ipcs: tuple[int, ...]
+    distill_seeds: tuple[int, ...]
+    fit: dict[str, Any]
+    distill: dict[str, Any]
+    eval: dict[str, Any]
+    networks: tuple[Entry, ...]
+    trainers: tuple[Entry, ...]
+
+
+class _Reader:
+    """Reads the parts of one file; every complaint names the file and the key."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def fail(self, key: str, problem: str) -> ConfigError:
+        return ConfigError(f"{self.path}: {key}: {problem}")
+
+    def listed(self, value: Any) -> list[Any]:
+        return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+
+    def entries(self, key: str, value: Any, kind: str) -> tuple[Entry, ...]:
+        found = tuple(self.entry(key, item, kind) for item in self.listed(value))
+        if not found:
+            raise self.fail(key, "is empty: name at least one")
+        return found
+
+    def entry(self, key: str, value: Any, kind: str) -> Entry:
+        if isinstance(value, str):
+            own: dict[str, Any] = {"name": value}
+        elif isinstance(value, Mapping) and ("name" in value) != ("class_path" in value):
+            own = dict(value)
+        else:
+            raise self.fail(key, f"{value!r} is neither a name nor a mapping with `name` (or `class_path`)")
+        if "class_path" in own:
+            own = {"name": own["class_path"], **flatten(own.get("init_args") or {}, "")}
+        name = str(own.pop("name"))
+        self.known(key, name, kind)
+        weightings = own.pop("weightings", None) if kind == "method" else None
+        ipcs = own.pop("ipcs", None) if kind == "method" else None
+        return Entry(
+            name,
+            flatten(own, ""),
+            None if weightings is None else self.entries(f"{key}.weightings", weightings, "weighting"),
+            None if ipcs is None else self.numbers(f"{key}.ipcs", ipcs, least=1),
+        )
+
+    def known(self, key: str, name: str, kind: str) -> None:
+        if "." in name or (kind == "method" and name == FULL) or find_config(f"{kind}/{name}").is_file():
+            return
+        menu = sorted(p.stem for p in (CONFIGS / kind).glob("*.yaml"))
+        menu += [FULL] if kind == "method" else []
+        raise self.fail(key, f"{name!r} is not in configs/{kind}: choose one of {', '.join(menu)}")
+
+    def numbers(self, key: str, value: Any, least: int) -> tuple[int, ...]:
+        found = tuple(self.listed(value))
+        if not found or any(not isinstance(n, int) or isinstance(n, bool) or n < least for n in found):
+            raise self.fail(key, f"{value!r} is not a list of whole numbers of at least {least}")
+        if len(set(found)) != len(found):
+            raise self.fail(key, f"{value!r} names a number twice")
+        return found
+
+    def section(self, key: str, value: Any) -> dict[str, Any]:
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            raise self.fail(key, "is no mapping of settings")
+        return flatten(value, "")
+
+
+def flatten(value: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return nested mappings as dotted leaves; a class-path spec becomes its class and the leaves below it."""
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(item, Mapping) and "class_path" in item:
+            found[name] = item["class_path"]
+            found |= flatten(item.get("init_args") or {}, f"{name}.")
+        elif isinstance(item, Mapping) and item:
+            found |= flatten(item, f"{name}.")
+        else:
+            found[name] = item
+    return found
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        path: A YAML file, or the name of one of the menu (``quickstart``).
+
+    Raises:
+        ConfigError: The file is missing, is no YAML, has an unknown key or name, or a value of the wrong kind.
+    """
+    file = find_config(path)
+    file = file if file.is_file() else find_config(Path("recipes") / path)
+    if not file.is_file():
+        menu = ", ".join(sorted(p.stem for p in (CONFIGS / "recipes").glob("*.yaml")))
+        raise ConfigError(f"recipe {str(path)!r} does not exist: pass a YAML file, or one of {menu}")
+    try:
+        content = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is no valid YAML: {error}") from None
+    read = _Reader(file)
+    if not isinstance(content, Mapping):
+        raise read.fail("recipe", "is no mapping; it needs at least `name`, `data`, `methods` and `ipcs`")
+    unknown = sorted(str(k) for k in set(content) - KEYS)
+    if unknown:
+        raise read.fail(unknown[0], f"is no key of a recipe: the keys are {', '.join(sorted(KEYS))}")
+    missing = sorted({"name", "data", "methods"} - set(content))
+    if missing:
+        raise read.fail(missing[0], "is missing")
+    name = str(content["name"])
+    if not name or name != Path(name).name or name.startswith("."):
+        raise read.fail("name", f"{name!r} is no name for a folder below runs/")
+    evaluation = dict(content.get("eval") or {}) if isinstance(content.get("eval") or {}, Mapping) else content["eval"]
+    if not isinstance(evaluation, dict):
+        raise read.fail("eval", "is no mapping of settings")
+    networks = evaluation.pop("networks", ["convnet"])
+    trainers = evaluation.pop("trainers", ["erm"])
+    return Recipe(
+        name=name,
+        data=read.entries("data", content["data"], "data"),
+        methods=read.entries("methods", content["methods"], "method"),
+        weightings=read.entries("weightings", content.get("weightings", ["vanilla"]), "weighting"),
+        ipcs=read.numbers("ipcs", content.get("ipcs", [10]), least=1),
+        distill_seeds=read.numbers("distill_seeds", content.get("distill_seeds", [0]), least=0),
+        fit=read.section("fit", content.get("fit")),
+        distill=read.section("distill", content.get("distill")),
+        eval=read.section("eval", evaluation),
+        networks=read.entries("eval.networks", networks, "network"),
+        trainers=read.entries("eval.trainers", trainers, "trainer"),
+    )

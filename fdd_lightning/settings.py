@@ -1,0 +1,102 @@
+"""Which leaves of a configuration differ from the menu's presets: what tells one variant from another."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fdd_lightning.choices import Spec, import_class, is_spec, leaves, spec_of
+from fdd_lightning.paths import CONFIGS
+
+OWN_KEYS = frozenset(
+    {"num_classes", "num_groups", "image_shape", "images_per_class", "seed", "method", "weighting", "conflict_ratio"}
+)
+"""Leaves that have a key of their own in a row, or that follow from the data."""
+
+
+def complete(spec: Any) -> Any:
+    """Return a spec with every default of its classes filled in, nested ones too."""
+    if isinstance(spec, Mapping) and not is_spec(spec):
+        return {key: complete(value) for key, value in spec.items()}
+    if not is_spec(spec):
+        return spec
+    cls = import_class(spec["class_path"])
+    given = spec.get("init_args") or {}
+    filled: dict[str, Any] = {}
+    for name, parameter in inspect.signature(cls.__init__).parameters.items():
+        if name != "self" and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            if name in given:
+                filled[name] = complete(given[name])
+            elif parameter.default is not parameter.empty:
+                filled[name] = complete(spec_of(parameter.default))
+    return {"class_path": spec["class_path"], "init_args": filled | {k: v for k, v in given.items() if k not in filled}}
+
+
+@cache
+def _read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text()) if path.is_file() else None
+
+
+def preset(kind: str, name: str) -> Spec | None:
+    """Return the spec that the menu holds under ``configs/KIND/NAME.yaml``, or None where there is no such file."""
+    found = _read(CONFIGS / kind / f"{name}.yaml")
+    if isinstance(found, Mapping) and not is_spec(found):
+        found = found.get("model") or found.get("data")
+    return found if is_spec(found) else None
+
+
+def weighting_preset(name: str) -> Spec | None:
+    """Return the spec that ``configs/weighting/NAME.yaml`` gives to the weighting."""
+    found = _read(CONFIGS / "weighting" / f"{name}.yaml")
+    try:
+        spec = found["model"]["init_args"]["weighting"]
+    except (KeyError, TypeError):
+        return None
+    return spec if is_spec(spec) else None
+
+
+def differences(actual: Spec, reference: Spec | None) -> dict[str, Any]:
+    """Return the leaves of ``actual`` that differ from ``reference``, by dotted key.
+
+    Args:
+        actual: A class-path spec; defaults need not be written out.
+        reference: The preset; None compares with the class's own defaults.
+    """
+    reference = reference or {"class_path": actual["class_path"]}
+    expected = leaves(complete(reference))
+    return {
+        key: value
+        for key, value in leaves(complete(actual)).items()
+        if key not in OWN_KEYS and (key not in expected or expected[key] != value)
+    }
+
+
+def distill_settings(model: Spec, method: str, weighting: str) -> dict[str, Any]:
+    """Return how a distiller differs from its method's preset and its weighting from the weighting's."""
+    arguments = dict(model.get("init_args") or {})
+    own = arguments.pop("weighting", None)
+    reference = preset("method", method)
+    if reference is not None:
+        reference = {**reference, "init_args": {k: v for k, v in reference["init_args"].items() if k != "weighting"}}
+    found = differences({"class_path": model["class_path"], "init_args": arguments}, reference)
+    found = {key: value for key, value in found.items() if not key.startswith("weighting")}
+    if own is not None:
+        named = weighting_preset(weighting)
+        same = named is not None and named["class_path"] == own["class_path"]
+        found |= {f"weighting.{k}": v for k, v in differences(own, named if same else None).items()}
+    return found
+
+
+def data_settings(spec: Spec, name: str) -> dict[str, Any]:
+    """Return how a data module differs from the menu's entry of its name, but for where and how it is read."""
+    how = {"root", "batch_size", "download", "validation"}
+    own = spec.get("init_args") or {}
+    found = {k: v for k, v in differences(spec, preset("data", name)).items() if k not in how}
+    if own.get("seed"):
+        found["seed"] = own["seed"]
+    return found
