@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Self, TypeVar, cast
@@ -33,7 +34,12 @@ class Choice:
 
 
 def class_path(cls: type) -> str:
-    """Return the import path under which YAML names a class."""
+    """Return the import path under which YAML names a class: the shortest package that exports it."""
+    parts = cls.__module__.split(".")
+    for length in range(1, len(parts) + 1):
+        package = ".".join(parts[:length])
+        if getattr(sys.modules.get(package), cls.__qualname__, None) is cls:
+            return f"{package}.{cls.__qualname__}"
     return f"{cls.__module__}.{cls.__qualname__}"
 
 

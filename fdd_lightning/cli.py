@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -24,7 +25,7 @@ import fdd_lightning.learners
 import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
 from fdd_lightning.callbacks import ImageGrid, StageProgress
-from fdd_lightning.choices import leaves
+from fdd_lightning.choices import import_class, leaves
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.io import sha256_file
@@ -323,9 +324,9 @@ def _data_of(path: str) -> tuple[str, list[str]]:
     config = find_config(f"data/{name}")
     if not re.fullmatch(r"\w+", name) or not config.is_file():
         raise ConfigError(f"{path} was made from data set {name!r}, which is not in configs/data: pass --data")
-    values = metadata.get("data_parameters") or {}
-    return str(config), [f"--data.{key}={yaml.safe_dump(value, default_flow_style=True).split(chr(10))[0]}"
-                         for key, value in values.items()]  # fmt: skip
+    spec = yaml.safe_load(config.read_text())["data"]
+    arguments = import_class(spec["class_path"]).arguments(metadata.get("data_parameters") or {})  # type: ignore[attr-defined]
+    return str(config), [f"--data.{key}={json.dumps(value)}" for key, value in arguments.items()]
 
 
 def run_stage(stage: str, args: list[str]) -> None:

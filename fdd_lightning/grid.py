@@ -54,7 +54,13 @@ def to_rgb(images: Tensor) -> NDArray[np.uint8]:
 
 
 def tile_classes(
-    images: Tensor, labels: Tensor, num_classes: int, *, columns: int = 25, scale: int | None = None, most: int | None = None
+    images: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    *,
+    columns: int = 25,
+    scale: int | None = None,
+    most: int | None = None,
 ) -> Tiles:
     """Lay images out with one class per row.
 

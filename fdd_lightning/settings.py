@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from fdd_lightning.choices import Spec, import_class, is_spec, leaves, spec_of
+from fdd_lightning.choices import Spec, class_path, import_class, is_spec, leaves, spec_of
 from fdd_lightning.paths import CONFIGS
 
 OWN_KEYS = frozenset(
@@ -34,7 +34,7 @@ def complete(spec: Any) -> Any:
                 filled[name] = complete(given[name])
             elif parameter.default is not parameter.empty:
                 filled[name] = complete(spec_of(parameter.default))
-    return {"class_path": spec["class_path"], "init_args": filled | {k: v for k, v in given.items() if k not in filled}}
+    return {"class_path": class_path(cls), "init_args": filled | {k: v for k, v in given.items() if k not in filled}}
 
 
 @cache
@@ -94,7 +94,7 @@ def distill_settings(model: Spec, method: str, weighting: str) -> dict[str, Any]
 
 def data_settings(spec: Spec, name: str) -> dict[str, Any]:
     """Return how a data module differs from the menu's entry of its name, but for where and how it is read."""
-    how = {"root", "batch_size", "download", "validation"}
+    how = {"root", "batch_size", "download", "validation", "construction"}
     own = spec.get("init_args") or {}
     found = {k: v for k, v in differences(spec, preset("data", name)).items() if k not in how}
     if own.get("seed"):

@@ -29,6 +29,7 @@ FORMAT = 1
 """Version of the file format; counted up when an older reader would misread a file."""
 METADATA_KEY = "fdd"
 PARAMETER_PREFIX = "parameters."
+OURS = "name a synthetic.safetensors written by fdd distill"
 AGAIN = "distil it again, or fetch the file again"
 REQUIRED = ("class_names", "image_shape", "mean", "std")
 """Metadata without which the tensors cannot be read; the rest tells where the set comes from."""
@@ -136,8 +137,11 @@ class SyntheticSet:
         """
         path = Path(path)
         if not path.is_file():
-            what = "is a folder: name the file in it" if path.is_dir() else "does not exist: check the path, or run fdd distill"
-            raise DatasetNotFoundError(f"synthetic set {str(path)!r} {what}")
+            if path.is_dir():
+                raise DatasetNotFoundError(f"synthetic set {str(path)!r} is a folder: name the file in it")
+            raise DatasetNotFoundError(
+                f"synthetic set {str(path)!r} does not exist: check the path, or run fdd distill"
+            )
         try:
             with safe_open(path, framework="pt") as file:
                 header: dict[str, str] = file.metadata() or {}
@@ -240,9 +244,10 @@ class SyntheticSet:
             return f"labels of shape {list(labels.shape)} for {len(images)} images"
         if not len(images):
             return "no images"
-        for name, positive in (("mean", False), ("std", True)):
-            if not _numbers(meta[name], shape[0]) or (positive and min(meta[name]) <= 0):
-                return f"{name} {meta[name]} is not one {'positive ' if positive else ''}number for each of {shape[0]} channels"
+        for name in ("mean", "std"):
+            if not _numbers(meta[name], shape[0]) or (name == "std" and min(meta[name]) <= 0):
+                kind = "positive number" if name == "std" else "number"
+                return f"{name} {meta[name]} is not one {kind} for each of {shape[0]} channels"
         limits = meta.get("value_range", [0.0, 1.0])
         if not _numbers(limits, 2) or limits[0] >= limits[1]:
             return f"value_range {limits} is not a lower and an upper limit"
@@ -274,9 +279,7 @@ def _read_metadata(path: Path, header: dict[str, str], tensors: Mapping[str, Ten
     missing = [name for name in ("images", "labels") if name not in tensors]
     if missing or METADATA_KEY not in header:
         lacks = f"no tensor {missing[0]!r}" if missing else f"no metadata entry {METADATA_KEY!r}"
-        raise FileFormatError(
-            f"{path} is a safetensors file but not a synthetic set ({lacks}): name a synthetic.safetensors written by fdd distill"
-        )
+        raise FileFormatError(f"{path} is a safetensors file but not a synthetic set ({lacks}): {OURS}")
     try:
         metadata = json.loads(header[METADATA_KEY])
     except json.JSONDecodeError:
@@ -303,7 +306,7 @@ def _diagnose(path: Path, error: str) -> str:
         if size < 9:
             return f"is empty or cut short ({size} bytes): {AGAIN}"
         if start[8:] != b"{" or length > 100_000_000:
-            return "is not a safetensors file: name a synthetic.safetensors written by fdd distill"
+            return f"is not a safetensors file: {OURS}"
         if 8 + length > size:
             return f"is cut short within its header ({size} bytes): {AGAIN}"
         stream.seek(8)

@@ -43,8 +43,8 @@ class BatchLoader:
     first batch is taken, and ends with that epoch: a run resumed in the middle of one goes on where it stopped.
 
     Under several processes a shuffled loader gives each rank its strided share of every batch, so that the union is the
-    batch that one process would see (a last batch too small for all ranks is left out); an unshuffled one gives each
-    rank its strided share of the whole set, nothing twice.
+    batch that one process would see, less what cannot be shared equally (ranks that gather from each other need equal
+    shares); an unshuffled one gives each rank its strided share of the whole set, nothing twice.
 
     Args:
         dataset: What is read.

@@ -19,7 +19,7 @@ from fdd_lightning.metrics import CellAccuracy, CellCount, group_metrics
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.provenance import module_spec, settings_of_data
 from fdd_lightning.networks import ConvNet, NetworkFactory
-from fdd_lightning.report.results import metric_summary, nested
+from fdd_lightning.report.results import metric_summary
 from fdd_lightning.rng import generator, seeded
 from fdd_lightning.settings import complete
 from fdd_lightning.synthetic import SyntheticSet
@@ -222,8 +222,8 @@ class Evaluator(StageModule):
             **self._identity(),
             "seconds": {"fit": None, "distill": None, "eval": None},
             "metrics": metrics,
-            "cell_accuracy": nested(cells.double().nanmean(0)),
-            "cell_count": nested(self.counts.compute()),
+            "cell_accuracy": _matrix(cells.double().nanmean(0)),
+            "cell_count": self.counts.compute().long().tolist(),
         }
         for name, summary in metrics.items():
             if summary is not None and summary["mean"] is not None:
@@ -283,3 +283,7 @@ class Evaluator(StageModule):
         write_json(path, {"format": 1, "rows": [self.row]})
         return path
 
+
+def _matrix(cells: Tensor) -> list[list[float | None]]:
+    """Return a (class, group) matrix as JSON holds it, None where a cell has no image."""
+    return [[None if math.isnan(v) else v for v in line] for line in cells.tolist()]

@@ -36,11 +36,12 @@ class Network(nn.Module, ABC):
         super().__init__()
         if num_classes < 1 or len(image_shape) != 3 or min(image_shape) < 1:
             raise ConfigError(
-                f"{type(self).__name__} cannot be built for {num_classes} classes and image_shape {tuple(image_shape)}: "
+                f"{type(self).__name__} cannot be built for {num_classes} classes and shape {tuple(image_shape)}: "
                 "give at least one class and a shape (C, H, W) of positive numbers"
             )
+        channels, height, width = image_shape
         self.num_classes = num_classes
-        self.image_shape = image_shape
+        self.image_shape = (channels, height, width)
 
     @abstractmethod
     def embed(self, x: Tensor) -> Tensor:

@@ -8,8 +8,15 @@ from torch import Tensor, nn
 
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.networks.base import Network
-from fdd_lightning.networks.layers import Activation, Norm, Pooling
-from fdd_lightning.networks.layers import activation_layer, extra_padding, norm_layers, pooling_layers
+from fdd_lightning.networks.layers import (
+    Activation,
+    Norm,
+    Pooling,
+    activation_layer,
+    extra_padding,
+    norm_layers,
+    pooling_layers,
+)
 
 
 class ConvNet(Network):
@@ -47,10 +54,10 @@ class ConvNet(Network):
         if depth < 1 or width < 1:
             raise ConfigError(f"ConvNet depth and width must be at least 1, not {depth} and {width}")
         channels, height, columns = image_shape
-        if pooling != "none" and min(height, columns) >> depth == 0:
-            raise self.too_small(1 << depth)
         extra = extra_padding(image_shape)
         height, columns = height + 2 * extra, columns + 2 * extra
+        if pooling != "none" and min(height, columns) >> depth == 0:
+            raise self.too_small(1 << depth)
         layers: list[nn.Module] = []
         for block in range(depth):
             padding = 1 if block else 1 + extra

@@ -38,7 +38,7 @@ def norm_layers(name: Norm, shape: tuple[int, int, int]) -> list[nn.Module]:
         return [nn.LayerNorm(shape)]
     if name == "group":
         if channels % 4:
-            raise ConfigError(f"norm 'group' has 4 groups, which do not divide {channels} channels: use a multiple of 4")
+            raise ConfigError(f"norm 'group' splits channels into 4 groups, and {channels} cannot be: use a multiple")
         return [nn.GroupNorm(4, channels)]
     raise unknown("norm", name, ("none", "instance", "batch", "layer", "group"))
 

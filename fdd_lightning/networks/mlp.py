@@ -27,9 +27,7 @@ class MLP(Network):
         ConfigError: No hidden layer, or one without units.
     """
 
-    def __init__(
-        self, num_classes: int, image_shape: tuple[int, int, int], widths: Sequence[int] = (128, 128)
-    ) -> None:
+    def __init__(self, num_classes: int, image_shape: tuple[int, int, int], widths: Sequence[int] = (128, 128)) -> None:
         super().__init__(num_classes, image_shape)
         if not widths or min(widths) < 1:
             raise ConfigError(f"MLP widths must be one or more positive numbers, not {list(widths)}")

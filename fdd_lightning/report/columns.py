@@ -72,19 +72,23 @@ def _seeds(row: Row) -> str:
 
 _DATA = (
     _Key("data", lambda r: r["dataset"], lambda r: r["dataset"]),
-    _Key("ratio", _ratio, lambda r: "" if r["conflict_ratio"] is None else f"{_ratio(r)} bias-conflicting", number=True),
+    _Key("ratio", _ratio, lambda r: f"{_ratio(r)} bias-conflicting", number=True),
 )
 _METHOD = (
     _Key("method", lambda r: r["method"], lambda r: r["method"]),
     _Key("weighting", lambda r: r["weighting"], lambda r: f"weighting {r['weighting']}"),
 )
 _EVALUATION = (
-    _Key("ipc", lambda r: "all" if r["ipc"] is None else str(r["ipc"]), lambda r: f"ipc {r['ipc'] or 'all'}", number=True),
+    _Key("ipc", lambda r: str(r["ipc"] or "all"), lambda r: f"ipc {r['ipc'] or 'all'}", number=True),
     _Key("network", lambda r: r["network"], lambda r: r["network"]),
-    _Key("train on", lambda r: r["train_on"], lambda r: "" if r["train_on"] == "synthetic" else f"trained on {r['train_on']}"),
+    _Key("train on", lambda r: r["train_on"], lambda r: f"trained on {r['train_on']} images"),
     _Key("trainer", lambda r: r["trainer"], lambda r: r["trainer"]),
     _Key("preset", lambda r: r["preset"], lambda r: f"preset {r['preset']}"),
-    _Key("evaluation", lambda r: describe(r["eval_settings"]) or NOTHING, lambda r: describe(r["eval_settings"])),
+    _Key(
+        "evaluation",
+        lambda r: describe(r["eval_settings"]) or NOTHING,
+        lambda r: f"evaluated with {describe(r['eval_settings'])}",
+    ),
     _Key("nets", lambda r: str(r["eval_networks"]), lambda r: _count(r["eval_networks"], "network"), number=True),
     _Key("seeds", _seeds, lambda r: f"seed{'' if len(r['distill_seeds']) == 1 else 's'} {_seeds(r)}"),
 )
@@ -128,9 +132,8 @@ def content(
     papers = published(rows) if with_published else []
     if papers:
         columns.append(Column("published", tuple(_published_cell(row) for row in rows)))
-    seconds = tuple(f"{math.fsum(row['seconds'].values()):.0f}" for row in rows)
-    columns.append(Column("seconds", seconds, spare=4))
-    caption = [", ".join(fact for fact in facts if fact)]
+    columns.append(Column("seconds", tuple(map(_seconds, rows)), spare=4))
+    caption = [", ".join(facts)]
     caption += [f"{method} with {describe(shared)}" for method, shared in shared_settings(rows).items() if shared]
     caption.append(_explain({column.heading for column in columns}, plus_minus))
     if papers:
@@ -147,7 +150,7 @@ def _place(key: _Key, rows: Sequence[Row], columns: list[Column], facts: list[st
     alone = len(rows) == 1 and key.heading in ("method", "weighting")
     if len({key.cell(row) for row in judged}) > 1 or alone:
         columns.append(Column(key.heading, cells, number=key.number))
-    elif judged:
+    elif judged and key.cell(judged[0]) not in (NOTHING, "synthetic"):
         facts.append(key.fact(judged[0]))
 
 
@@ -156,6 +159,12 @@ def _percent(row: Row, metric: str, plus_minus: str | None) -> str:
     if mean is None:
         return NOTHING
     return f"{100 * mean:.1f}" + (f" {plus_minus} {100 * std:.1f}" if plus_minus and std is not None else "")
+
+
+def _seconds(row: Row) -> str:
+    """Return the time of all stages that are known."""
+    known = [value for value in row["seconds"].values() if value is not None]
+    return f"{math.fsum(known):.0f}" if known else NOTHING
 
 
 def _published_cell(row: Row) -> str:

@@ -20,7 +20,7 @@ DISTANCES = (3, 9, 16, 26, 38, 52, 68, 86, 110)
 """Free space between a point's marker and its label, in typographic points."""
 FAR = 12
 """A label whose nearest edge is so far away gets a line to its point."""
-Offset = tuple[float, float]
+LINE = {"arrowstyle": "-", "linewidth": 0.7, "alpha": 0.7}
 Pixel = NDArray[np.float64]
 Boxes = NDArray[np.float64]
 """Areas (n, 4): left, bottom, right, top in pixels."""
@@ -38,8 +38,9 @@ def beside_points(
 ) -> None:
     """Write a label beside each point so that labels cover neither each other nor points, nor leave the axes.
 
-    Labels are placed one after the other, each where it costs least, in several orders of which the best result counts;
-    one whose point could be mistaken gets a line to it. The axes' limits and everything else in the figure must be final.
+    Labels are placed one after the other, each where it costs least, in several orders of which the best result
+    counts; one whose point could be mistaken gets a line to it. The axes' limits and everything else in the figure must
+    be final.
 
     Args:
         ax: The axes.
@@ -61,7 +62,7 @@ def beside_points(
     scene = _Scene(pixels, sizes, np.array(taken).reshape(-1, 4), frame, around * unit, unit)
     for number, place in enumerate(scene.best_plan()):
         middle = ((place[0] + place[2]) / 2, (place[1] + place[3]) / 2)
-        line = {"arrowstyle": "-", "color": tints[number], "linewidth": 0.7, "alpha": 0.7, "shrinkA": 1, "shrinkB": around}
+        line = {**LINE, "color": tints[number], "shrinkA": 1, "shrinkB": around}
         label = ax.annotate(
             texts[number],
             points[number],
@@ -101,7 +102,7 @@ def beyond_the_right_edge(
             va="center",
             fontsize=FONT,
             color=tint,
-            arrowprops={"arrowstyle": "-", "color": tint, "linewidth": 0.6, "alpha": 0.6, "shrinkA": 2, "shrinkB": 4},
+            arrowprops={**LINE, "color": tint, "shrinkA": 2, "shrinkB": 4},
             annotation_clip=False,
         )
 
@@ -154,7 +155,7 @@ def _renderer(ax: Axes) -> tuple[Figure, RendererBase]:
     if not isinstance(made, Figure) or not isinstance(made.canvas, FigureCanvasAgg):
         raise TypeError("labels can be placed in a figure with an Agg canvas only")
     made.draw_without_rendering()
-    return made, made.canvas.get_renderer()
+    return made, made.canvas.get_renderer()  # type: ignore[no-untyped-call]
 
 
 def _to_pixels(ax: Axes, points: Sequence[tuple[float, float]]) -> list[Pixel]:

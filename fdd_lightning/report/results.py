@@ -73,7 +73,7 @@ class Row(TypedDict):
         eval_settings: Leaves of the evaluation that differ from its preset.
         distill_seeds: Seeds of the distilled sets, the first index of ``values``.
         eval_networks: Networks per distilled set, the second index of ``values``.
-        seconds: Time of each stage.
+        seconds: Time of each stage; None where it is not known.
         metrics: Summary of each of :data:`METRICS`, None where it does not exist for the data set.
         cell_accuracy: Accuracy by class and group, mean over everything; None in empty cells.
         cell_count: Test images by class and group.
@@ -188,7 +188,7 @@ def join_seeds(rows: Sequence[Row]) -> Row:
 
     Returns:
         A row with all seeds in the given order, means and deviations over all values, the seconds of each stage
-        summed, and the cells' accuracies averaged (each row counts by its number of seeds).
+        summed (as far as they are known), and the cells' accuracies averaged (each row counts by its number of seeds).
 
     Raises:
         ValueError: The rows differ in another key, or a seed occurs twice.
@@ -205,7 +205,10 @@ def join_seeds(rows: Sequence[Row]) -> Row:
         name: metric_summary([values for row in rows for values in _values(row, name)]) for name in first["metrics"]
     }
     stages = dict.fromkeys(stage for row in rows for stage in row["seconds"])
-    seconds = {stage: math.fsum(row["seconds"].get(stage) or 0.0 for row in rows) for stage in stages}
+    seconds: dict[str, float | None] = {}
+    for stage in stages:
+        known = [value for row in rows if (value := row["seconds"].get(stage)) is not None]
+        seconds[stage] = math.fsum(known) if known else None
     cells = [(row["cell_accuracy"], len(row["distill_seeds"])) for row in rows]
     joined = cast(Row, {**first, "distill_seeds": seeds, "metrics": metrics, "seconds": seconds})
     joined["cell_accuracy"] = _mean_cells(cells)
@@ -296,6 +299,13 @@ def _problem(row: Any) -> str | None:
             return f"lacks {key!r}"
         if not isinstance(row[key], types) or isinstance(row[key], bool):
             return f"has {key!r} of type {type(row[key]).__name__}"
+    if not all(value is None or isinstance(value, int | float) for value in row["seconds"].values()):
+        return "has 'seconds' that are no numbers"
+    return _metric_problem(row)
+
+
+def _metric_problem(row: dict[str, Any]) -> str | None:
+    """Say what is wrong with a row's metrics, or return None."""
     for name in METRICS:
         if name not in row["metrics"]:
             return f"lacks the metric {name!r} (null where it does not exist)"
@@ -304,7 +314,8 @@ def _problem(row: Any) -> str | None:
             continue
         if not isinstance(summary, dict) or set(summary) != {"mean", "std", "values"}:
             return f"has a metric {name!r} without mean, std and values"
-        lengths = [len(v) if isinstance(v, list) else -1 for v in summary["values"]]
+        values = summary["values"] if isinstance(summary["values"], list) else []
+        lengths = [len(v) if isinstance(v, list) else -1 for v in values]
         if lengths != [row["eval_networks"]] * len(row["distill_seeds"]):
             return f"has a metric {name!r} whose values are not one for each distillation seed and network"
         if not all(isinstance(summary[k], int | float) and math.isfinite(summary[k]) for k in ("mean", "std")):

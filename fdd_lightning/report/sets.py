@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from fdd_lightning.grid import magnification, tile_classes
+from fdd_lightning.grid import Tiles, magnification, tile_classes
 from fdd_lightning.report.style import save
 from fdd_lightning.synthetic import SyntheticSet
 
@@ -26,6 +30,23 @@ DPI = 100
 FONT = 9.5
 
 
+@dataclass(frozen=True)
+class _Panel:
+    """One set as it will be shown.
+
+    Attributes:
+        title: Its title, broken into lines.
+        tiles: Its images.
+        names: Its classes.
+        width: Pixels that it takes, its classes' names not counted.
+    """
+
+    title: str
+    tiles: Tiles
+    names: list[str]
+    width: int
+
+
 def sets_side_by_side(sets: Mapping[str, SyntheticSet], path: str | Path, *, most: int = MOST_IMAGES) -> Path | None:
     """Draw synthetic sets beside each other: one panel per set, classes as rows, images enlarged by whole numbers.
 
@@ -39,45 +60,72 @@ def sets_side_by_side(sets: Mapping[str, SyntheticSet], path: str | Path, *, mos
     """
     if not sets:
         return None
-    tiles = {}
-    for name, each in sets.items():
-        images, classes = each.shown()
-        scale = magnification(*images.shape[-2:], IMAGE)
-        tiles[name] = tile_classes(images, classes, each.num_classes, columns=most, scale=scale, most=most)
     ruler = _Ruler()
-    width = max(NARROWEST, *(tile.pixels.shape[1] for tile in tiles.values()))
-    titles = {name: ruler.wrap(_title(name, each, most), width) for name, each in sets.items()}
-    height = max(tile.pixels.shape[0] for tile in tiles.values())
-    above = max(title.count("\n") + 1 for title in titles.values()) * ruler.line + 6
-    names = [each.class_names for each in sets.values()]
-    left = math.ceil(max(ruler.width(name) for each in names for name in each)) + 10
+    panels = [_panel(name, each, most, ruler) for name, each in sets.items()]
+    left = math.ceil(max(ruler.width(name) for panel in panels for name in panel.names)) + 10
     # Equal names stand once in each line, in front of its first panel.
-    everywhere = any(each != names[0] for each in names)
-    step = width + GAP + (left if everywhere else 0)
-    columns = max(1, min(len(sets), (WIDEST - left) // step))
-    lines = math.ceil(len(sets) / columns)
-    page = (GAP + left + width + (columns - 1) * step + GAP, lines * (above + height + GAP) + GAP)
-    made = Figure(figsize=(page[0] / DPI, page[1] / DPI), dpi=DPI)
-    FigureCanvasAgg(made)
-    for number, (name, tile) in enumerate(tiles.items()):
-        x = GAP + left + number % columns * step
-        top = page[1] - GAP // 2 - number // columns * (above + height + GAP)
-        made.text(x / page[0], (top - above + 4) / page[1], titles[name], fontsize=FONT, va="bottom", ha="left", weight="bold")
-        rows, across = tile.pixels.shape[:2]
-        # Axes of exactly as many pixels as the picture: nothing is resampled.
-        ax = made.add_axes((x / page[0], (top - above - rows) / page[1], across / page[0], rows / page[1]))
-        ax.imshow(tile.pixels, interpolation="nearest", aspect="auto")
-        ax.set_axis_off()
-        if everywhere or number % columns == 0:
-            for label, centre in zip(sets[name].class_names, tile.centres, strict=True):
-                y = (top - above - centre) / page[1]
-                made.text((x - 8) / page[0], y, label, fontsize=FONT, va="center", ha="right")
-    return save(made, path)
+    everywhere = any(panel.names != panels[0].names for panel in panels)
+    lines = _break(panels, left, everywhere)
+    above = [ruler.line * max(panel.title.count("\n") + 1 for panel in line) + 6 for line in lines]
+    heights = [up + max(panel.tiles.pixels.shape[0] for panel in line) for up, line in zip(above, lines, strict=True)]
+    page = _Page(max(_length(line, left, everywhere) for line in lines) + GAP, sum(heights) + GAP * (len(lines) + 1))
+    top = GAP
+    for line, up, height in zip(lines, above, heights, strict=True):
+        x = GAP
+        for number, panel in enumerate(line):
+            if everywhere or number == 0:
+                x += left
+                for name, centre in zip(panel.names, panel.tiles.centres, strict=True):
+                    page.text(name, x - 8, top + up + centre, ha="right", va="center")
+            page.text(panel.title, x, top + up - 4, ha="left", va="bottom", weight="bold")
+            page.picture(panel.tiles.pixels, x, top + up)
+            x += panel.width + GAP
+        top += height + GAP
+    return save(page.figure, path)
 
 
-def _title(name: str, each: SyntheticSet, most: int) -> str:
+def _panel(name: str, each: SyntheticSet, most: int, ruler: _Ruler) -> _Panel:
+    images, classes = each.shown()
+    scale = magnification(images.shape[-2], images.shape[-1], IMAGE)
+    tiles = tile_classes(images, classes, each.num_classes, columns=most, scale=scale, most=most)
     largest = int(each.labels.bincount(minlength=each.num_classes).max())
-    return name + (f", {most} of {largest} images" if largest > most else "")
+    title = name + (f", {most} of {largest} images" if largest > most else "")
+    width = max(NARROWEST, tiles.pixels.shape[1])
+    return _Panel(ruler.wrap(title, width), tiles, each.class_names, width)
+
+
+def _break(panels: Sequence[_Panel], left: int, everywhere: bool) -> list[list[_Panel]]:
+    """Put panels into lines that are no wider than a page, in their order."""
+    lines: list[list[_Panel]] = [[]]
+    for panel in panels:
+        if lines[-1] and _length([*lines[-1], panel], left, everywhere) + GAP > WIDEST:
+            lines.append([])
+        lines[-1].append(panel)
+    return lines
+
+
+def _length(line: Sequence[_Panel], left: int, everywhere: bool) -> int:
+    """Return the width of a line with the gap in front of every panel."""
+    return sum(panel.width + GAP for panel in line) + left * (len(line) if everywhere else 1)
+
+
+class _Page:
+    """A figure that is filled pixel by pixel; y counts from the top."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+        FigureCanvasAgg(self.figure)
+        self._size = (width, height)
+
+    def text(self, text: str, x: float, y: float, **style: Any) -> None:
+        self.figure.text(x / self._size[0], 1 - y / self._size[1], text, fontsize=FONT, **style)
+
+    def picture(self, pixels: NDArray[np.uint8], x: float, y: float) -> None:
+        """Show a picture with its upper left corner at (x, y), in axes of exactly its size: nothing is resampled."""
+        height, width = pixels.shape[0] / self._size[1], pixels.shape[1] / self._size[0]
+        ax = self.figure.add_axes((x / self._size[0], 1 - y / self._size[1] - height, width, height))
+        ax.imshow(pixels, interpolation="nearest", aspect="auto")
+        ax.set_axis_off()
 
 
 class _Ruler:
@@ -85,7 +133,7 @@ class _Ruler:
 
     def __init__(self) -> None:
         self._figure = Figure(dpi=DPI)
-        self._renderer = FigureCanvasAgg(self._figure).get_renderer()
+        self._renderer = FigureCanvasAgg(self._figure).get_renderer()  # type: ignore[no-untyped-call]
         self.line = math.ceil(1.25 * FONT * DPI / 72)
 
     def width(self, text: str) -> float:

@@ -62,7 +62,7 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
 
 
 def figure(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure with ``count`` equal axes, at most three side by side; ``width`` and ``height`` of one in inches."""
+    """Return a figure with ``count`` equal axes, at most three side by side; one is ``width`` by ``height`` inches."""
     columns = min(count, 3)
     lines = math.ceil(count / columns)
     made = Figure(figsize=(columns * width, lines * height), dpi=DPI, layout="constrained")
@@ -76,14 +76,6 @@ def figure(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]
         ax.set_axisbelow(True)
         ax.tick_params(labelsize=FONT)
     return made, axes
-
-
-def save(made: Figure, path: str | Path) -> Path:
-    """Write a figure as PNG, whole or not at all."""
-    with atomic_path(path) as temporary:
-        # No software version in the file: equal rows give an equal picture.
-        made.savefig(temporary, format="png", metadata={"Software": None})
-    return Path(path)
 
 
 def save(made: Figure, path: str | Path) -> Path:

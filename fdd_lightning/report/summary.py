@@ -49,14 +49,13 @@ def summarise(
             temporary.write_text(markdown(rows), encoding="utf-8")
         written.append(folder / "table.md")
     pictures = {
-        "sets.png": lambda path: sets_side_by_side(sets or {}, path),
-        "accuracy_deo.png": lambda path: accuracy_against_deo(rows, path),
-        "accuracy_ipc.png": lambda path: accuracy_against_ipc(rows, path),
+        "sets.png": sets_side_by_side(sets or {}, folder / "sets.png"),
+        "accuracy_deo.png": accuracy_against_deo(rows, folder / "accuracy_deo.png"),
+        "accuracy_ipc.png": accuracy_against_ipc(rows, folder / "accuracy_ipc.png"),
     }
-    for name, draw in pictures.items():
-        path = folder / name
-        if draw(path) is None:
-            path.unlink(missing_ok=True)
+    for name, path in pictures.items():
+        if path is None:
+            (folder / name).unlink(missing_ok=True)
         else:
             written.append(path)
     return written

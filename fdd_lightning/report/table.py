@@ -82,12 +82,10 @@ def markdown(rows: Sequence[Row], *, with_published: bool = True) -> str:
     said = content(rows, with_published=with_published, spreads=True)
     lines = [[column.heading for column in said.columns], ["---:" if c.number else "---" for c in said.columns]]
     for number, best in enumerate(said.best):
-        lines.append(
-            [
-                f"**{column.cells[number]}**" if best and column.heading == "accuracy" else _escape(column.cells[number])
-                for column in said.columns
-            ]
-        )
+        cells = [_escape(column.cells[number]) for column in said.columns]
+        if best:
+            cells = [f"**{t}**" if c.heading == "accuracy" else t for c, t in zip(said.columns, cells, strict=True)]
+        lines.append(cells)
     text = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
     notes = "\n".join(f"- {_escape(note)}" for note in said.caption)
     return f"{text}\n\n{notes}\n"

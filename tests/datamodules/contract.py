@@ -1,4 +1,4 @@
-"""What every data module owes, as a base class of tests: a new data set adds a subclass with ``kind`` and its source."""
+"""What every data module owes, as a base class of tests: a new data set adds a subclass with its class and source."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ class DataModuleContract:
         assert data.manifest["conflict_ratio"] is None
         cells = data.train.cells(data.num_classes, data.num_groups).double()
         share = cells / cells.sum(1, keepdim=True)
-        assert float((share - 1 / data.num_groups).abs().max()) < 0.1
+        assert float((share - 1 / data.num_groups).abs().max()) < 0.12
 
     def test_missing_source_is_one_line_with_both_ways_out(self, places):
         if not self.kind.reads_root:

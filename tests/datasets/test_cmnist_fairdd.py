@@ -56,7 +56,9 @@ def test_cells_equal_the_literal_rule(source, majority, split):
 
 
 def test_both_grounds_are_complements(source):
-    fore, back = (cmnist_fairdd(*source, 0.9, ground, 0, "train") for ground in ("foreground", "background"))
+    fore, back = (
+        cmnist_fairdd(source[0], source[1], 0.9, ground, 0, "train") for ground in ("foreground", "background")
+    )
     assert isinstance(fore.images, Tensor)
     assert isinstance(back.images, Tensor)
     assert torch.equal(fore.groups, back.groups)
@@ -65,7 +67,7 @@ def test_both_grounds_are_complements(source):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(source):
-    first, again, other = (cmnist_fairdd(*source, 0.9, "foreground", seed, "train") for seed in (0, 0, 1))
+    first, again, other = (cmnist_fairdd(source[0], source[1], 0.9, "foreground", seed, "train") for seed in (0, 0, 1))
     assert isinstance(first.images, Tensor)
     assert isinstance(again.images, Tensor)
     assert torch.equal(first.images, again.images)

@@ -90,20 +90,20 @@ def test_training_cells_equal_the_literal_rule(digits, ratio):
 
 def test_the_default_leaves_no_cell_empty(digits):
     for seed in range(5):
-        train = colored_digits(*digits, 0.1, seed)["train"]
+        train = colored_digits(digits[0], digits[1], 0.1, seed)["train"]
         cells = torch.bincount(train.targets * 10 + train.groups, minlength=100)
         assert int(cells.min()) >= 1
 
 
 def test_the_unbiased_twin_has_every_color_evenly(digits):
-    train = colored_digits(*digits, None, 0)["train"]
+    train = colored_digits(digits[0], digits[1], None, 0)["train"]
     for c in range(10):
         counts = torch.bincount(train.groups[train.targets == c], minlength=10)
         assert int(counts.max() - counts.min()) <= 1
 
 
 def test_training_images_are_grey_times_color(digits):
-    train = colored_digits(*digits, 0.1, 0)["train"]
+    train = colored_digits(digits[0], digits[1], 0.1, 0)["train"]
     assert isinstance(train.images, Tensor)
     known = {bytes(image.numpy()) for image in upsample(digits[0])}
     for i in range(0, 1297, 100):
@@ -115,7 +115,7 @@ def test_training_images_are_grey_times_color(digits):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(digits):
-    first, again, other = (colored_digits(*digits, 0.1, seed)["train"] for seed in (0, 0, 1))
+    first, again, other = (colored_digits(digits[0], digits[1], 0.1, seed)["train"] for seed in (0, 0, 1))
     assert isinstance(first.images, Tensor)
     assert isinstance(again.images, Tensor)
     assert isinstance(other.images, Tensor)

@@ -1,0 +1,27 @@
+"""Metrics of accuracy and of bias, as ``torchmetrics`` classes."""
+
+from fdd_lightning.metrics.group import (
+    Accuracy,
+    AlignedAccuracy,
+    CellAccuracy,
+    CellCount,
+    ConflictAccuracy,
+    DEOMax,
+    DEOMean,
+    GroupCounts,
+    WorstGroupAccuracy,
+    group_metrics,
+)
+
+__all__ = [
+    "Accuracy",
+    "AlignedAccuracy",
+    "CellAccuracy",
+    "CellCount",
+    "ConflictAccuracy",
+    "DEOMax",
+    "DEOMean",
+    "GroupCounts",
+    "WorstGroupAccuracy",
+    "group_metrics",
+]

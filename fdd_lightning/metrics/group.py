@@ -1,0 +1,227 @@
+"""Accuracy and bias from one table of counts: (group, class, prediction).
+
+All of them are fractions. A *cell* is the set of test images with one class and one group; an empty cell is left out
+of every figure, and a figure that nothing is left for is ``nan``. DEO_M and DEO_A follow FairDD (Zhou et al., NeurIPS
+2025), except that FairDD's code gives an empty cell the rate 0, which inflates the gap.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+
+from fdd_lightning.errors import ConfigError
+
+
+class GroupCounts(Metric):
+    """Base of the group metrics: counts by (group, class, prediction), added up over batches and processes.
+
+    Subclasses only override :meth:`compute`, so that a ``MetricCollection`` of them updates one table. Batches may lack
+    any group or class.
+
+    Args:
+        num_classes: Number of classes.
+        num_groups: Number of groups.
+        **kwargs: Passed to ``torchmetrics.Metric``.
+
+    Attributes:
+        counts: int64 (num_groups, num_classes, num_classes): images of a group and a class that got a prediction.
+    """
+
+    full_state_update: bool = False
+    is_differentiable: bool = False
+    counts: Tensor
+
+    def __init__(self, num_classes: int, num_groups: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.num_groups = num_groups
+        shape = (num_groups, num_classes, num_classes)
+        self.add_state("counts", torch.zeros(shape, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, predictions: Tensor, targets: Tensor, groups: Tensor) -> None:
+        """Count a batch.
+
+        Args:
+            predictions: Predicted classes, int64 (N,).
+            targets: True classes, int64 (N,).
+            groups: Groups, int64 (N,).
+
+        Raises:
+            ConfigError: A number lies outside its range; it would be counted in another cell.
+        """
+        for name, values, size in (
+            ("prediction", predictions, self.num_classes),
+            ("target", targets, self.num_classes),
+            ("group", groups, self.num_groups),
+        ):
+            if len(values) and not 0 <= int(values.min()) <= int(values.max()) < size:
+                raise ConfigError(
+                    f"metrics got {name}s in {int(values.min())}..{int(values.max())}, but only 0..{size - 1} exist: "
+                    "check the numbers of classes and groups of the data"
+                )
+        cell = (groups * self.num_classes + targets) * self.num_classes + predictions
+        self.counts += torch.bincount(cell, minlength=self.counts.numel()).view_as(self.counts)
+
+    @abstractmethod
+    def compute(self) -> Tensor:
+        """Return the figure from the counts."""
+
+    def cell_count(self) -> Tensor:
+        """Return the number of images of each cell, int64 (num_classes, num_groups)."""
+        return self.counts.sum(2).T
+
+    def cell_correct(self) -> Tensor:
+        """Return the number of correctly classified images of each cell, int64 (num_classes, num_groups)."""
+        return self.counts.diagonal(dim1=1, dim2=2).T
+
+    def cell_accuracy(self) -> Tensor:
+        """Return the accuracy of each cell, float64 (num_classes, num_groups), ``nan`` where it is empty."""
+        return self.cell_correct().double() / self.cell_count()
+
+    def gaps(self) -> Tensor:
+        """Return the largest minus the smallest accuracy over groups, of each class with at least two filled cells."""
+        rates, filled = self.cell_accuracy(), self.cell_count() > 0
+        gaps = rates.masked_fill(~filled, -1.0).amax(1) - rates.masked_fill(~filled, 2.0).amin(1)
+        return gaps[filled.sum(1) >= 2]
+
+
+class Accuracy(GroupCounts):
+    """Share of all images that are classified correctly."""
+
+    higher_is_better: bool = True
+
+    def compute(self) -> Tensor:
+        """Return the accuracy, a float64 scalar in [0, 1]."""
+        return self.cell_correct().sum().double() / self.counts.sum()
+
+
+class DEOMax(GroupCounts):
+    """FairDD's DEO_M: the largest gap, over classes, between groups' true positive rates."""
+
+    higher_is_better: bool = False
+
+    def compute(self) -> Tensor:
+        """Return the largest gap, a float64 scalar in [0, 1]."""
+        gaps = self.gaps()
+        return gaps.max() if len(gaps) else gaps.new_tensor(torch.nan)
+
+
+class DEOMean(GroupCounts):
+    """FairDD's DEO_A: the mean gap, over classes, between groups' true positive rates."""
+
+    higher_is_better: bool = False
+
+    def compute(self) -> Tensor:
+        """Return the mean gap, a float64 scalar in [0, 1]."""
+        return self.gaps().mean()
+
+
+class WorstGroupAccuracy(GroupCounts):
+    """The lowest accuracy of any filled cell."""
+
+    higher_is_better: bool = True
+
+    def compute(self) -> Tensor:
+        """Return the lowest accuracy, a float64 scalar in [0, 1]."""
+        filled = self.cell_accuracy()[self.cell_count() > 0]
+        return filled.min() if len(filled) else filled.new_tensor(torch.nan)
+
+
+class CellAccuracy(GroupCounts):
+    """The accuracy of every cell."""
+
+    higher_is_better: bool = True
+
+    def compute(self) -> Tensor:
+        """Return the accuracies, float64 (num_classes, num_groups)."""
+        return self.cell_accuracy()
+
+
+class CellCount(GroupCounts):
+    """The number of images of every cell."""
+
+    higher_is_better: bool | None = None
+
+    def compute(self) -> Tensor:
+        """Return the numbers, int64 (num_classes, num_groups)."""
+        return self.cell_count()
+
+
+class _PartAccuracy(GroupCounts):
+    """Share of correctly classified images within chosen cells.
+
+    Args:
+        aligned: bool (num_classes, num_groups): which cells are bias-aligned by construction.
+        **kwargs: Passed to ``torchmetrics.Metric``.
+    """
+
+    higher_is_better: bool = True
+    aligned: Tensor
+
+    def __init__(self, aligned: Tensor, **kwargs: Any) -> None:
+        super().__init__(*aligned.shape, **kwargs)
+        self.register_buffer("aligned", aligned.bool(), persistent=False)
+
+    def within(self, cells: Tensor) -> Tensor:
+        """Return the accuracy within cells (num_classes, num_groups), a float64 scalar."""
+        return self.cell_correct()[cells].sum().double() / self.cell_count()[cells].sum()
+
+
+class AlignedAccuracy(_PartAccuracy):
+    """Share of the bias-aligned images that are classified correctly.
+
+    Args:
+        aligned: bool (num_classes, num_groups): which cells are bias-aligned by construction.
+        **kwargs: Passed to ``torchmetrics.Metric``.
+    """
+
+    def compute(self) -> Tensor:
+        """Return the accuracy, a float64 scalar in [0, 1]."""
+        return self.within(self.aligned)
+
+
+class ConflictAccuracy(_PartAccuracy):
+    """Share of the bias-conflicting images that are classified correctly.
+
+    Args:
+        aligned: bool (num_classes, num_groups): which cells are bias-aligned by construction.
+        **kwargs: Passed to ``torchmetrics.Metric``.
+    """
+
+    def compute(self) -> Tensor:
+        """Return the accuracy, a float64 scalar in [0, 1]."""
+        return self.within(~self.aligned)
+
+
+def group_metrics(num_classes: int, num_groups: int, aligned: Tensor | None = None) -> MetricCollection:
+    """Return the headline figures, keyed as in ``results.json``.
+
+    Args:
+        num_classes: Number of classes.
+        num_groups: Number of groups.
+        aligned: bool (num_classes, num_groups), which cells are bias-aligned; ``None`` where none is by construction.
+
+    Returns:
+        A collection of ``accuracy``, ``deo_max``, ``deo_mean``, ``worst_group_accuracy`` and, where ``aligned`` is
+        given, ``aligned_accuracy`` and ``conflict_accuracy``, which share one table of counts.
+
+    Raises:
+        ConfigError: ``aligned`` has another shape.
+    """
+    sizes = (num_classes, num_groups)
+    metrics: dict[str, Metric | MetricCollection] = {
+        "accuracy": Accuracy(*sizes),
+        "deo_max": DEOMax(*sizes),
+        "deo_mean": DEOMean(*sizes),
+        "worst_group_accuracy": WorstGroupAccuracy(*sizes),
+    }
+    if aligned is not None:
+        if tuple(aligned.shape) != sizes:
+            raise ConfigError(f"aligned has shape {tuple(aligned.shape)}: give one of (classes, groups) = {sizes}")
+        metrics |= {"aligned_accuracy": AlignedAccuracy(aligned), "conflict_accuracy": ConflictAccuracy(aligned)}
+    return MetricCollection(metrics, compute_groups=[list(metrics)])

@@ -1,0 +1,159 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import distributed
+from torch.multiprocessing import spawn  # type: ignore[attr-defined]
+
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.metrics import Accuracy, CellAccuracy, CellCount, DEOMax, DEOMean, WorstGroupAccuracy, group_metrics
+
+CLASSES, GROUPS = 4, 3
+ALIGNED = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.bool)
+KEYS = ["accuracy", "deo_max", "deo_mean", "worst_group_accuracy", "aligned_accuracy", "conflict_accuracy"]
+
+
+def draw(n, seed=0, empty=()):
+    """Random predictions, right in about two of three cases; ``empty`` cells have no image."""
+    g = torch.Generator().manual_seed(seed)
+    targets = torch.randint(CLASSES, (n,), generator=g)
+    groups = torch.randint(GROUPS, (n,), generator=g)
+    guesses = torch.randint(CLASSES, (n,), generator=g)
+    predictions = torch.where(torch.rand(n, generator=g) < 0.6, targets, guesses)
+    keep = torch.tensor([(int(t), int(a)) not in empty for t, a in zip(targets, groups, strict=True)])
+    return predictions[keep], targets[keep], groups[keep]
+
+
+def mean(values):
+    return sum(values) / len(values) if values else math.nan
+
+
+def literal(predictions, targets, groups):
+    """Every figure, image by image."""
+    right = [int(p == t) for p, t in zip(predictions, targets, strict=True)]
+    cells = [[[] for _ in range(GROUPS)] for _ in range(CLASSES)]
+    for r, t, a in zip(right, targets, groups, strict=True):
+        cells[t][a].append(r)
+    rates = [[mean(cell) for cell in row if cell] for row in cells]
+    gaps = [max(row) - min(row) for row in rates if len(row) >= 2]
+    aligned = [bool(ALIGNED[t, a]) for t, a in zip(targets, groups, strict=True)]
+    return {
+        "accuracy": mean(right),
+        "deo_max": max(gaps, default=math.nan),
+        "deo_mean": mean(gaps),
+        "worst_group_accuracy": min((v for row in rates for v in row), default=math.nan),
+        "aligned_accuracy": mean([r for r, a in zip(right, aligned, strict=True) if a]),
+        "conflict_accuracy": mean([r for r, a in zip(right, aligned, strict=True) if not a]),
+    }, [[mean(cell) for cell in row] for row in cells]
+
+
+def check(found, expected):
+    assert list(found) == KEYS
+    for key in KEYS:
+        assert float(found[key]) == pytest.approx(expected[key], abs=1e-12, nan_ok=True), key
+
+
+EMPTY = {
+    "full": (),
+    "some cells": ((0, 0), (1, 1), (2, 0)),
+    "one group left in a class": ((0, 0), (0, 1), (3, 2)),
+    "no class": tuple((1, a) for a in range(GROUPS)),
+    "one group left": tuple((t, a) for t in range(CLASSES) for a in (0, 1)),
+    "no aligned": tuple((t, a) for t in range(CLASSES) for a in range(GROUPS) if ALIGNED[t, a]),
+    "nothing": tuple((t, a) for t in range(CLASSES) for a in range(GROUPS)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The ``compute`` method")
+@pytest.mark.parametrize("empty", EMPTY.values(), ids=EMPTY)
+@pytest.mark.parametrize("batch", [None, 7, 1])
+def test_against_literal_loop(empty, batch):
+    p, t, a = draw(120, empty=empty)
+    metrics = group_metrics(CLASSES, GROUPS, ALIGNED)
+    cells, counts = CellAccuracy(CLASSES, GROUPS), CellCount(CLASSES, GROUPS)
+    size = batch or max(len(p), 1)
+    for i in range(0, max(len(p), 1), size):
+        part = slice(i, i + size)
+        for metric in (metrics, cells, counts):
+            metric.update(p[part], t[part], a[part])
+    expected, rates = literal(p.tolist(), t.tolist(), a.tolist())
+    check(metrics.compute(), expected)
+    torch.testing.assert_close(
+        cells.compute(), torch.tensor(rates, dtype=torch.float64), rtol=0, atol=1e-12, equal_nan=True
+    )
+    assert counts.compute().tolist() == [
+        [int(((t == c) & (a == g)).sum()) for g in range(GROUPS)] for c in range(CLASSES)
+    ]
+
+
+def test_batches_that_lack_a_group():
+    p, t, a = draw(200)
+    metrics = group_metrics(CLASSES, GROUPS, ALIGNED)
+    for group in range(GROUPS):
+        chosen = a == group
+        metrics.update(p[chosen], t[chosen], a[chosen])
+    check(metrics.compute(), literal(p.tolist(), t.tolist(), a.tolist())[0])
+
+
+def test_collection_shares_one_update_and_starts_again():
+    metrics = group_metrics(CLASSES, GROUPS, ALIGNED)
+    calls = []
+    for metric in metrics.values(copy_state=False):
+        update = metric.update
+        metric.update = lambda *args, update=update: (calls.append(1), update(*args))
+    metrics.update(*draw(50))
+    metrics.update(*draw(50, seed=1))
+    assert len(calls) == 2
+    metrics.compute()
+    metrics.reset()
+    metrics.update(*draw(30, seed=2))
+    check(metrics.compute(), literal(*(v.tolist() for v in draw(30, seed=2)))[0])
+
+
+def test_keys_without_alignment():
+    assert list(group_metrics(CLASSES, GROUPS)) == KEYS[:4]
+    assert list(group_metrics(CLASSES, GROUPS, ALIGNED)) == KEYS
+
+
+def test_higher_is_better():
+    assert Accuracy.higher_is_better is WorstGroupAccuracy.higher_is_better is CellAccuracy.higher_is_better is True
+    assert DEOMax.higher_is_better is DEOMean.higher_is_better is False
+    assert CellCount.higher_is_better is None
+
+
+def test_numbers_out_of_range():
+    good = torch.tensor([0, 1])
+    for wrong in (torch.tensor([0, 4]), torch.tensor([-1, 0])):
+        for place in range(3):
+            with pytest.raises(ConfigError, match="exist"):
+                Accuracy(CLASSES, GROUPS).update(*[wrong if i == place else good for i in range(3)])
+    with pytest.raises(ConfigError, match="shape"):
+        group_metrics(CLASSES, GROUPS, ALIGNED.T)
+
+
+def run_rank(rank: int, folder: str) -> None:
+    """Update with this process's share (the last batch has no image for rank 1) and write what compute says."""
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    try:
+        metrics = group_metrics(CLASSES, GROUPS, ALIGNED)
+        p, t, a = draw(99, empty=((0, 0),))
+        for i in range(0, len(p), 20):
+            part = slice(i + rank, min(i + 20, len(p)), 2) if i + 20 < len(p) or rank == 0 else slice(0, 0)
+            metrics.update(p[part], t[part], a[part])
+        torch.save({k: v for k, v in metrics.compute().items()}, f"{folder}/{rank}.pt")
+    finally:
+        distributed.destroy_process_group()
+
+
+@pytest.mark.ddp
+def test_two_processes(tmp_path: Path):
+    spawn(run_rank, (str(tmp_path),), nprocs=2)
+    p, t, a = draw(99, empty=((0, 0),))
+    n = len(p)
+    last = (n - 1) // 20 * 20
+    keep = torch.tensor([i < last or (i - last) % 2 == 0 for i in range(n)])
+    expected = literal(p[keep].tolist(), t[keep].tolist(), a[keep].tolist())[0]
+    for rank in range(2):
+        check(torch.load(tmp_path / f"{rank}.pt"), expected)

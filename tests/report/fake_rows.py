@@ -1,0 +1,66 @@
+"""Rows that look like those of a run."""
+
+import random
+
+from fdd_lightning.report.results import metric_summary
+
+
+def row(
+    method="dm",
+    weighting="fairdd",
+    accuracy=0.8,
+    deo=0.2,
+    *,
+    settings=None,
+    networks=3,
+    seeds=(0,),
+    spread=0.01,
+    **more,
+):
+    """Return one row; anything in ``more`` replaces a key."""
+    draw = random.Random(f"{method} {weighting} {settings} {more} {seeds}")
+
+    def values(mean):
+        return metric_summary([[min(1, max(0, draw.gauss(mean, spread))) for _ in range(networks)] for _ in seeds])
+
+    return {
+        "dataset": "colored_digits",
+        "method": method,
+        "weighting": weighting,
+        "ipc": None if method == "full" else 10,
+        "conflict_ratio": 0.1,
+        "network": "convnet",
+        "train_on": "real" if method == "full" else "synthetic",
+        "trainer": "erm",
+        "settings": settings or {},
+        "preset": "quick",
+        "eval_settings": {},
+        "distill_seeds": list(seeds),
+        "eval_networks": networks,
+        "seconds": {"fit": 1.5, "distill": 20.0, "eval": 10.0},
+        "metrics": {
+            "accuracy": values(accuracy),
+            "deo_max": values(min(1, 1.5 * deo)),
+            "deo_mean": values(deo),
+            "worst_group_accuracy": values(accuracy / 2),
+            "aligned_accuracy": values(0.97),
+            "conflict_accuracy": values(accuracy - 0.05),
+        },
+        "cell_accuracy": [[0.5, 0.6], [0.7, None]],
+        "cell_count": [[5, 6], [7, 0]],
+        **more,
+    }
+
+
+def quickstart():
+    return [
+        row("random", "vanilla", 0.31, 0.93),
+        row("random", "kde", 0.58, 0.55),
+        row("random", "fairdd", 0.87, 0.18),
+        row("dm", "vanilla", 0.33, 0.91),
+        row("dm", "vanilla", 0.36, 0.89, settings={"lr_images": 10.0}),
+        row("dm", "kde", 0.78, 0.30, settings={"weighting.normaliser": "inverse"}),
+        row("dm", "fairdd", 0.85, 0.20),
+        row("dm", "barycenter", 0.84, 0.21),
+        row("full", "vanilla", 0.95, 0.10),
+    ]

@@ -1,0 +1,201 @@
+import io
+import sys
+
+import pytest
+from rich.console import Console
+
+from fdd_lightning.report.columns import content
+from fdd_lightning.report.labels import describe, labels, short_value, variants
+from fdd_lightning.report.table import markdown, print_table, table
+from tests.report.fake_rows import quickstart, row
+
+
+def render(rows, width, **more):
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None, highlight=False)
+    console.print(table(rows, width=width, **more))
+    return stream.getvalue()
+
+
+def headings(rows, **more):
+    return [column.heading for column in content(rows, **more).columns]
+
+
+def test_columns_that_agree_go_to_the_caption():
+    said = content(quickstart())
+    assert [c.heading for c in said.columns] == [
+        "method",
+        "weighting",
+        "variant",
+        "accuracy",
+        "DEO_M",
+        "DEO_A",
+        "worst",
+        "aligned",
+        "conflict",
+        "seconds",
+    ]
+    for fact in (
+        "colored_digits",
+        "10% bias-conflicting",
+        "ipc 10",
+        "convnet",
+        "erm",
+        "preset quick",
+        "3 networks",
+        "seed 0",
+    ):
+        assert fact in said.caption[0]
+
+
+def test_columns_that_differ_are_shown():
+    rows = [
+        row(dataset="cmnist", conflict_ratio=0.01),
+        row(ipc=1, conflict_ratio=None, network="mlp", trainer="lff", preset="reference"),
+        row(seeds=(0, 1), networks=2, eval_settings={"epochs": 5}),
+    ]
+    shown = headings(rows)
+    for heading in ("data", "ratio", "ipc", "network", "trainer", "preset", "evaluation", "nets", "seeds"):
+        assert heading in shown
+    assert "method" not in shown
+    assert "weighting" not in shown
+    assert "train on" not in shown
+    cells = {c.heading: c.cells for c in content(rows).columns}
+    assert cells["ratio"] == ("1%", "-", "10%")
+    assert cells["seeds"] == ("0", "0", "0 1")
+    assert cells["evaluation"] == ("-", "-", "epochs=5")
+
+
+def test_one_row_keeps_its_name():
+    assert headings([row()])[:2] == ["method", "weighting"]
+
+
+def test_a_metric_that_no_row_has_is_left_out_and_others_show_a_dash():
+    one, two = row("random"), row()
+    for each in (one, two):
+        each["metrics"]["aligned_accuracy"] = each["metrics"]["conflict_accuracy"] = None
+    one["metrics"]["deo_mean"] = None
+    cells = {c.heading: c.cells for c in content([one, two]).columns}
+    assert "aligned" not in cells
+    assert "conflict" not in cells
+    assert cells["DEO_A"][0] == "-"
+    assert cells["DEO_A"][1] != "-"
+
+
+def test_percent_and_spread():
+    one = row()
+    one["metrics"]["accuracy"] = {"mean": 0.91234, "std": 0.0123, "values": [[0.9, 0.9, 0.9]]}
+    assert content([one]).columns[2].cells == ("91.2 ± 1.2",)
+    assert content([row(networks=1)]).columns[2].cells[0].count("±") == 0
+    assert content([one], spreads=True).columns[3].cells[0].count("±") == 1
+
+
+def test_best_leaves_out_the_whole_training_set_and_compares_equals_only():
+    rows = quickstart()
+    best = [r["weighting"] + r["method"] for r, b in zip(rows, content(rows).best, strict=True) if b]
+    assert best == ["fairddrandom"]
+    two = [
+        row(accuracy=0.5),
+        row("random", accuracy=0.4),
+        row(accuracy=0.9, ipc=50),
+        row("random", accuracy=0.8, ipc=50),
+    ]
+    assert content(two).best == (True, False, True, False)
+    assert content([row()]).best == (False,)
+
+
+def test_variants_name_what_differs_within_a_method():
+    rows = [
+        row(weighting="vanilla", settings={"steps": 400}),
+        row(weighting="vanilla", settings={"steps": 400, "lr_images": 10.0}),
+        row(weighting="kde", settings={"steps": 400, "weighting.normaliser": "inverse"}),
+        row("random"),
+    ]
+    assert variants(rows) == ["", "lr_images=10", "normaliser=inverse", ""]
+    assert labels(rows)[1] == "dm vanilla (lr_images=10)"
+    assert labels(rows)[3] == "random fairdd"
+    assert "dm with steps=400" in content(rows).caption
+
+
+def test_settings_in_few_words():
+    assert describe({"a.x": 1, "b.x": 2.0, "c.y": "my.module.Class"}) == "a.x=1, b.x=2, y=Class"
+    assert short_value("v" * 40) == "v" * 21 + "..."
+    assert short_value(0.1) == "0.1"
+    assert short_value([1, 2]) == "[1,2]"
+    assert short_value(None) == "null"
+    assert short_value("0.5") == "0.5"
+
+
+@pytest.mark.parametrize("width", [80, 90, 100, 140])
+@pytest.mark.parametrize(
+    "rows", [quickstart(), [row(ipc=i, dataset=d) for i in (1, 10) for d in ("cmnist_fg", "cmnist_bg")]]
+)
+def test_nothing_is_cut_at_usual_widths(rows, width):
+    text = render(rows, width, with_published=True)
+    assert max(map(len, text.splitlines())) <= width
+    said = content(rows)
+    lines = text.splitlines()
+    for cell in said.columns[0].cells:
+        assert any(line.startswith(cell) for line in lines)
+    words = set(text.split())
+    for column in said.columns:
+        if column.spare == 0:
+            for cell in column.cells:
+                assert set(cell.split()) <= words
+        elif column.heading not in lines[0]:
+            assert column.heading in text[text.index("left out for want of width") :]
+
+
+def test_the_best_accuracy_is_bold():
+    stream = io.StringIO()
+    Console(file=stream, width=100, force_terminal=True, color_system="standard").print(table(quickstart(), width=100))
+    bold = [line for line in stream.getvalue().splitlines() if "\x1b[1m" in line and "random" in line]
+    assert len(bold) == 1
+    assert "fairdd" in bold[0]
+
+
+def test_unknown_times():
+    one, two = row(), row("random")
+    one["seconds"] = {"fit": None, "distill": None, "eval": None}
+    two["seconds"]["fit"] = None
+    assert content([one, two]).columns[-1].cells == ("-", "30")
+
+
+def test_piped_it_is_plain_and_whole(capsys):
+    print_table(quickstart(), with_published=True, title="runs/quickstart")
+    text = capsys.readouterr().out
+    assert "\x1b" not in text
+    assert text.startswith("runs/quickstart\n")
+    assert "left out" not in text
+    assert "seconds" in text.splitlines()[1]
+
+
+def test_an_ascii_terminal_gets_ascii(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    print_table(quickstart())
+    sys.stdout.flush()
+    assert b"+-" in raw.getvalue()
+
+
+def test_markdown():
+    rows = quickstart()
+    rows[4]["settings"] = {"a|b": 1}
+    text = markdown(rows)
+    lines = text.splitlines()
+    assert lines[1].startswith("| --- | --- | --- | ---: |")
+    table_lines = [line for line in lines if line.startswith("|")]
+    assert len(table_lines) == 2 + len(rows)
+    assert len({line.replace("\\|", "").count("|") for line in table_lines}) == 1
+    assert text.count("**") == 2
+    assert text.endswith("\n")
+    assert "- colored_digits" in text
+
+
+def test_published_column():
+    rows = [row("dm", w, dataset="cmnist_fg") for w in ("vanilla", "fairdd", "barycenter")]
+    shown = {c.heading: c.cells for c in content(rows, with_published=True).columns}
+    assert shown["published"] == ("25.0", "94.6", "-")
+    assert "FairDD" in content(rows, with_published=True).caption[-1]
+    assert "published" not in headings(rows)
+    assert "published" not in headings([row()], with_published=True)
