@@ -154,6 +154,8 @@ def _within(n: int, centres: Tensor, length: int) -> Tensor:
 def _resample(images: Tensor, linear: Tensor) -> Tensor:
     """Sample images at the linearly mapped (x, y) of each pixel; ``linear`` is (N or 1, 2, 2)."""
     count, channels, height, width = images.shape
+    if not count:
+        return images  # a process may have no share of a small batch, and torch makes no grid for none
     matrix = F.pad(linear, (0, 1))
     grid = F.affine_grid(matrix, [len(matrix), channels, height, width], align_corners=False)
     return F.grid_sample(images, grid.expand(count, -1, -1, -1), align_corners=False)

@@ -143,6 +143,16 @@ def test_gradient(name, count):
     assert torch.autograd.gradcheck(lambda x: operation.apply(x, parameters), (images,))
 
 
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("siamese", [True, False])
+def test_images_on_another_device(name, siamese):
+    # The meta device has no values, but refuses to be mixed with the CPU just as a GPU does.
+    images = torch.empty(4, 3, 16, 16, device="meta")
+    out = DSA(name)(images, seeded(), siamese=siamese)
+    assert out.device == images.device
+    assert out.shape == images.shape
+
+
 def test_ranges_of_draws():
     n, size, g = 20000, (32, 20), seeded()
     shift, saturation, contrast = draw_color(n, size, g).unbind(1)
@@ -226,5 +236,12 @@ def test_no_augmentation_and_specs():
     state = g.get_state()
     assert NoAugmentation()(image, g, siamese=True) is image
     assert torch.equal(g.get_state(), state)
-    assert spec_of(DSA("flip")) == {"class_path": "fdd_lightning.augment.dsa.DSA", "init_args": {"strategy": "flip"}}
+    assert spec_of(DSA("flip"))["init_args"] == {"strategy": "flip"}
     assert rebuild(DSA("flip_crop")).names == ("flip", "crop")
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("siamese", [True, False])
+def test_empty_batch(name, siamese):
+    # A process may have no share of a small batch.
+    assert DSA(name)(torch.empty(0, 3, 16, 16), seeded(), siamese=siamese).shape == (0, 3, 16, 16)

@@ -1,5 +1,6 @@
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,7 +33,7 @@ def mean(values):
 def literal(predictions, targets, groups):
     """Every figure, image by image."""
     right = [int(p == t) for p, t in zip(predictions, targets, strict=True)]
-    cells = [[[] for _ in range(GROUPS)] for _ in range(CLASSES)]
+    cells: list[list[list[int]]] = [[[] for _ in range(GROUPS)] for _ in range(CLASSES)]
     for r, t, a in zip(right, targets, groups, strict=True):
         cells[t][a].append(r)
     rates = [[mean(cell) for cell in row if cell] for row in cells]
@@ -49,7 +50,7 @@ def literal(predictions, targets, groups):
 
 
 def check(found, expected):
-    assert list(found) == KEYS
+    assert set(found) == set(KEYS)
     for key in KEYS:
         assert float(found[key]) == pytest.approx(expected[key], abs=1e-12, nan_ok=True), key
 
@@ -96,12 +97,16 @@ def test_batches_that_lack_a_group():
     check(metrics.compute(), literal(p.tolist(), t.tolist(), a.tolist())[0])
 
 
-def test_collection_shares_one_update_and_starts_again():
+def test_collection_shares_one_update_and_starts_again(monkeypatch):
     metrics = group_metrics(CLASSES, GROUPS, ALIGNED)
-    calls = []
-    for metric in metrics.values(copy_state=False):
-        update = metric.update
-        metric.update = lambda *args, update=update: (calls.append(1), update(*args))
+    calls: list[int] = []
+    count = torch.bincount
+
+    def spy(*args: Any, **kwargs: Any) -> torch.Tensor:
+        calls.append(1)
+        return count(*args, **kwargs)
+
+    monkeypatch.setattr(torch, "bincount", spy)
     metrics.update(*draw(50))
     metrics.update(*draw(50, seed=1))
     assert len(calls) == 2
@@ -112,8 +117,8 @@ def test_collection_shares_one_update_and_starts_again():
 
 
 def test_keys_without_alignment():
-    assert list(group_metrics(CLASSES, GROUPS)) == KEYS[:4]
-    assert list(group_metrics(CLASSES, GROUPS, ALIGNED)) == KEYS
+    assert set(group_metrics(CLASSES, GROUPS)) == set(KEYS[:4])
+    assert set(group_metrics(CLASSES, GROUPS, ALIGNED)) == set(KEYS)
 
 
 def test_higher_is_better():
@@ -142,7 +147,7 @@ def run_rank(rank: int, folder: str) -> None:
         for i in range(0, len(p), 20):
             part = slice(i + rank, min(i + 20, len(p)), 2) if i + 20 < len(p) or rank == 0 else slice(0, 0)
             metrics.update(p[part], t[part], a[part])
-        torch.save({k: v for k, v in metrics.compute().items()}, f"{folder}/{rank}.pt")
+        torch.save(dict(metrics.compute()), f"{folder}/{rank}.pt")
     finally:
         distributed.destroy_process_group()
 
