@@ -79,7 +79,9 @@ def import_class(path: str) -> type:
     try:
         return cast(type, getattr(importlib.import_module(module), name))
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"class path {path!r} cannot be imported ({error}): check its spelling and PYTHONPATH") from None
+        raise ConfigError(
+            f"class path {path!r} cannot be imported ({error}): check its spelling and PYTHONPATH"
+        ) from None
 
 
 def is_spec(value: Any) -> bool:
@@ -88,7 +90,7 @@ def is_spec(value: Any) -> bool:
 
 
 def build(spec: Any) -> Any:
-    """Build an object from its spec; nested specs that name a :class:`Choice` are built, other classes become factories."""
+    """Build an object from its spec; specs that name a :class:`Choice` are built, other classes become factories."""
     if isinstance(spec, list | tuple):
         return [build(v) for v in spec]
     if not is_spec(spec):

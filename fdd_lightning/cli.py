@@ -29,6 +29,7 @@ from fdd_lightning.choices import import_class, leaves
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.io import sha256_file
+from fdd_lightning.memory import keep_freed_memory
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.modules.evaluator import Evaluator
@@ -210,9 +211,11 @@ class FDDCLI(LightningCLI):
             # Overwritten in place, by the clock: what is computed does not depend on when.
             callbacks.append(
                 ModelCheckpoint(
-                    self.folder.path, CHECKPOINT.removesuffix(".ckpt"), train_time_interval=RESUME_EVERY,
+                    self.folder.path,
+                    CHECKPOINT.removesuffix(".ckpt"),
+                    train_time_interval=RESUME_EVERY,
                     enable_version_counter=False,
-                )  # fmt: skip
+                )
             )
         if chosen["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in given):
             callbacks.append(StageProgress(self._title()))
@@ -337,6 +340,7 @@ def run_stage(stage: str, args: list[str]) -> None:
         KeyboardInterrupt: Ctrl-C; the same arguments again resume.
     """
     _quiet()
+    keep_freed_memory()
     try:
         FDDCLI(stage, _with_menu(args))
     except StageFinished as done:

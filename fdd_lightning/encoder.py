@@ -53,9 +53,7 @@ class Encoder(nn.Module):
         self.backbone: Network = network(num_classes, image_shape)
         # The classifier is no part of the encoder; left in, it would be a parameter that no loss reaches.
         self.backbone.classifier = nn.Identity()
-        self.head = nn.Sequential(
-            nn.Linear(self.backbone.feature_dim, hidden), nn.ReLU(), nn.Linear(hidden, dimension)
-        )
+        self.head = nn.Sequential(nn.Linear(self.backbone.feature_dim, hidden), nn.ReLU(), nn.Linear(hidden, dimension))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return embeddings (n, dimension) of length 1 from normalised images (n, C, H, W)."""
@@ -87,9 +85,13 @@ class Encoder(nn.Module):
                 header = json.loads((file.metadata() or {}).get("fdd", "{}"))
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
         except (SafetensorError, OSError, json.JSONDecodeError) as error:
-            raise FileFormatError(f"{path} is cut short or no safetensors file ({error}): train the encoder again") from None
+            raise FileFormatError(
+                f"{path} is cut short or no safetensors file ({error}): train the encoder again"
+            ) from None
         if header.get("kind") != "encoder" or header.get("format") != FORMAT:
-            raise FileFormatError(f"{path} is no encoder file of format {FORMAT}: pass an encoder.safetensors of `fdd fit`")
+            raise FileFormatError(
+                f"{path} is no encoder file of format {FORMAT}: pass an encoder.safetensors of `fdd fit`"
+            )
         encoder = cls(
             _network(header["network"], path),
             header["num_classes"],

@@ -29,7 +29,7 @@ def require_data_root() -> Path:
     root = data_root()
     if not root.is_dir():
         raise DatasetNotFoundError(
-            f"data root {str(root)!r} does not exist: set FDD_DATA to the folder that holds your data sets, or create it"
+            f"data root {str(root)!r} does not exist: set FDD_DATA to the folder of your data sets, or create it"
         )
     return root
 

@@ -28,8 +28,8 @@ def complete(spec: Any) -> Any:
     cls = import_class(spec["class_path"])
     given = spec.get("init_args") or {}
     filled: dict[str, Any] = {}
-    for name, parameter in inspect.signature(cls.__init__).parameters.items():
-        if name != "self" and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             if name in given:
                 filled[name] = complete(given[name])
             elif parameter.default is not parameter.empty:
@@ -90,6 +90,13 @@ def distill_settings(model: Spec, method: str, weighting: str) -> dict[str, Any]
         same = named is not None and named["class_path"] == own["class_path"]
         found |= {f"weighting.{k}": v for k, v in differences(own, named if same else None).items()}
     return found
+
+
+def encoder_settings(model: Spec) -> dict[str, Any]:
+    """Return which of the menu's encoders was trained, if not the paper's, and how it differs from the menu's."""
+    name = complete(model)["init_args"].get("preset", "supcon")
+    found = {k: v for k, v in differences(model, preset("encoder", name)).items() if k != "preset"}
+    return found if name == "supcon" else {"encoder": name, **found}
 
 
 def data_settings(spec: Spec, name: str) -> dict[str, Any]:

@@ -24,9 +24,7 @@ class FDDTrainer(Trainer):
         """
         self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path)
 
-    def eval(
-        self, model: Evaluator, datamodule: BaseDataModule | None = None, ckpt_path: str | None = None
-    ) -> None:
+    def eval(self, model: Evaluator, datamodule: BaseDataModule | None = None, ckpt_path: str | None = None) -> None:
         """Train fresh networks on a set and score them on the real test set.
 
         Args:

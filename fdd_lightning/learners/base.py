@@ -24,9 +24,7 @@ class Learner(nn.Module, ABC):
 
     name: str
 
-    def __init__(
-        self, network: NetworkFactory, num_classes: int, image_shape: tuple[int, int, int], size: int
-    ) -> None:
+    def __init__(self, network: NetworkFactory, num_classes: int, image_shape: tuple[int, int, int], size: int) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.size = size

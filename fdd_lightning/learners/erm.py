@@ -14,9 +14,7 @@ class ERM(Learner):
 
     name = "erm"
 
-    def __init__(
-        self, network: NetworkFactory, num_classes: int, image_shape: tuple[int, int, int], size: int
-    ) -> None:
+    def __init__(self, network: NetworkFactory, num_classes: int, image_shape: tuple[int, int, int], size: int) -> None:
         super().__init__(network, num_classes, image_shape, size)
         self.network = network(num_classes, image_shape)
 

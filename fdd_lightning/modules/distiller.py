@@ -59,7 +59,7 @@ class BaseDistiller(StageModule):
         if images_per_class < 1:
             raise ConfigError(f"images_per_class must be at least 1, not {images_per_class}")
         self.num_classes = num_classes
-        self.image_shape = tuple(image_shape)
+        self.image_shape = image_shape
         self.images_per_class = images_per_class
         self.weighting = rebuild(weighting)
         self.seed = seed
@@ -267,7 +267,7 @@ class Distiller(BaseDistiller):
 
     def _log_weights(self, classes: list[tuple[Tensor, WeightMatrix]]) -> None:
         """Log how even the weights are and how much of them lies on bias-conflicting images."""
-        if self.global_step % self.trainer.log_every_n_steps:
+        if self.global_step % self.trainer.log_every_n_steps:  # type: ignore[attr-defined]
             return
         share = torch.stack([m.effective_sample_size().cpu() / len(index) for index, m in classes])
         self.log("weights/effective_sample_share", share.mean())

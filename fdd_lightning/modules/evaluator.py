@@ -81,7 +81,7 @@ class Evaluator(StageModule):
                 raise ConfigError(f"{key} must be at least 1, not {value}")
         self.num_classes = num_classes
         self.num_groups = num_groups
-        self.image_shape = tuple(image_shape)
+        self.image_shape = image_shape
         self.architecture = network
         self.learner = learner
         self.count = count

@@ -9,7 +9,7 @@ import torch
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.choices import Spec, class_path, spec_of
 from fdd_lightning.encoder import Encoder
-from fdd_lightning.settings import complete, data_settings, differences, distill_settings, preset
+from fdd_lightning.settings import complete, data_settings, distill_settings, encoder_settings
 
 if TYPE_CHECKING:
     from fdd_lightning.datamodules import BaseDataModule
@@ -70,7 +70,7 @@ def describe_encoder(module: StageModule) -> dict[str, Any]:
     spec = module_spec(module)
     return {
         **about_data(module.data),
-        "settings": differences(spec, preset("encoder", "supcon")),
+        "settings": encoder_settings(spec),
         "seed": module.seed,
         "config": spec,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -27,10 +27,11 @@ class SupCon(StageModule):
     The generalised loss weighs pairs that are already close, so what is easiest to learn, the bias, comes first.
     Trained on, a small encoder memorises the rest as well and the signal fades: more steps are not better.
 
-    While it trains it logs, in intervals, over whole classes: ``density/auroc_mean`` and ``density/auroc_min``, how well
-    inverse density separates bias-conflicting images (1: perfectly; only where the data have groups and an alignment,
-    and for the log only), and ``density/effective_sample_share``, the effective sample size of plain inverse-density
-    weights as a share of the class, which reads no group labels.
+    While it trains it logs, in intervals, over whole classes: ``density/auroc_mean`` and ``density/auroc_min``, how
+    well inverse density separates bias-conflicting images (1: perfectly; only where the data have groups and an
+    alignment, and for the log only), ``density/conflict_mass``, the weight that lies on them, and
+    ``density/effective_sample_share``, the effective sample size of plain inverse-density weights as a share of the
+    class, which reads no group labels.
 
     Args:
         num_classes: Linked from the data.
@@ -46,6 +47,7 @@ class SupCon(StageModule):
         scheduler: Learning rate schedule, stepped once a step; none by default.
         monitor_every: Steps between two looks at the densities; 0: only at the end.
         seed: Seed of the network's initialisation; the data module's own seed orders the batches.
+        preset: Name of the menu's file in ``configs/encoder`` that these settings start from.
     """
 
     artefact = "encoder.safetensors"
@@ -65,9 +67,11 @@ class SupCon(StageModule):
         scheduler: LRSchedulerCallable | None = None,
         monitor_every: int = 0,
         seed: int = 0,
+        preset: str = "supcon",
     ) -> None:
         super().__init__()
         self.remember()
+        self.preset = preset
         for key, value in {"temperature": temperature, "q": q, "steps": steps}.items():
             if value <= 0:
                 raise ConfigError(f"SupCon {key} must be positive, not {value}")
@@ -102,8 +106,8 @@ class SupCon(StageModule):
         if self.trainer.world_size == 1:
             loss = gsc_loss(z, targets, self.temperature, self.q)
         else:
-            everyone = self.all_gather(z, sync_grads=True).flatten(0, 1)
-            labels = self.all_gather(targets).flatten(0, 1)
+            everyone = cast(Tensor, self.all_gather(z, sync_grads=True)).flatten(0, 1)
+            labels = cast(Tensor, self.all_gather(targets)).flatten(0, 1)
             offset = self.global_rank * len(z)
             loss = gsc_loss(z, targets, self.temperature, self.q, everyone, labels, offset)
         self.log("fit/loss", loss.detach(), prog_bar=True, sync_dist=self.trainer.world_size > 1)

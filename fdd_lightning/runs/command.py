@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError
 from fdd_lightning.io import write_json
+from fdd_lightning.report.labels import describe, shared_settings, variants
 from fdd_lightning.runs.execute import execute
 from fdd_lightning.runs.plan import Plan, Stage
 from fdd_lightning.runs.rates import estimate
@@ -54,39 +55,40 @@ def run(args: list[str]) -> int:
 
 def show(plan: Plan) -> None:
     """Print the plan: each row, how far it is, and how long it will take where that is known."""
+    rows = [cell.identity for cell in plan.cells]
+    columns = ("dataset", "conflict_ratio", "method", "weighting", "variant", "ipc", "network", "trainer")
+    lines = [
+        {**{key: str(row[key]) for key in columns if key != "variant"}, "variant": own, "ipc": str(row["ipc"] or "all")}
+        for row, own in zip(rows, variants(rows), strict=True)  # type: ignore[arg-type]
+    ]
+    told = [key for key in columns if key in ("method", "weighting") or len({line[key] for line in lines}) > 1]
     table = Table(title=f"{plan.recipe.name}: {len(plan.cells)} rows, {len(plan.stages())} stages")
-    for name in ("data", "method", "weighting", "variant", "ipc", "network", "trainer", "sets", "state", "time"):
+    for name in (*told, "state", "time"):
         table.add_column(name, overflow="fold")
-    shared = set.intersection(*({f"{k}={v}" for k, v in c.identity["settings"].items()} for c in plan.cells))
     counted: set[Path] = set()
-    unknown = False
-    total = 0.0
-    for cell in plan.cells:
-        identity = cell.identity
-        todo = [s for s in cell.stages() if not s.finished()]
-        fresh = [s for s in todo if s.folder.path not in counted]
-        counted |= {s.folder.path for s in fresh}
-        times = [estimate(s) for s in fresh]
+    total, unknown = 0.0, False
+    for cell, line in zip(plan.cells, lines, strict=True):
+        todo = [stage for stage in cell.stages() if not stage.finished()]
+        fresh = [stage for stage in todo if stage.folder.path not in counted]
+        counted |= {stage.folder.path for stage in fresh}
+        times = [estimate(stage) for stage in fresh]
         known = sum(t for t in times if t is not None)
-        total += known
-        unknown = unknown or None in times
-        variant = [f"{k}={v}" for k, v in identity["settings"].items() if f"{k}={v}" not in shared]
-        data = identity["dataset"] + ("" if cell.data.missing is None else " (missing)")
-        time = "" if not fresh else seconds(known) + ("+?" if None in times else "")
-        table.add_row(
-            data, identity["method"], identity["weighting"], " ".join(variant), str(identity["ipc"] or "all"),
-            identity["network"], identity["trainer"], str(len(cell.evaluations)), state(todo, cell.stages()), time,
-        )  # fmt: skip
+        total, unknown = total + known, unknown or None in times
+        time = duration(known) if known else ""
+        how_far = state(todo, cell.stages()) + (" (data missing)" if cell.data.missing else "")
+        table.add_row(*(line[key] for key in told), how_far, time + ("?" if None in times else ""))
     console = Console()
     console.print(table)
-    if shared:
-        console.print(f"all rows: {', '.join(sorted(shared))}", soft_wrap=True, markup=False)
-    left = f"{seconds(total)} left" if total or not unknown else "time unknown"
-    more = ", without the stages marked ?, which were never timed here" if unknown else ""
-    console.print(left + more, soft_wrap=True, markup=False)
-    for cell in {c.data.name: c for c in plan.cells}.values():
-        if cell.data.missing is not None:
-            console.print(f"missing: {cell.data.missing}", soft_wrap=True, markup=False)
+    shared = [f"{key.replace('_', ' ')} {lines[0][key]}" for key in columns if key not in told and lines[0][key]]
+    shared += [f"{method}: {describe(own)}" for method, own in shared_settings(rows).items() if own]  # type: ignore[arg-type]
+    console.print("; ".join(shared), soft_wrap=True, markup=False, highlight=False)
+    if total:
+        console.print(f"about {duration(total)} left", end="" if unknown else "\n", highlight=False)
+    if unknown:
+        console.print(" and the stages marked ?, which were never timed here", highlight=False)
+    for missing in dict.fromkeys(cell.data.missing for cell in plan.cells):
+        if missing is not None:
+            console.print(f"missing: {missing}", soft_wrap=True, markup=False, highlight=False)
 
 
 def state(todo: list[Stage], stages: list[Stage]) -> str:
@@ -99,7 +101,7 @@ def state(todo: list[Stage], stages: list[Stage]) -> str:
     return "to do" if len(todo) == len(stages) else f"{len(stages) - len(todo)} of {len(stages)} done"
 
 
-def seconds(value: float) -> str:
+def duration(value: float) -> str:
     """Return a duration for people."""
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from fdd_lightning.cli import INSIDE_RUN, run_stage
 from fdd_lightning.errors import FDDError
+from fdd_lightning.report.labels import labels
 from fdd_lightning.report.results import Row, join_seeds, read_results, write_results
 from fdd_lightning.report.summary import summarise
 from fdd_lightning.runs.plan import Cell, Plan, Stage
@@ -40,7 +40,7 @@ def execute(plan: Plan) -> Path:
     rows = [_row(cell) for cell in plan.cells]
     results = plan.root / "results.json"
     write_results(results, rows)
-    summarise(plan.root, rows, _sets(plan))
+    summarise(plan.root, rows, _sets(plan, rows))
     return results
 
 
@@ -81,12 +81,13 @@ def _row(cell: Cell) -> Row:
     return row
 
 
-def _sets(plan: Plan) -> dict[str, SyntheticSet]:
+def _sets(plan: Plan, rows: list[Row]) -> dict[str, SyntheticSet]:
     """Return the first synthetic set of each cell that has one, by what tells the cells apart."""
     found: dict[str, SyntheticSet] = {}
-    for cell in plan.cells:
+    several = [key for key in ("dataset", "conflict_ratio", "ipc") if len({str(row[key]) for row in rows}) > 1]  # type: ignore[literal-required]
+    for cell, label in zip(plan.cells, labels(rows), strict=True):
         made = cell.evaluations[0].inputs.get("synthetic")
         if made is not None:
-            name = str(made.folder.path.relative_to(plan.root / "distill"))
-            found.setdefault(name, SyntheticSet.load(made.artefact))
+            more = [f"{key.replace('_', ' ')} {cell.identity[key]}" for key in several]
+            found.setdefault(", ".join([label, *more]), SyntheticSet.load(made.artefact))
     return found

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from fdd_lightning.choices import build, import_class
-from fdd_lightning.cli import FDDCLI, resolve
+from fdd_lightning.cli import resolve
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.io import sha256_file
 from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.paths import find_config
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe
-from fdd_lightning.settings import differences, distill_settings, data_settings, preset
+from fdd_lightning.settings import data_settings, distill_settings, encoder_settings
 from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint
-from fdd_lightning.io import sha256_file
 
 DEFAULT_ENCODER = "supcon"
 
@@ -163,7 +163,7 @@ class Plan:
         if made is not None:
             encoder = made.inputs.get("encoder")
             if encoder is not None:
-                settings |= differences(encoder.config["model"], preset("encoder", DEFAULT_ENCODER))
+                settings |= encoder_settings(encoder.config["model"])
             model = made.config["model"]
             settings |= distill_settings(model, model["init_args"]["method"], weighting_name(model))
         identity = {

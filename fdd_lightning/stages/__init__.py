@@ -1,0 +1,1 @@
+"""Stages: their output folders and records."""

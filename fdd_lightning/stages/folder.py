@@ -17,11 +17,28 @@ CHECKPOINT = "last.ckpt"
 
 INDIFFERENT = frozenset(
     {
-        "logger", "callbacks", "default_root_dir", "enable_progress_bar", "enable_model_summary", "enable_checkpointing",
-        "log_every_n_steps", "profiler", "detect_anomaly", "barebones", "accelerator", "devices", "num_nodes",
-        "strategy", "plugins", "inference_mode", "fast_dev_run", "num_sanity_val_steps", "model_registry",
+        "logger",
+        "callbacks",
+        "default_root_dir",
+        "enable_progress_bar",
+        "enable_model_summary",
+        "enable_checkpointing",
+        "log_every_n_steps",
+        "profiler",
+        "detect_anomaly",
+        "barebones",
+        "accelerator",
+        "devices",
+        "num_nodes",
+        "strategy",
+        "plugins",
+        "inference_mode",
+        "fast_dev_run",
+        "num_sanity_val_steps",
+        "model_registry",
+        "enable_autolog_hparams",
     }
-)  # fmt: skip
+)
 """Trainer settings that do not change what a stage computes (but for rounding)."""
 
 LOCATION = frozenset({"root", "download"})

@@ -25,7 +25,8 @@ class Random(Selector):
         """
         if weights.rows.shape[1] < count:
             raise ConfigError(
-                f"{count} images per class are asked for, but a class has only {weights.rows.shape[1]}: lower images_per_class"
+                f"{count} images per class are asked for, but a class has only {weights.rows.shape[1]}: lower "
+                "images_per_class"
             )
         rows = weights.rows.double().cpu()[torch.randperm(len(weights.rows), generator=generator)].clone()
         chosen: list[int] = []

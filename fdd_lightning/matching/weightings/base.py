@@ -41,7 +41,7 @@ class WeightMatrix:
 
     def effective_sample_size(self) -> Tensor:
         """Return 1 / sum_i w_i^2 of the mean row: n for uniform weights, 1 when a single image carries all."""
-        return 1.0 / self.rows.mean(0).square().sum()
+        return self.rows.mean(0).square().sum().reciprocal()
 
 
 class Weighting(Choice, ABC):

@@ -1,0 +1,1 @@
+"""Modules of the stages: SupCon, the Distiller and the Evaluator."""
