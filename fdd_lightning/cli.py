@@ -143,7 +143,7 @@ class FDDCLI(LightningCLI):
         parser.set_defaults({"trainer.max_epochs": -1, "trainer.enable_model_summary": False})
         parser.set_defaults({"trainer.log_every_n_steps": 10})
         parser.add_lightning_class_args(model, "model", subclass_mode=True)
-        parser.add_lightning_class_args(BaseDataModule, "data", subclass_mode=True)  # type: ignore[type-abstract]
+        parser.add_lightning_class_args(BaseDataModule, "data", subclass_mode=True)
         parser.set_defaults({"model": {"class_path": DEFAULT_MODEL[self.stage]}})
         parser.set_defaults({"data": {"class_path": "ColoredDigits"}})
 

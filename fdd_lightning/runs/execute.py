@@ -84,7 +84,7 @@ def _row(cell: Cell) -> Row:
 def _sets(plan: Plan, rows: list[Row]) -> dict[str, SyntheticSet]:
     """Return the first synthetic set of each cell that has one, by what tells the cells apart."""
     found: dict[str, SyntheticSet] = {}
-    several = [key for key in ("dataset", "conflict_ratio", "ipc") if len({str(row[key]) for row in rows}) > 1]  # type: ignore[literal-required]
+    several = [key for key in ("dataset", "conflict_ratio", "ipc") if len({str(row[key]) for row in rows}) > 1]
     for cell, label in zip(plan.cells, labels(rows), strict=True):
         made = cell.evaluations[0].inputs.get("synthetic")
         if made is not None:

@@ -41,7 +41,8 @@ class WeightMatrix:
 
     def effective_sample_size(self) -> Tensor:
         """Return 1 / sum_i w_i^2 of the mean row: n for uniform weights, 1 when a single image carries all."""
-        return self.rows.mean(0).square().sum().reciprocal()
+        share: Tensor = self.rows.mean(0).square().sum()
+        return share.reciprocal()
 
 
 class Weighting(Choice, ABC):
