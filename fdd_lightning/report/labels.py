@@ -64,12 +64,18 @@ def _is_class_path(text: str) -> bool:
 
 
 def labels(rows: Sequence[Row]) -> list[str]:
-    """Return a short name for each row, without what all rows share: ``dm fairdd (lr_images=10)``.
+    """Return a short name for each row: method and weighting, and what tells it from others of the same two.
 
-    Method and weighting always stand in it (``full`` has no weighting); images per class, data set and evaluation do
-    not.
+    ``dm fairdd``, or ``dm vanilla (lr_images=10)`` where another row is plain ``dm vanilla``. Images per class, data
+    set and evaluation do not stand in it.
     """
-    return [_name(row) + (f" ({own})" if own else "") for row, own in zip(rows, variants(rows), strict=True)]
+    names = short_names({k for row in rows for k in row["settings"]})
+    found = []
+    for row in rows:
+        alike = [other["settings"] for other in rows if _name(other) == _name(row)]
+        own = {k: v for k, v in row["settings"].items() if any(k not in s or s[k] != v for s in alike)}
+        found.append(_name(row) + (f" ({describe(own, names)})" if own else ""))
+    return found
 
 
 def _name(row: Row) -> str:
