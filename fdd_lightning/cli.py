@@ -9,6 +9,7 @@ import re
 import sys
 import warnings
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -69,14 +70,6 @@ class StageFinished(Exception):
     """The very work that is asked for was done before."""
 
 
-class _Parsed(Exception):
-    """Carries a resolved configuration out of the command line's constructor."""
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__()
-        self.config = config
-
-
 class UsageError(ConfigError):
     """The parser refuses the command line."""
 
@@ -111,12 +104,10 @@ class FDDCLI(LightningCLI):
     Args:
         stage: The subcommand; only its parser is built.
         args: The arguments after the subcommand's name.
-        parse_only: Raise the resolved configuration instead of running.
     """
 
-    def __init__(self, stage: str, args: list[str], parse_only: bool = False) -> None:
+    def __init__(self, stage: str, args: list[str]) -> None:
         self.stage = stage
-        self.parse_only = parse_only
         self.record = StageRecord(stage, "")
         super().__init__(
             LightningModule,
@@ -183,8 +174,6 @@ class FDDCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Say finished where this work was done before."""
-        if self.parse_only:
-            raise _Parsed(self.resolved())
         self.record.fingerprint = config_fingerprint(self.stage, self.resolved())
         for flag in FLAGS[self.stage]:
             path = self.options[flag]
@@ -332,6 +321,43 @@ def _data_of(path: str) -> tuple[str, list[str]]:
     return str(config), [f"--data.{key}={json.dumps(value)}" for key, value in arguments.items()]
 
 
+class StageParser(FDDCLI):
+    """A stage's parser alone, to look at configurations without building anything.
+
+    Args:
+        stage: The subcommand.
+    """
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.trainer_class = FDDTrainer
+        self.parser_class = FDDParser
+        self.seed_everything_default = 0
+        self.auto_configure_optimizers = False
+        self.setup_parser(True, {}, {})
+
+    def resolve(self, args: list[str]) -> dict[str, Any]:
+        """Return the whole configuration that the arguments lead to."""
+        self.parse_arguments(self.parser, cast(ArgsType, [self.stage, *_with_menu(args)]))
+        return self.resolved()
+
+
+@cache
+def stage_parser(stage: str) -> StageParser:
+    """Return the parser of a stage, built once: that takes longer than parsing."""
+    _quiet()
+    return StageParser(stage)
+
+
+def resolve(stage: str, args: list[str]) -> dict[str, Any]:
+    """Return a stage's whole configuration as plain values; nothing is built.
+
+    Raises:
+        FDDError: The arguments do not fit the stage.
+    """
+    return stage_parser(stage).resolve(args)
+
+
 def run_stage(stage: str, args: list[str]) -> None:
     """Run one stage from its command-line arguments.
 
@@ -345,20 +371,6 @@ def run_stage(stage: str, args: list[str]) -> None:
         FDDCLI(stage, _with_menu(args))
     except StageFinished as done:
         print(done)
-
-
-def resolve(stage: str, args: list[str]) -> dict[str, Any]:
-    """Return a stage's whole configuration as plain values; nothing is built.
-
-    Raises:
-        FDDError: The arguments do not fit the stage.
-    """
-    _quiet()
-    try:
-        FDDCLI(stage, _with_menu(args), parse_only=True)
-    except _Parsed as parsed:
-        return parsed.config
-    raise AssertionError("unreachable: parsing alone always ends above")
 
 
 def _quiet() -> None:

@@ -72,6 +72,7 @@ class SupCon(StageModule):
         super().__init__()
         self.remember()
         self.preset = preset
+        self.figures: dict[str, Tensor] = {}
         for key, value in {"temperature": temperature, "q": q, "steps": steps}.items():
             if value <= 0:
                 raise ConfigError(f"SupCon {key} must be positive, not {value}")
@@ -117,7 +118,8 @@ class SupCon(StageModule):
         """Look at the densities where it is time."""
         last = self.global_step >= self.trainer.max_steps
         if last or (self.monitor_every and self.global_step % self.monitor_every == 0):
-            for name, value in self.densities().items():
+            self.figures = self.densities()
+            for name, value in self.figures.items():
                 self.log(f"density/{name}", value)
 
     @torch.no_grad()
@@ -147,6 +149,6 @@ class SupCon(StageModule):
     def save_artefact(self, folder: Path) -> Path:
         """Write ``encoder.safetensors``, with the last densities in its metadata."""
         path = folder / self.artefact
-        figures = {k: float(v) for k, v in self.densities().items()}
+        figures = {k: float(v) for k, v in (self.figures or self.densities()).items()}
         self.encoder.save(path, {**describe_encoder(self), "densities": figures})
         return path

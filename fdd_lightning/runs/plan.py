@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,24 @@ def option(prefix: str, key: str, value: Any) -> str:
 def options(prefix: str, leaves: dict[str, Any]) -> list[str]:
     """Return the options of a stage's leaves: ``trainer.*`` as they are, all others below ``prefix``."""
     return [option(prefix, key, value) for key, value in leaves.items()]
+
+
+COUNTED = ("--model.images_per_class=", "--model.seed=")
+"""Options that are whole numbers, checked when the recipe was read; a grid parses its other options once for all."""
+
+
+@cache
+def _resolved(kind: str, args: tuple[str, ...]) -> str:
+    return json.dumps(resolve(kind, list(args)))
+
+
+def configuration(kind: str, args: Sequence[str]) -> dict[str, Any]:
+    """Return the resolved configuration of a stage's arguments; parsing is what refuses misspelt leaves."""
+    config: dict[str, Any] = json.loads(_resolved(kind, tuple(a for a in args if not a.startswith(COUNTED))))
+    for option_text in (a for a in args if a.startswith(COUNTED)):
+        key, _, value = option_text.removeprefix("--model.").partition("=")
+        config["model"]["init_args"][key] = int(value)
+    return config
 
 
 @dataclass
@@ -67,8 +85,8 @@ class Stage:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration; parsing it is what refuses misspelt leaves."""
-        return resolve(self.kind, self.command)
+        """The resolved configuration."""
+        return configuration(self.kind, self.args)
 
     def finished(self) -> bool:
         """Tell whether this work and all that leads to it is done."""
@@ -215,18 +233,19 @@ class Plan:
         args += self._data_args(data)
         args += options("model", {**leaves, "images_per_class": ipc, "seed": seed})
         name = f"{slug(data)}/{slug(method)}-{slug(weighting)}-ipc{ipc}-seed{seed}"
-        probe = Stage("distill", "", StageFolder(self.root / "distill" / name), [*args, "--trainer.devices=1"])
-        inputs = {"encoder": self._fit(data)} if needs_encoder(probe.config["model"]) else {}
         title = f"{method.name} {slug(weighting)}, IPC {ipc}, seed {seed}, {slug(data)}"
-        return self._stage("distill", name, title, args, inputs)
+        stage = self._stage("distill", name, title, args)
+        if needs_encoder(stage.config["model"]):
+            stage.inputs["encoder"] = self._fit(data)
+        return stage
 
     def _shared_leaves(self, method: Entry) -> dict[str, Any]:
         """Return the recipe's distillation leaves, or none for a method that trains nothing."""
-        trained = resolve("distill", ["--config", str(find_config(f"method/{method.name}"))])["model"]["init_args"]
+        known = method_arguments(find_config(f"method/{method.name}"))
         return {
             key: value
             for key, value in self.recipe.distill.items()
-            if "iterations" in trained or key.partition(".")[0] in trained
+            if "iterations" in known or key.partition(".")[0] in known
         }
 
     def _eval(
@@ -243,6 +262,12 @@ class Plan:
         title = f"{made.title if made else f'{FULL}, {slug(data)}'}, {slug(network)}, {slug(trainer)}"
         folder = f"{name}/{slug(network)}-{slug(trainer)}"
         return self._stage("eval", folder, title, args, {"synthetic": made} if made else {})
+
+
+@cache
+def method_arguments(config: Path) -> frozenset[str]:
+    """Return the names of the arguments that a method's file leads to."""
+    return frozenset(resolve("distill", ["--config", str(config)])["model"]["init_args"])
 
 
 def plain_first(weightings: Sequence[Entry]) -> list[Entry]:
