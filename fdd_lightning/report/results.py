@@ -209,7 +209,7 @@ def join_seeds(rows: Sequence[Row]) -> Row:
     for stage in stages:
         known = [value for row in rows if (value := row["seconds"].get(stage)) is not None]
         seconds[stage] = math.fsum(known) if known else None
-    cells = [(row["cell_accuracy"], len(row["distill_seeds"])) for row in rows]
+    cells = [(row["cell_accuracy"], _sets(row)) for row in rows]
     joined = cast(Row, {**first, "distill_seeds": seeds, "metrics": metrics, "seconds": seconds})
     joined["cell_accuracy"] = _mean_cells(cells)
     return joined
@@ -218,7 +218,12 @@ def join_seeds(rows: Sequence[Row]) -> Row:
 def _values(row: Row, metric: str) -> list[list[float | None]]:
     """Return a metric's values, all None where it does not exist."""
     summary = row["metrics"][metric]
-    return summary["values"] if summary else [[None] * row["eval_networks"] for _ in row["distill_seeds"]]
+    return summary["values"] if summary else [[None] * row["eval_networks"] for _ in range(_sets(row))]
+
+
+def _sets(row: Row | dict[str, Any]) -> int:
+    """Return the number of training sets of a row: its distilled sets, or the one whole training set."""
+    return max(1, len(row["distill_seeds"]))
 
 
 def _mean_cells(cells: Sequence[tuple[list[list[float | None]] | None, int]]) -> list[list[float | None]] | None:
@@ -316,7 +321,7 @@ def _metric_problem(row: dict[str, Any]) -> str | None:
             return f"has a metric {name!r} without mean, std and values"
         values = summary["values"] if isinstance(summary["values"], list) else []
         lengths = [len(v) if isinstance(v, list) else -1 for v in values]
-        if lengths != [row["eval_networks"]] * len(row["distill_seeds"]):
+        if lengths != [row["eval_networks"]] * _sets(row):
             return f"has a metric {name!r} whose values are not one for each distillation seed and network"
         if not all(isinstance(summary[k], int | float) and math.isfinite(summary[k]) for k in ("mean", "std")):
             return f"has a metric {name!r} whose mean or std is not finite"

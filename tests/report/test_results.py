@@ -179,3 +179,12 @@ def test_join_seeds_refuses_strangers():
         join_seeds([row(), row()])
     with pytest.raises(ValueError, match="weighting"):
         join_seeds([row(), row(weighting="kde", seeds=(1,))])
+
+
+def test_the_whole_training_set_has_no_distillation_seed_and_one_line_of_values():
+    one = {**row("full", "vanilla"), "distill_seeds": []}
+    joined = join_seeds([one])
+    validate({"format": 1, "rows": [one, joined]}, "x")
+    assert joined["distill_seeds"] == []
+    assert joined["metrics"] == one["metrics"]
+    assert joined["cell_accuracy"] == one["cell_accuracy"]
