@@ -39,10 +39,10 @@ class StageProgress(ProgressBar):
     """One bar a stage on a terminal; one line every 30 seconds where the output is a file.
 
     Args:
-        title: What is running, such as ``distill dm fairdd ipc 10``.
+        title: What is running, such as ``distill dm fairdd ipc 10``; by default the module's class.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str = "") -> None:
         super().__init__()
         self.title = title
         self.bar: Progress | None = None
@@ -63,6 +63,7 @@ class StageProgress(ProgressBar):
         """Open the bar where the run stands."""
         if not self.enabled or not isinstance(pl_module, StageModule):
             return
+        self.title = self.title or type(pl_module).__name__.lower()
         self.first, self.total = trainer.global_step, trainer.max_steps
         self.started = self.spoken = time.monotonic()
         console = Console(stderr=True)

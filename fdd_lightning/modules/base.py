@@ -6,7 +6,7 @@ import copy
 import inspect
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lightning import LightningModule
 
@@ -43,6 +43,18 @@ class StageModule(LightningModule, ABC):
         # Tells load_from_checkpoint to build nested choices from their specs.
         self.hparams.setdefault("_instantiator", "lightning.pytorch.cli.instantiate_module")
         self._hparams_initial = copy.deepcopy(self._hparams)
+
+    @classmethod
+    def for_data(cls, data: BaseDataModule, **arguments: Any) -> Self:
+        """Build the module for a data set, from which the facts that it needs are taken.
+
+        Args:
+            data: The data module; it need not be set up.
+            **arguments: The constructor's other arguments.
+        """
+        wanted = inspect.signature(cls).parameters
+        facts = {k: getattr(data, k) for k in ("num_classes", "num_groups", "image_shape") if k in wanted}
+        return cls(**{**facts, **arguments})
 
     @property
     @abstractmethod

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import NoReturn
 
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.arguments import LineParser
 from fdd_lightning.report.results import merge, read_results
 from fdd_lightning.report.summary import summarise
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"fdd report: {message}")
 
 
 def report(args: list[str]) -> int:
@@ -25,7 +18,7 @@ def report(args: list[str]) -> int:
     Returns:
         The exit code.
     """
-    parser = _Parser(prog="fdd report", description="Table and pictures of runs, beside the published figures.")
+    parser = LineParser(prog="fdd report", description="Table and pictures of runs, beside the published figures.")
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or their results.json")
     parser.add_argument("--output", type=Path, default=Path("runs/report"), help="folder for table and pictures")
     options = parser.parse_args(args)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
 
-from fdd_lightning.errors import ConfigError, DatasetNotFoundError
+from fdd_lightning.arguments import LineParser
+from fdd_lightning.errors import DatasetNotFoundError
 from fdd_lightning.io import write_json
 from fdd_lightning.report.labels import describe, shared_settings, variants
 from fdd_lightning.runs.execute import execute
 from fdd_lightning.runs.plan import Plan, Stage
 from fdd_lightning.runs.rates import estimate
 from fdd_lightning.runs.recipe import read_recipe
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"fdd run: {message}")
 
 
 def run(args: list[str]) -> int:
@@ -32,7 +26,7 @@ def run(args: list[str]) -> int:
     Returns:
         The exit code.
     """
-    parser = _Parser(prog="fdd run", description="Run a recipe: fit, distill and eval for a grid of choices.")
+    parser = LineParser(prog="fdd run", description="Run a recipe: fit, distill and eval for a grid of choices.")
     parser.add_argument("recipe", help="a YAML file, or a name of configs/recipes")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
     parser.add_argument("--plan", type=Path, metavar="FILE", help="write the rows to come as a JSON list")

@@ -182,7 +182,8 @@ def test_join_seeds_refuses_strangers():
 
 
 def test_the_whole_training_set_has_no_distillation_seed_and_one_line_of_values():
-    one = {**row("full", "vanilla"), "distill_seeds": []}
+    one = row("full", "vanilla")
+    one["distill_seeds"] = []
     joined = join_seeds([one])
     validate({"format": 1, "rows": [one, joined]}, "x")
     assert joined["distill_seeds"] == []

@@ -1,0 +1,16 @@
+"""Options of the plain commands, with errors of one line."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from fdd_lightning.errors import ConfigError
+
+
+class LineParser(argparse.ArgumentParser):
+    """An argument parser that raises what is wrong instead of printing a usage block."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the message as an error of the user, with the way to the help."""
+        raise ConfigError(f"{self.prog}: {message} (see {self.prog} --help)")
