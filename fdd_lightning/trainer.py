@@ -40,8 +40,8 @@ def hushed() -> Iterator[None]:
 class FDDTrainer(Trainer):
     """Lightning's Trainer with two more stages; every argument is the Trainer's own.
 
-    Three defaults are for stages, which know how many steps they take: no limit of epochs (Lightning's own of 1000 would
-    cut short a long training on a small set), one progress bar for all steps, and no summary of the model.
+    Three defaults are for stages, which know how many steps they take: no limit of epochs (Lightning's own of 1000
+    would cut a long training on a small set short), one progress bar for all steps, and no summary of the model.
     """
 
     def __init__(self, **kwargs: Any) -> None:

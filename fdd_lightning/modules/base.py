@@ -65,6 +65,10 @@ class StageModule(LightningModule, ABC):
     def save_artefact(self, folder: Path) -> Path:
         """Write the stage's result into a folder and return the file."""
 
+    def remark(self) -> str:
+        """Return what is worth saying of the result on one line, or nothing."""
+        return ""
+
     @property
     def data(self) -> BaseDataModule:
         """The data module that the trainer was given.
