@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.errors import FDDError
@@ -74,16 +75,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         130 after Ctrl-C.
     """
     debug = bool(os.environ.get("FDD_DEBUG"))
+    if not {"", str(Path.cwd())} & set(sys.path):
+        sys.path.append(str(Path.cwd()))  # for a user's own classes; the installed command does not look here by itself
     try:
         return dispatch(list(sys.argv[1:] if argv is None else argv))
     except FDDError as error:
         if debug:
             raise
-        sys.stderr.write(f"fdd: error: {' '.join(str(error).split())}\n")
+        _say(f"error: {error}")
+        return 2
+    except OSError as error:
+        if debug or error.filename is None:
+            raise
+        _say(f"error: {error.filename}: {error.strerror}")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("fdd: interrupted; the same command again goes on from the last checkpoint\n")
+        _say("interrupted; the same command again goes on from the last checkpoint")
         return 130
+
+
+def _say(text: str) -> None:
+    """Write one line to stderr; of several processes that run into the same, only the first speaks."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        sys.stderr.write(f"fdd: {' '.join(text.split())}\n")
 
 
 if __name__ == "__main__":

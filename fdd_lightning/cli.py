@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
+import signal
 import sys
 import warnings
 from datetime import timedelta
@@ -16,8 +15,9 @@ from typing import Any, NoReturn, cast
 import torch
 import yaml
 from lightning import LightningDataModule, LightningModule
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar, Timer
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
 import fdd_lightning.augment
@@ -25,22 +25,23 @@ import fdd_lightning.datamodules
 import fdd_lightning.learners
 import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
-from fdd_lightning.callbacks import ImageGrid, StageProgress
+from fdd_lightning.callbacks import ImageGrid, Opening, StageProgress
 from fdd_lightning.choices import import_class, leaves
 from fdd_lightning.datamodules import BaseDataModule
-from fdd_lightning.errors import ConfigError, FileFormatError
+from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
 from fdd_lightning.io import sha256_file
 from fdd_lightning.memory import keep_freed_memory
-from fdd_lightning.modules.base import StageModule
+from fdd_lightning.modules.base import FitModule, StageModule
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.provenance import module_spec
 from fdd_lightning.modules.selection import Selection  # noqa: F401
 from fdd_lightning.modules.supcon import SupCon  # noqa: F401
-from fdd_lightning.paths import find_config
-from fdd_lightning.stages.folder import CHECKPOINT, StageFolder, StageRecord, config_fingerprint
+from fdd_lightning.stages.folder import CHECKPOINT, StageFolder, StageRecord, config_fingerprint, read_checkpoint
+from fdd_lightning.stages.lookup import data_of, names_data, with_menu
 from fdd_lightning.synthetic import SyntheticSet
 from fdd_lightning.trainer import FDDTrainer
+from fdd_lightning.usage import explain
 
 INSIDE_RUN = "FDD_INSIDE_RUN"
 """Set by `fdd run`: its own results.json gathers the rows of its evaluations."""
@@ -57,11 +58,13 @@ FLAG_HELP = {
 }
 
 STAGES: dict[str, tuple[type[StageModule], tuple[str, ...]]] = {
-    "fit": (StageModule, ("num_classes", "num_groups", "image_shape")),
+    "fit": (FitModule, ("num_classes", "num_groups", "image_shape")),
     "distill": (BaseDistiller, ("num_classes", "image_shape")),
     "eval": (Evaluator, ("num_classes", "num_groups", "image_shape")),
 }
 """Base class of each stage's model, and the facts that it takes from the data."""
+
+MAIN_PARSER = {"prog": "fdd", "description": "fair dataset distillation"}
 
 DEFAULT_MODEL = {"fit": "SupCon", "distill": "Distiller", "eval": "Evaluator"}
 
@@ -74,28 +77,15 @@ class UsageError(ConfigError):
     """The parser refuses the command line."""
 
 
-def one_line(message: str) -> str:
-    """Squeeze a parser's message, which may span many lines, into one."""
-    lines = [re.sub(r"\s+", " ", line).strip(" -") for line in message.splitlines()]
-    return ": ".join(line.rstrip(":") for line in lines if line)
-
-
 class FDDParser(LightningArgumentParser):
-    """A parser whose errors are one line, without the usage block."""
+    """A parser whose errors are one line, without the usage block; options are written out in full."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the message as an error of the user."""
-        raise UsageError(one_line(message)) from ex
-
-
-class SaveConfig(SaveConfigCallback):
-    """Writes ``config.yaml`` into the stage's output folder; it can be run again."""
-
-    def save_config(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Write the file."""
-        path = Path(str(self.config["output"])) / "config.yaml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.parser.save(self.config, str(path), skip_none=False, overwrite=True, multifile=False)
+        raise UsageError(explain(message, self.prog.rpartition(" ")[2])) from ex
 
 
 class FDDCLI(LightningCLI):
@@ -112,11 +102,11 @@ class FDDCLI(LightningCLI):
         super().__init__(
             LightningModule,
             LightningDataModule,
-            save_config_callback=SaveConfig,
-            save_config_kwargs={"overwrite": True, "save_to_log_dir": False},
+            save_config_callback=None,
             trainer_class=FDDTrainer,
             seed_everything_default=0,
             parser_class=FDDParser,
+            parser_kwargs=MAIN_PARSER,
             subclass_mode_model=True,
             subclass_mode_data=True,
             auto_configure_optimizers=False,
@@ -150,12 +140,25 @@ class FDDCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse; ``eval --synthetic FILE`` without ``--data`` takes the data set that the file names."""
-        given = cast(list[str], args)
-        self.config = parser.parse_args(given)
-        options = self.config[self.stage]
-        if self.stage == "eval" and options["synthetic"] and not _names_data(given):
-            config, overrides = _data_of(options["synthetic"])
-            self.config = parser.parse_args([given[0], "--config", config, *overrides, *given[1:]])
+        stage, *given = cast(list[str], args)
+        if self.stage == "eval" and not names_data(given):
+            # Its name is an option among others, and printing the configuration ends the parser.
+            looked = parser.parse_args([stage, *(a for a in given if not a.startswith("--print_config"))])
+            if looked[stage]["synthetic"]:
+                config, overrides = data_of(looked[stage]["synthetic"])
+                given = ["--config", config, *overrides, *given]
+        self.config = parser.parse_args([stage, *given])
+        if self.options["ckpt_path"] is not None:
+            self._check_checkpoint(self.options["ckpt_path"])
+
+    def _check_checkpoint(self, path: str) -> None:
+        """Refuse what is no checkpoint of this stage; what is one brings its settings with it."""
+        made_by = read_checkpoint(path)["hyper_parameters"].get("_class_path")
+        if made_by is not None and not issubclass(import_class(made_by), STAGES[self.stage][0]):
+            raise ConfigError(
+                f"{path} is a checkpoint of {made_by.rpartition('.')[2]}, which is not for `fdd {self.stage}`: name "
+                "one of this very run, or leave it out (the same command resumes by itself)"
+            )
 
     @property
     def options(self) -> Any:
@@ -184,6 +187,19 @@ class FDDCLI(LightningCLI):
         if self.folder.finished(self.record):
             raise StageFinished(f"finished: {self.stage} in {self.folder.path}")
 
+    def instantiate_classes(self) -> None:
+        """Build data, model and trainer; what they refuse is worded as the parser's errors are."""
+        try:
+            super().instantiate_classes()
+        except FDDError:
+            raise
+        except (ValueError, MisconfigurationException) as error:
+            raise UsageError(explain(str(error), self.stage)) from error
+
+    def _write_config(self, path: Path) -> None:
+        """Write the configuration, which can be run again as it is."""
+        self._parser(self.stage).save(self.options, str(path), skip_none=False, overwrite=True, multifile=False)
+
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Hand the model its input files and build the trainer around the output folder."""
         if isinstance(self.model, BaseDistiller):
@@ -208,6 +224,8 @@ class FDDCLI(LightningCLI):
             )
         if chosen["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in given):
             callbacks.append(StageProgress(self._title()))
+        if not chosen["fast_dev_run"]:
+            callbacks.append(Opening(self.folder, self.record, self._write_config))
         self.trainer_defaults["callbacks"] = callbacks
         if chosen["logger"] is None:
             kwargs["logger"] = TensorBoardLogger(
@@ -233,16 +251,21 @@ class FDDCLI(LightningCLI):
         """Resume where a checkpoint of this very work lies, run, and leave the artefact."""
         checkpoint = self.options["ckpt_path"]
         trainer, model = self.trainer, cast(StageModule, self.model)
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            resume = self.folder.begin(self.record) if trainer.is_global_zero else None
-            resume = trainer.strategy.broadcast(resume) if trainer.world_size > 1 else resume
-            if checkpoint is None and resume is not None:
-                checkpoint = str(resume)
-                self._say_resuming(resume)
+        # Every process looks for itself, before the first of them writes.
+        begun = self.folder.unfinished(self.record)
+        if checkpoint is None and begun is not None and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            checkpoint = str(self.folder.checkpoint)
+        if checkpoint is not None:
+            self._say_resuming(checkpoint, begun)
         self.config_init[self.stage]["ckpt_path"] = checkpoint
-        super()._run_subcommand(subcommand)
-        if trainer.interrupted:
-            raise KeyboardInterrupt
+        interrupt = signal.getsignal(signal.SIGINT)
+        try:
+            super()._run_subcommand(subcommand)
+        except SystemExit:
+            if not trainer.interrupted:
+                raise
+            signal.signal(signal.SIGINT, interrupt)  # Lightning lets Ctrl-C pass it by from here on
+            raise KeyboardInterrupt from None
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         if self.stage != "eval":
@@ -251,14 +274,15 @@ class FDDCLI(LightningCLI):
             self._leave(model)
         trainer.strategy.barrier("artefact")
 
-    def _say_resuming(self, checkpoint: Path) -> None:
+    def _say_resuming(self, checkpoint: str, begun: StageRecord | None) -> None:
         """Say from which step the run goes on, and warn where the number of threads has changed."""
-        step = torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"]
-        sys.stderr.write(f"resuming {self.stage} at step {step}\n")
-        if self.record.threads != torch.get_num_threads():
+        if not self.trainer.is_global_zero:
+            return
+        sys.stderr.write(f"resuming {self.stage} at step {read_checkpoint(checkpoint)['global_step']}\n")
+        if begun is not None and begun.threads != torch.get_num_threads():
             sys.stderr.write(
-                f"warning: this run was begun with {self.record.threads} threads and goes on with "
-                f"{torch.get_num_threads()}: the last bits may differ (set OMP_NUM_THREADS={self.record.threads})\n"
+                f"warning: this run was begun with {begun.threads} threads and goes on with "
+                f"{torch.get_num_threads()}: the last bits may differ (set OMP_NUM_THREADS={begun.threads})\n"
             )
 
     def _leave(self, model: StageModule) -> None:
@@ -276,7 +300,7 @@ class FDDCLI(LightningCLI):
                 figures = {f"hp/{k}": float(v) for k, v in self.trainer.callback_metrics.items()}
                 logger.log_hyperparams({k: _plain(v) for k, v in leaves(module_spec(model)).items()}, figures)
                 logger.finalize("success")
-        print(f"{self.stage}: {artefact}")
+        print(f"{self.stage}: {artefact}{model.remark()}")
 
     def _seconds_before(self) -> dict[str, float | None]:
         """Return what the earlier stages took, where their folders are known."""
@@ -292,35 +316,6 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
-def _names_data(args: list[str]) -> bool:
-    """Tell whether the arguments or one of their configuration files choose a data set."""
-    for i, arg in enumerate(args):
-        key, _, value = arg.partition("=")
-        if key == "--data" or key.startswith("--data."):
-            return True
-        if key in ("--config", "-c"):
-            text = yaml.safe_load(find_config(value or args[i + 1]).read_text())
-            if isinstance(text, dict) and text.get("data"):
-                return True
-    return False
-
-
-def _data_of(path: str) -> tuple[str, list[str]]:
-    """Return the menu's file of the data set that a synthetic set names, and its parameters as overrides.
-
-    Raises:
-        ConfigError: The menu has no data set of that name.
-    """
-    metadata = SyntheticSet.load(path).metadata
-    name = str(metadata.get("dataset"))
-    config = find_config(f"data/{name}")
-    if not re.fullmatch(r"\w+", name) or not config.is_file():
-        raise ConfigError(f"{path} was made from data set {name!r}, which is not in configs/data: pass --data")
-    spec = yaml.safe_load(config.read_text())["data"]
-    arguments = import_class(spec["class_path"]).arguments(metadata.get("data_parameters") or {})  # type: ignore[attr-defined]
-    return str(config), [f"--data.{key}={json.dumps(value)}" for key, value in arguments.items()]
-
-
 class StageParser(FDDCLI):
     """A stage's parser alone, to look at configurations without building anything.
 
@@ -334,11 +329,11 @@ class StageParser(FDDCLI):
         self.parser_class = FDDParser
         self.seed_everything_default = 0
         self.auto_configure_optimizers = False
-        self.setup_parser(True, {}, {})
+        self.setup_parser(True, MAIN_PARSER, {})
 
     def resolve(self, args: list[str]) -> dict[str, Any]:
         """Return the whole configuration that the arguments lead to."""
-        self.parse_arguments(self.parser, cast(ArgsType, [self.stage, *_with_menu(args)]))
+        self.parse_arguments(self.parser, cast(ArgsType, [self.stage, *with_menu(args)]))
         return self.resolved()
 
 
@@ -368,9 +363,11 @@ def run_stage(stage: str, args: list[str]) -> None:
     _quiet()
     keep_freed_memory()
     try:
-        FDDCLI(stage, _with_menu(args))
+        FDDCLI(stage, with_menu(args))
     except StageFinished as done:
         print(done)
+    except MisconfigurationException as error:
+        raise ConfigError(" ".join(str(error).split())) from error
 
 
 def _quiet() -> None:
@@ -378,15 +375,3 @@ def _quiet() -> None:
     for name in ("lightning", "lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
-
-
-def _with_menu(args: list[str]) -> list[str]:
-    """Return the arguments with configuration files that are named by their place in the menu found."""
-    found = list(args)
-    for i, arg in enumerate(args):
-        key, equals, value = arg.partition("=")
-        if key in ("--config", "-c") and equals:
-            found[i] = f"{key}={find_config(value)}"
-        elif i and args[i - 1] in ("--config", "-c"):
-            found[i] = str(find_config(arg))
-    return found

@@ -1,6 +1,7 @@
 """Callbacks: what is shown while a stage runs."""
 
 from fdd_lightning.callbacks.grid import ImageGrid
+from fdd_lightning.callbacks.opening import Opening
 from fdd_lightning.callbacks.progress import StageProgress
 
-__all__ = ["ImageGrid", "StageProgress"]
+__all__ = ["ImageGrid", "Opening", "StageProgress"]

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from lightning import LightningModule
 
-from fdd_lightning.choices import spec_of
+from fdd_lightning.choices import class_path, spec_of
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 
@@ -42,6 +42,7 @@ class StageModule(LightningModule, ABC):
             self.hparams[key] = spec_of(value)
         # Tells load_from_checkpoint to build nested choices from their specs.
         self.hparams.setdefault("_instantiator", "lightning.pytorch.cli.instantiate_module")
+        self.hparams.setdefault("_class_path", class_path(type(self)))
         self._hparams_initial = copy.deepcopy(self._hparams)
 
     @classmethod
@@ -87,6 +88,5 @@ class StageModule(LightningModule, ABC):
             self.trainer.fit_loop.epoch_loop.max_steps = self.num_steps
 
 
-def module_facts(module: LightningModule) -> dict[str, Any]:
-    """Return a module's hyper-parameters without what only the loader needs."""
-    return {k: v for k, v in module.hparams.items() if not k.startswith("_")}
+class FitModule(StageModule, ABC):
+    """Base of the modules of ``fdd fit``: what learns on the real data and serves a later stage."""

@@ -15,13 +15,13 @@ from fdd_lightning.encoder import Encoder, embed_all
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.matching.weightings.kde import KDE, kernel_density
-from fdd_lightning.modules.base import StageModule
+from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.provenance import describe_encoder
 from fdd_lightning.networks import NetworkFactory, ResNet18
 from fdd_lightning.rng import seeded
 
 
-class SupCon(StageModule):
+class SupCon(FitModule):
     """Trains the bias encoder on the biased set, with labels and without groups (SelecMix; Cui et al., section 5).
 
     The generalised loss weighs pairs that are already close, so what is easiest to learn, the bias, comes first.
@@ -152,3 +152,7 @@ class SupCon(StageModule):
         figures = {k: float(v) for k, v in (self.figures or self.densities()).items()}
         self.encoder.save(path, {**describe_encoder(self), "densities": figures})
         return path
+
+    def remark(self) -> str:
+        """Return the figures of the densities (see the class)."""
+        return "".join(f", {name.replace('_', ' ')} {float(value):.3f}" for name, value in self.figures.items())

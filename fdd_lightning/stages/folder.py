@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -88,6 +89,26 @@ class StageRecord:
         return mine == theirs
 
 
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint of a stage; nothing in it is executed.
+
+    Raises:
+        FileFormatError: There is none, or it is something else, or cut short.
+    """
+    if not Path(path).is_file():
+        raise FileFormatError(
+            f"checkpoint {str(path)!r} does not exist: check the path, or leave it out (the same command resumes by "
+            "itself)"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError):
+        content = None
+    if not isinstance(content, dict) or not {"global_step", "hyper_parameters"} <= set(content):
+        raise FileFormatError(f"{path} is no checkpoint of a stage, or damaged: name another one, or delete it")
+    return content
+
+
 class StageFolder:
     """One stage's output folder.
 
@@ -124,20 +145,22 @@ class StageFolder:
             and all((self.path / n).is_file() and sha256_file(self.path / n) == h for n, h in found.artefacts.items())
         )
 
-    def begin(self, wanted: StageRecord) -> Path | None:
-        """Note that the work begins; return the checkpoint to go on from, if just this work was begun before.
+    def unfinished(self, wanted: StageRecord) -> StageRecord | None:
+        """Return the record of just this work if it was begun here before and left a checkpoint; changes nothing."""
+        found = self.read()
+        begun = found is not None and not found.finished and found.same_work(wanted) and self.checkpoint.is_file()
+        return found if begun else None
+
+    def begin(self, wanted: StageRecord) -> None:
+        """Note that the work begins, or goes on.
 
         A checkpoint and record of other work are replaced; artefacts stay until the new ones are there.
         """
-        found = self.read()
-        wanted.threads = torch.get_num_threads()
-        resume = bool(found and not found.finished and found.same_work(wanted) and self.checkpoint.is_file())
-        if found and resume:
-            wanted.threads = found.threads
-        else:
+        found = self.unfinished(wanted)
+        if found is None:
             self.checkpoint.unlink(missing_ok=True)
+        wanted.threads = torch.get_num_threads() if found is None else found.threads
         write_json(self.path / RECORD, asdict(wanted))
-        return self.checkpoint if resume else None
 
     def finish(self, record: StageRecord, artefacts: list[Path], seconds: float, steps: int) -> None:
         """Note that the work is done."""

@@ -104,4 +104,4 @@ def test_missing_evidence_is_named(weighting):
 @pytest.mark.parametrize("setting", ["variance", "temperature", "cap"])
 def test_kde_refuses_what_cannot_be(setting):
     with pytest.raises(ConfigError, match=setting):
-        KDE(**{setting: 0.0})
+        KDE(**{setting: 0.0})  # type: ignore[arg-type]

@@ -75,4 +75,5 @@ def single_row(row: Tensor) -> WeightMatrix:
 def group_rows(groups: Tensor) -> Tensor:
     """Return one row for each group present (ascending), uniform over the images of that group; float64 (T, n)."""
     member = (groups.unique().unsqueeze(1) == groups.unsqueeze(0)).double()
-    return member / member.sum(1, keepdim=True)
+    rows: Tensor = member / member.sum(1, keepdim=True)
+    return rows

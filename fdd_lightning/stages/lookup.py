@@ -1,0 +1,77 @@
+"""What a command line leaves to be found: files of the menu, and the data set that a synthetic set names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fdd_lightning.choices import import_class
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.paths import find_config
+from fdd_lightning.synthetic import SyntheticSet
+
+CONFIG_FLAGS = ("--config", "-c")
+
+
+def with_menu(args: Sequence[str]) -> list[str]:
+    """Return the arguments with configuration files that are named by their place in the menu found.
+
+    Raises:
+        ConfigError: A file is no mapping in YAML.
+    """
+    found = list(args)
+    for i, arg in enumerate(args):
+        key, equals, value = arg.partition("=")
+        if key in CONFIG_FLAGS and equals:
+            found[i] = f"{key}={_checked(find_config(value))}"
+        elif i and args[i - 1] in CONFIG_FLAGS:
+            found[i] = str(_checked(find_config(arg)))
+    return found
+
+
+def names_data(args: Sequence[str]) -> bool:
+    """Tell whether the arguments (see :func:`with_menu`) or one of their configuration files choose a data set."""
+    for i, arg in enumerate(args):
+        key, equals, value = arg.partition("=")
+        if key == "--data" or key.startswith("--data."):
+            return True
+        if key in CONFIG_FLAGS and (equals or i + 1 < len(args)):
+            file = Path(value if equals else args[i + 1])
+            if file.is_file() and (yaml.safe_load(file.read_text()) or {}).get("data"):
+                return True
+    return False
+
+
+def data_of(path: str) -> tuple[str, list[str]]:
+    """Return the menu's file of the data set that a synthetic set names, and its parameters as overrides.
+
+    Raises:
+        ConfigError: The menu has no data set of that name, or its construction has changed.
+        FDDError: The set cannot be read.
+    """
+    metadata = SyntheticSet.load(path).metadata
+    name = str(metadata.get("dataset"))
+    config = find_config(f"data/{name}")
+    if not re.fullmatch(r"\w+", name) or not config.is_file():
+        raise ConfigError(f"{path} was made from data set {name!r}, which is not in configs/data: pass --data")
+    spec = yaml.safe_load(config.read_text())["data"]
+    kind: Any = import_class(spec["class_path"])
+    arguments = kind.arguments(metadata.get("data_parameters") or {})
+    return str(config), [f"--data.{key}={json.dumps(value)}" for key, value in arguments.items()]
+
+
+def _checked(file: Path) -> Path:
+    """Return a configuration file as it is; the parser would not say which of several cannot be read."""
+    if file.is_file():
+        try:
+            content = yaml.safe_load(file.read_text())
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None
+        if not isinstance(content, dict | None):
+            raise ConfigError(f"{file} is no configuration: it must hold sections such as `model:` and `data:`")
+    return file
