@@ -16,7 +16,7 @@ import torch
 import yaml
 from lightning import LightningDataModule, LightningModule
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar, Timer
+from lightning.pytorch.callbacks import ProgressBar, Timer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -25,7 +25,7 @@ import fdd_lightning.datamodules
 import fdd_lightning.learners
 import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
-from fdd_lightning.callbacks import ImageGrid, Opening, StageProgress
+from fdd_lightning.callbacks import ClockCheckpoint, ImageGrid, Opening, StageProgress
 from fdd_lightning.choices import import_class, leaves
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
@@ -37,7 +37,7 @@ from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.provenance import module_spec
 from fdd_lightning.modules.selection import Selection  # noqa: F401
 from fdd_lightning.modules.supcon import SupCon  # noqa: F401
-from fdd_lightning.stages.folder import CHECKPOINT, StageFolder, StageRecord, config_fingerprint, read_checkpoint
+from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
 from fdd_lightning.stages.lookup import data_of, names_data, with_menu
 from fdd_lightning.synthetic import SyntheticSet
 from fdd_lightning.trainer import FDDTrainer
@@ -172,7 +172,8 @@ class FDDCLI(LightningCLI):
 
     def resolved(self) -> dict[str, Any]:
         """Return the whole configuration of the stage as plain values, without what the data decide."""
-        dumped = yaml.safe_load(self.parser.dump(self.config, skip_none=False, format="yaml"))
+        # By place: nulls stay in; jsonargparse 4.49 renamed the argument that says so.
+        dumped = yaml.safe_load(self.parser.dump(self.config, "yaml", False))
         return dict(dumped[self.stage])
 
     def before_instantiate_classes(self) -> None:
@@ -198,7 +199,7 @@ class FDDCLI(LightningCLI):
 
     def _write_config(self, path: Path) -> None:
         """Write the configuration, which can be run again as it is."""
-        self._parser(self.stage).save(self.options, str(path), skip_none=False, overwrite=True, multifile=False)
+        self._parser(self.stage).save(self.options, str(path), "yaml", False, overwrite=True, multifile=False)
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Hand the model its input files and build the trainer around the output folder."""
@@ -213,15 +214,7 @@ class FDDCLI(LightningCLI):
         self.timer = Timer()
         callbacks: list[Any] = [self.timer, ImageGrid()]
         if chosen["enable_checkpointing"] is not False and not chosen["fast_dev_run"]:
-            # Overwritten in place, by the clock: what is computed does not depend on when.
-            callbacks.append(
-                ModelCheckpoint(
-                    self.folder.path,
-                    CHECKPOINT.removesuffix(".ckpt"),
-                    train_time_interval=RESUME_EVERY,
-                    enable_version_counter=False,
-                )
-            )
+            callbacks.append(ClockCheckpoint(self.folder.checkpoint, RESUME_EVERY))
         if chosen["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in given):
             callbacks.append(StageProgress(self._title()))
         if not chosen["fast_dev_run"]:
