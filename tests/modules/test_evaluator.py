@@ -1,0 +1,289 @@
+"""The Evaluator against a literal loop, and the row that it leaves."""
+
+import json
+import math
+from functools import partial
+from itertools import product
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from fdd_lightning import SyntheticSet
+from fdd_lightning.augment import DSA
+from fdd_lightning.datamodules import ColoredDigits
+from fdd_lightning.datasets import ImageSet
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.weightings import FairDD
+from fdd_lightning.modules.evaluator import EPOCHS, Evaluator
+from fdd_lightning.modules.selection import Selection
+from fdd_lightning.networks import ConvNet
+from fdd_lightning.report.results import validate
+from fdd_lightning.rng import generator, seeded
+from tests.modules.conftest import trainer
+
+NETWORK = partial(ConvNet, width=4, depth=2)
+KEYS = [
+    "dataset",
+    "method",
+    "weighting",
+    "ipc",
+    "conflict_ratio",
+    "network",
+    "train_on",
+    "trainer",
+    "settings",
+    "preset",
+    "distill_seeds",
+    "eval_networks",
+    "eval_settings",
+    "seconds",
+    "metrics",
+    "cell_accuracy",
+    "cell_count",
+]
+METRICS = ["accuracy", "deo_max", "deo_mean", "worst_group_accuracy", "aligned_accuracy", "conflict_accuracy"]
+
+
+def evaluator(synthetic=None, **arguments):
+    small = {"network": NETWORK, "count": 2, "epochs": 2, "batch_size": 16, "lr": 0.05}
+    model = Evaluator(10, 10, (3, 16, 16), **{**small, **arguments})
+    model.synthetic = synthetic
+    return model
+
+
+@pytest.fixture
+def chosen(digits):
+    """Thirty real images, three of each class, balanced over groups."""
+    return trainer().distill(Selection(10, (3, 16, 16), 3, FairDD(), seed=4), digits)
+
+
+def alone(synthetic, network, epochs, seed=0, batch_size=16, lr=0.05):
+    """Train one network as the reference's loop does: for ep in range(Epoch + 1), with Epoch = epochs - 1."""
+    images, labels = synthetic.images, synthetic.labels
+    with seeded(seed, "network", network):
+        model = NETWORK(10, (3, 16, 16))
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4)
+    step = 0
+    for epoch in range(epochs):
+        order = torch.randperm(len(labels), generator=generator(seed, "order", network, epoch))
+        for index in order.split(batch_size):
+            batch = DSA()(images[index], generator(seed, "augmentation", network, step), siamese=False)
+            optimizer.zero_grad()
+            cross_entropy(model(batch), labels[index]).backward()
+            optimizer.step()
+            step += 1
+        if epoch == (epochs - 1) // 2 + 1:  # lr_schedule = [Epoch // 2 + 1]; the optimiser is made anew
+            lr *= 0.1
+            optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4)
+    return model
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5, 6, 7])
+def test_side_by_side_equals_alone_bit_for_bit(digits, chosen, epochs):
+    """Drop of the learning rate and loss of the momentum included."""
+    model = evaluator(chosen, epochs=epochs, seed=3)
+    trainer().eval(model, digits)
+    for j, learner in enumerate(model.learners):
+        literal = alone(chosen, j, epochs, seed=3)
+        for (name, own), expected in zip(learner.network.named_parameters(), literal.parameters(), strict=True):
+            assert torch.equal(own, expected), name
+
+
+def test_the_rate_falls_just_past_half_time():
+    for epochs, dropped in ((1001, 502), (301, 152), (5, 4), (4, 3)):
+        model = evaluator(epochs=epochs, batch_size=16)
+        model.size = 30  # two steps an epoch
+        assert model.drop_step == 2 * dropped
+        assert model.num_steps == 2 * epochs
+
+
+def test_networks_differ_and_seeds_too(digits, chosen):
+    found = []
+    for seed in (0, 1):
+        model = evaluator(chosen, seed=seed)
+        trainer().eval(model, digits)
+        found += [learner.network.classifier.weight for learner in model.learners]
+    assert not any(torch.equal(a, b) for i, a in enumerate(found) for b in found[:i])
+
+
+@pytest.mark.parametrize(("preset", "on_synthetic"), list(product(EPOCHS, [True, False])))
+def test_presets(chosen, preset, on_synthetic):
+    model = evaluator(chosen if on_synthetic else None, preset=preset, epochs=None)
+    assert (
+        model.total_epochs
+        == {
+            ("reference", True): 1001,
+            ("reference", False): 101,
+            ("quick", True): 300,
+            ("quick", False): 10,
+        }[preset, on_synthetic]
+    )
+
+
+def test_full_trains_on_real_images(digits, monkeypatch):
+    asked = []
+    batch = ImageSet.batch
+
+    def counted(self, index):
+        if len(self) == len(digits.train):
+            asked.append(len(index))
+        return batch(self, index)
+
+    monkeypatch.setattr(ImageSet, "batch", counted)
+    model, runs = evaluator(count=1, epochs=1, batch_size=256), trainer(max_steps=3)
+    row = runs.eval(model, digits)
+    assert row is not None
+    assert asked == [256] * 3
+    assert model.size == len(digits.train)
+    assert (row["method"], row["weighting"], row["ipc"]) == ("full", "vanilla", None)
+    assert (row["train_on"], row["distill_seeds"], row["settings"]) == ("real", [], {})
+    validate({"format": 1, "rows": [row]}, "x")
+
+
+def literal_scores(model, data):
+    """Return accuracy and the two gaps from predictions counted one by one."""
+    hits: dict[tuple[int, int], int] = {}
+    totals: dict[tuple[int, int], int] = {}
+    with torch.no_grad():
+        predictions = model(data.test.batch(torch.arange(len(data.test)))["image"]).argmax(1)
+    triples = zip(predictions.tolist(), data.test.targets.tolist(), data.test.groups.tolist(), strict=True)
+    for prediction, target, group in triples:
+        totals[target, group] = totals.get((target, group), 0) + 1
+        hits[target, group] = hits.get((target, group), 0) + (prediction == target)
+    gaps = []
+    for c in range(10):
+        rates = [hits[c, g] / totals[c, g] for g in range(10)]
+        gaps.append(max(rates) - min(rates))
+    aligned = sum(hits[c, c] for c in range(10)) / sum(totals[c, c] for c in range(10))
+    rest = [(hits[k], totals[k]) for k in totals if k[0] != k[1]]
+    return {
+        "accuracy": sum(hits.values()) / len(data.test),
+        "deo_max": max(gaps),
+        "deo_mean": sum(gaps) / 10,
+        "worst_group_accuracy": min(hits[k] / totals[k] for k in totals),
+        "aligned_accuracy": aligned,
+        "conflict_accuracy": sum(h for h, _ in rest) / sum(t for _, t in rest),
+    }
+
+
+def test_the_row_holds_what_was_measured(digits, chosen):
+    model = evaluator(chosen, epochs=40)
+    row = trainer().eval(model, digits)
+    assert row is not None
+    assert list(row) == KEYS
+    assert list(row["metrics"]) == METRICS
+    scores = [literal_scores(learner, digits) for learner in model.learners]
+    for name, summary in row["metrics"].items():
+        values = [s[name] for s in scores]
+        assert summary["values"] == [pytest.approx(values, abs=1e-6)]
+        assert summary["mean"] == pytest.approx(sum(values) / 2, abs=1e-6)
+        assert summary["std"] == pytest.approx(abs(values[0] - values[1]) / 2, abs=1e-6)
+    assert row["metrics"]["accuracy"]["mean"] > 0.2
+    counts, cells = row["cell_count"], row["cell_accuracy"]
+    assert sum(map(sum, counts)) == len(digits.test) == 5000
+    assert [len(line) for line in counts] == [10] * 10
+    total = sum(n * a for line in zip(counts, cells, strict=True) for n, a in zip(*line, strict=True))
+    assert total / 5000 == pytest.approx(row["metrics"]["accuracy"]["mean"], abs=1e-6)
+    assert validate(json.loads(json.dumps({"format": 1, "rows": [row]})), "x") == [row]
+
+
+def test_the_row_says_what_was_done(digits, chosen):
+    row = trainer().eval(evaluator(chosen, preset="quick", epochs=3), digits)
+    assert row is not None
+    del row["metrics"], row["cell_accuracy"], row["cell_count"]
+    assert row == {
+        "dataset": "colored_digits",
+        "method": "random",
+        "weighting": "fairdd",
+        "ipc": 3,
+        "conflict_ratio": 0.1,
+        "network": "convnet",
+        "train_on": "synthetic",
+        "trainer": "erm",
+        "settings": {},
+        "preset": "quick",
+        "distill_seeds": [4],
+        "eval_networks": 2,
+        "eval_settings": {"network.width": 4, "network.depth": 2, "epochs": 3, "batch_size": 16, "lr": 0.05},
+        "seconds": {"fit": None, "distill": None, "eval": None},
+    }
+
+
+def test_figures_are_logged(digits, chosen):
+    runs = trainer()
+    row = runs.eval(evaluator(chosen), digits)
+    assert row is not None
+    for name in METRICS:
+        assert float(runs.callback_metrics[f"eval/{name}"]) == pytest.approx(row["metrics"][name]["mean"], abs=1e-6)
+
+
+def test_the_unbiased_twin_has_no_aligned_images():
+    data = ColoredDigits(conflict_ratio=None)
+    data.setup()
+    row = trainer().eval(evaluator(count=1, epochs=1), data)
+    assert row is not None
+    assert row["conflict_ratio"] is None
+    assert row["metrics"]["aligned_accuracy"] is None
+    assert row["metrics"]["conflict_accuracy"] is None
+    assert row["metrics"]["deo_mean"]["mean"] > 0
+    validate({"format": 1, "rows": [row]}, "x")
+
+
+class Plain(ColoredDigits):
+    """The same images, without a protected attribute."""
+
+    group_names = ("all",)  # type: ignore[assignment]
+    aligned = None
+
+    def setup(self, stage=None):
+        super().setup(stage)
+        for part in self._sets.values():
+            part.groups = torch.zeros_like(part.groups)
+
+
+def test_a_set_without_groups_has_no_gaps():
+    model = Evaluator.for_data(Plain(), network=NETWORK, count=1, epochs=1)
+    row = trainer().eval(model, Plain())
+    assert row is not None
+    assert [name for name, summary in row["metrics"].items() if summary is None] == METRICS[1:]
+    assert math.isfinite(row["metrics"]["accuracy"]["mean"])
+    validate({"format": 1, "rows": [row]}, "x")
+
+
+def changed(synthetic, images=None, labels=None, **metadata):
+    images = synthetic.images if images is None else images
+    return SyntheticSet(
+        images, synthetic.labels if labels is None else labels, {**synthetic.metadata, **metadata}, None
+    )
+
+
+def test_sets_of_other_images_are_refused(digits, chosen):
+    large = changed(chosen, images=torch.zeros(30, 3, 32, 32), image_shape=[3, 32, 32])
+    with pytest.raises(ConfigError, match=r"shape \(3, 32, 32\).*\(3, 16, 16\)"):
+        trainer().eval(evaluator(large), digits)
+    more = changed(chosen, labels=chosen.labels + 5, class_names=[str(i) for i in range(20)])
+    with pytest.raises(ConfigError, match=r"label 14.*only 10 classes"):
+        trainer().eval(evaluator(more), digits)
+
+
+def test_a_file_of_another_program_needs_no_history(digits, chosen):
+    """Only what the tensors mean is required of a set."""
+    facts = {k: chosen.metadata[k] for k in ("class_names", "image_shape", "mean", "std")}
+    row = trainer().eval(evaluator(SyntheticSet(chosen.images, chosen.labels, facts)), digits)
+    assert row is not None
+    validate({"format": 1, "rows": [row]}, "x")
+
+
+@pytest.mark.parametrize("argument", ["count", "batch_size", "epochs"])
+def test_senseless_numbers_are_refused(argument):
+    with pytest.raises(ConfigError, match=f"{argument} must be at least 1, not 0"):
+        evaluator(**{argument: 0})
+
+
+def test_checkpoints_from_python_load(digits, chosen, tmp_path):
+    model, runs = evaluator(chosen), trainer()
+    runs.fit(model, datamodule=digits)
+    runs.save_checkpoint(tmp_path / "x.ckpt")
+    content = torch.load(tmp_path / "x.ckpt", weights_only=True)
+    assert content["hyper_parameters"]["network"]["class_path"] == "fdd_lightning.networks.ConvNet"
