@@ -116,9 +116,10 @@ def _network(spec: Spec, path: str | Path) -> NetworkFactory:
 def embed_all(encoder: nn.Module, data: ImageSet, device: torch.device | None = None, batch_size: int = 512) -> Tensor:
     """Return the embeddings of a whole set, without augmentation, in evaluation mode; float32 (N, d) on the CPU."""
     training = encoder.training
+    dtype = next(encoder.parameters()).dtype
     encoder.eval()
     parts = [
-        encoder(data.batch(index)["image"].to(device)).float().cpu()
+        encoder(data.batch(index)["image"].to(device, dtype)).float().cpu()
         for index in torch.arange(len(data)).split(batch_size)
     ]
     encoder.train(training)
