@@ -58,12 +58,18 @@ class Process:
         args: What follows ``fdd``.
         log: Path of its output, to which ``.out`` and ``.err`` are added.
         pause_at: Training step at which it waits to be killed.
-        **environment: More environment.
+        environment: More environment.
     """
 
-    def __init__(self, args: Sequence[str], log: Path, pause_at: int | None = None, **environment: str) -> None:
+    def __init__(
+        self,
+        args: Sequence[str],
+        log: Path,
+        pause_at: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.log = log
-        everything = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+        everything = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
         self.process: ForkServerProcess = context.Process(
             target=_work, args=(list(args), everything, str(Path.cwd()), str(log), pause_at)
         )

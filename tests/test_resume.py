@@ -41,8 +41,8 @@ def content(folder, stage):
     return rows
 
 
-def run(args, log, **more):
-    process = Process(args, log, **more)
+def run(args, log):
+    process = Process(args, log)
     assert process.join() == 0, process.err
     return process
 
