@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fdd_lightning.errors import ConfigError
 
 
 class LineParser(argparse.ArgumentParser):
-    """An argument parser that raises what is wrong instead of printing a usage block."""
+    """An argument parser that raises what is wrong instead of printing a usage block; no option is guessed."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(allow_abbrev=False, **arguments)
 
     def error(self, message: str) -> NoReturn:
         """Raise the message as an error of the user, with the way to the help."""

@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -73,8 +75,23 @@ class StageFinished(Exception):
     """The very work that is asked for was done before."""
 
 
-class UsageError(ConfigError):
-    """The parser refuses the command line."""
+class Refusal(ValueError):
+    """What the parser says: a tree of many lines, which parsers inside parsers put together."""
+
+
+@contextmanager
+def worded(stage: str) -> Iterator[None]:
+    """Word what the parser, the classes that it builds, or Lightning refuse as one line.
+
+    Raises:
+        ConfigError: With that line.
+    """
+    try:
+        yield
+    except Refusal as error:
+        raise ConfigError(explain(str(error), stage)) from error
+    except MisconfigurationException as error:
+        raise ConfigError(" ".join(str(error).split())) from error
 
 
 class FDDParser(LightningArgumentParser):
@@ -84,8 +101,8 @@ class FDDParser(LightningArgumentParser):
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise the message as an error of the user."""
-        raise UsageError(explain(message, self.prog.rpartition(" ")[2])) from ex
+        """Raise the message; see :func:`worded`."""
+        raise Refusal(message) from ex
 
 
 class FDDCLI(LightningCLI):
@@ -189,13 +206,13 @@ class FDDCLI(LightningCLI):
             raise StageFinished(f"finished: {self.stage} in {self.folder.path}")
 
     def instantiate_classes(self) -> None:
-        """Build data, model and trainer; what they refuse is worded as the parser's errors are."""
+        """Build data, model and trainer; the parser wraps what they refuse."""
         try:
             super().instantiate_classes()
         except FDDError:
             raise
-        except (ValueError, MisconfigurationException) as error:
-            raise UsageError(explain(str(error), self.stage)) from error
+        except ValueError as error:
+            raise Refusal(str(error)) from error
 
     def _write_config(self, path: Path) -> None:
         """Write the configuration, which can be run again as it is."""
@@ -343,7 +360,8 @@ def resolve(stage: str, args: list[str]) -> dict[str, Any]:
     Raises:
         FDDError: The arguments do not fit the stage.
     """
-    return stage_parser(stage).resolve(args)
+    with worded(stage):
+        return stage_parser(stage).resolve(args)
 
 
 def run_stage(stage: str, args: list[str]) -> None:
@@ -356,11 +374,10 @@ def run_stage(stage: str, args: list[str]) -> None:
     _quiet()
     keep_freed_memory()
     try:
-        FDDCLI(stage, with_menu(args))
+        with worded(stage):
+            FDDCLI(stage, with_menu(args))
     except StageFinished as done:
         print(done)
-    except MisconfigurationException as error:
-        raise ConfigError(" ".join(str(error).split())) from error
 
 
 def _quiet() -> None:

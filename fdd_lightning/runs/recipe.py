@@ -91,7 +91,9 @@ class _Reader:
         else:
             raise self.fail(key, f"{value!r} is neither a name nor a mapping with `name` (or `class_path`)")
         if "class_path" in own:
-            own = {"name": own["class_path"], **flatten(own.get("init_args") or {}, "")}
+            # A weighting's arguments stand below it; its entry's other leaves are the distiller's, as ever.
+            below = "weighting." if kind == "weighting" else ""
+            own = {"name": own.pop("class_path"), **flatten(own.pop("init_args", None) or {}, below), **own}
         name = str(own.pop("name"))
         self.known(key, name, kind)
         weightings = own.pop("weightings", None) if kind == "method" else None
