@@ -76,10 +76,10 @@ def show(plan: Plan) -> None:
     shared = [f"{key.replace('_', ' ')} {lines[0][key]}" for key in columns if key not in told and lines[0][key]]
     shared += [f"{method}: {describe(own)}" for method, own in shared_settings(rows).items() if own]  # type: ignore[arg-type]
     console.print("; ".join(shared), soft_wrap=True, markup=False, highlight=False)
-    if total:
-        console.print(f"about {duration(total)} left", end="" if unknown else "\n", highlight=False)
-    if unknown:
-        console.print(" and the stages marked ?, which were never timed here", highlight=False)
+    left = [f"about {duration(total)}"] if total else []
+    left += ["the stages marked ?, which were never timed here"] if unknown else []
+    if left:
+        console.print(f"left: {' and '.join(left)}", soft_wrap=True, highlight=False)
     for missing in dict.fromkeys(cell.data.missing for cell in plan.cells):
         if missing is not None:
             console.print(f"missing: {missing}", soft_wrap=True, markup=False, highlight=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -14,11 +14,12 @@ from fdd_lightning.choices import build, import_class
 from fdd_lightning.cli import resolve
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.io import sha256_file
+from fdd_lightning.io import fingerprint, sha256_file
 from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.paths import find_config
-from fdd_lightning.runs.recipe import FULL, Entry, Recipe
+from fdd_lightning.report.results import identity_key
+from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name, method_file
 from fdd_lightning.settings import data_settings, distill_settings, encoder_settings
 from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint
 
@@ -36,8 +37,14 @@ def options(prefix: str, leaves: dict[str, Any]) -> list[str]:
     return [option(prefix, key, value) for key, value in leaves.items()]
 
 
-COUNTED = ("--model.images_per_class=", "--model.seed=")
-"""Options that are whole numbers, checked when the recipe was read; a grid parses its other options once for all."""
+COUNTED = re.compile(r"--model\.(images_per_class|seed)=(\d+)")
+"""Options in which the cells of a grid differ; the others are parsed once for all of them."""
+
+ELSEWHERE = {
+    "distill": {"images_per_class": "ipcs", "seed": "distill_seeds", "weighting": "weightings"},
+    "eval": {"seed": "distill_seeds", "network": "eval.networks", "learner": "eval.trainers"},
+}
+"""Leaves that a recipe says by keys of its own."""
 
 
 @cache
@@ -47,10 +54,9 @@ def _resolved(kind: str, args: tuple[str, ...]) -> str:
 
 def configuration(kind: str, args: Sequence[str]) -> dict[str, Any]:
     """Return the resolved configuration of a stage's arguments; parsing is what refuses misspelt leaves."""
-    config: dict[str, Any] = json.loads(_resolved(kind, tuple(a for a in args if not a.startswith(COUNTED))))
-    for option_text in (a for a in args if a.startswith(COUNTED)):
-        key, _, value = option_text.removeprefix("--model.").partition("=")
-        config["model"]["init_args"][key] = int(value)
+    config: dict[str, Any] = json.loads(_resolved(kind, tuple(a for a in args if not COUNTED.fullmatch(a))))
+    for found in filter(None, map(COUNTED.fullmatch, args)):
+        config["model"]["init_args"][found[1]] = int(found[2])
     return config
 
 
@@ -85,8 +91,16 @@ class Stage:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration."""
-        return configuration(self.kind, self.args)
+        """The resolved configuration.
+
+        Raises:
+            ConfigError: A leaf of the recipe does not fit the stage.
+        """
+        try:
+            return configuration(self.kind, self.args)
+        except ConfigError as error:
+            told = str(error).replace("--model.", f"{self.kind}.").replace("--data.", "data.")
+            raise ConfigError(f"{self.kind} {self.title}: {told}") from error
 
     def finished(self) -> bool:
         """Tell whether this work and all that leads to it is done."""
@@ -141,13 +155,32 @@ class Plan:
     Args:
         recipe: The recipe.
         root: The run's folder.
+
+    Raises:
+        ConfigError: A leaf of the recipe does not fit its stage or no stage at all, or two rows would be one.
     """
 
     def __init__(self, recipe: Recipe, root: Path) -> None:
         self.recipe = recipe
         self.root = root
         self._known: dict[str, Stage] = {}
+        self._taken: set[str] = set()
         self.cells = list(self._cells())
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse leaves that nobody read, and rows that nothing tells apart."""
+        for key in self.recipe.distill:
+            if key not in self._taken:
+                raise ConfigError(f"recipe {self.recipe.name}: distill.{key}: no method of the recipe takes it")
+        for entry in self.recipe.data if self.recipe.fit else ():
+            _ = self._fit(entry).config  # misspelt leaves are refused also where no weighting needs an encoder
+        seen: dict[str, Cell] = {}
+        for cell in self.cells:
+            other = seen.setdefault(identity_key(cell.identity), cell)
+            if other is not cell:
+                titles = " and ".join(dict.fromkeys(c.evaluations[0].title for c in (other, cell)))
+                raise ConfigError(f"recipe {self.recipe.name}: two rows are the same ({titles}): leave one out")
 
     def stages(self) -> list[Stage]:
         """Return every stage once, in an order in which they can run."""
@@ -161,10 +194,9 @@ class Plan:
         recipe = self.recipe
         for data in recipe.data:
             for method in recipe.methods:
-                for weighting in plain_first(method.weightings or recipe.weightings):
-                    if method.name == FULL and weighting.name != "vanilla":
-                        continue
-                    for ipc in (None,) if method.name == FULL else method.ipcs or recipe.ipcs:
+                whole = method.name == FULL
+                for weighting in [Entry("vanilla")] if whole else plain_first(method.weightings or recipe.weightings):
+                    for ipc in (None,) if whole else method.ipcs or recipe.ipcs:
                         for network in recipe.networks:
                             for trainer in recipe.trainers:
                                 yield self._cell(data, method, weighting, ipc, network, trainer)
@@ -224,12 +256,13 @@ class Plan:
         return self._stage("fit", slug(data), f"encoder for {slug(data)}", args)
 
     def _distill(self, data: Entry, method: Entry, weighting: Entry, ipc: int, seed: int) -> Stage:
-        args = ["--config", str(find_config(f"method/{method.name}"))]
+        args = ["--config", str(method_file(method.name))]
         if "." in weighting.name:
             args.append(f"--model.weighting={weighting.name}")
         else:
             args += ["--config", str(find_config(f"weighting/{weighting.name}"))]
         leaves = {**self._shared_leaves(method), **method.leaves, **weighting.leaves}
+        self._reserved("distill", leaves)
         args += self._data_args(data)
         args += options("model", {**leaves, "images_per_class": ipc, "seed": seed})
         name = f"{slug(data)}/{slug(method)}-{slug(weighting)}-ipc{ipc}-seed{seed}"
@@ -241,12 +274,20 @@ class Plan:
 
     def _shared_leaves(self, method: Entry) -> dict[str, Any]:
         """Return the recipe's distillation leaves, or none for a method that trains nothing."""
-        known = method_arguments(find_config(f"method/{method.name}"))
-        return {
+        known = method_arguments(method_file(method.name))
+        taken = {
             key: value
             for key, value in self.recipe.distill.items()
             if "iterations" in known or key.partition(".")[0] in known
         }
+        self._taken |= set(taken)
+        return taken
+
+    def _reserved(self, kind: str, leaves: Iterable[str]) -> None:
+        """Refuse leaves that the recipe says in another way, and that would lose against it."""
+        for key in ELSEWHERE[kind]:
+            if key in leaves:
+                raise ConfigError(f"recipe {self.recipe.name}: {kind}.{key}: say it by {ELSEWHERE[kind][key]}")
 
     def _eval(
         self, data: Entry, method: Entry, weighting: Entry, ipc: int | None, network: Entry, trainer: Entry, seed: int
@@ -256,6 +297,7 @@ class Plan:
             key = "learner" if flag == "trainer" else flag
             path = entry.name if "." in entry.name else find_config(f"{flag}/{entry.name}")
             args += [f"--model.{key}={path}", *options(f"model.{key}", entry.leaves)]
+        self._reserved("eval", self.recipe.eval)
         args += options("model", {**self.recipe.eval, "seed": seed})
         made = None if ipc is None else self._distill(data, method, weighting, ipc, seed)
         name = made.folder.path.relative_to(self.root / "distill") if made else Path(slug(data)) / FULL
@@ -278,8 +320,11 @@ def plain_first(weightings: Sequence[Entry]) -> list[Entry]:
 
 def slug(entry: Entry) -> str:
     """Return a name for folders: the entry's, with its own leaves."""
-    words = [entry.name.rpartition(".")[2], *(f"{k}={v}" for k, v in entry.leaves.items())]
-    return re.sub(r"[^\w.=+-]+", "_", ",".join(words).replace(",", "+"))
+    name = Path(entry.name).stem if is_file_name(entry.name) else entry.name.rpartition(".")[2]
+    words = [name, *(f"{k}={v}" for k, v in entry.leaves.items())]
+    text = re.sub(r"[^\w.=+-]+", "_", ",".join(words).replace(",", "+"))
+    # Folder names have a limit; what was cut off still counts.
+    return text if len(text) <= 120 else f"{text[:110]}-{fingerprint(words)[:8]}"
 
 
 def weighting_name(model: dict[str, Any]) -> str:

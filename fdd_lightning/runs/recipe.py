@@ -22,7 +22,7 @@ class Entry:
     """A name of the menu with leaves of its own.
 
     Attributes:
-        name: File in the menu, or the class path of a data set.
+        name: File in the menu; also a class path (but for methods), or the path of a method's YAML file.
         leaves: Settings by dotted key, over those of the recipe.
         weightings: A method's own weightings, or None.
         ipcs: A method's own IPCs, or None.
@@ -106,7 +106,11 @@ class _Reader:
         )
 
     def known(self, key: str, name: str, kind: str) -> None:
-        if "." in name or (kind == "method" and name == FULL) or find_config(f"{kind}/{name}").is_file():
+        if kind == "method":
+            found = name == FULL or method_file(name).is_file()
+        else:
+            found = "." in name or find_config(f"{kind}/{name}").is_file()
+        if found:
             return
         menu = sorted(p.stem for p in (CONFIGS / kind).glob("*.yaml"))
         menu += [FULL] if kind == "method" else []
@@ -126,6 +130,16 @@ class _Reader:
         if not isinstance(value, Mapping):
             raise self.fail(key, "is no mapping of settings")
         return flatten(value, "")
+
+
+def is_file_name(name: str) -> bool:
+    """Tell whether an entry's name is that of a YAML file."""
+    return name.endswith((".yaml", ".yml"))
+
+
+def method_file(name: str) -> Path:
+    """Return the file of a method: one of the menu, or the user's own by its path."""
+    return Path(name) if is_file_name(name) else find_config(f"method/{name}")
 
 
 def flatten(value: Mapping[str, Any], prefix: str) -> dict[str, Any]:
