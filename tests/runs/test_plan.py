@@ -1,0 +1,220 @@
+"""What a recipe comes to, before anything runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fdd_lightning.report.results import IDENTITY
+from fdd_lightning.runs.plan import Plan, slug
+from fdd_lightning.runs.recipe import Entry, read_recipe
+from tests.fakes import write_mnist
+from tests.tiny import write_recipe
+
+
+@pytest.fixture
+def plan(workplace):
+    def make(**changes):
+        return Plan(read_recipe(write_recipe(Path("r.yaml"), **changes)), Path("runs/tiny"))
+
+    return make
+
+
+def column(plan, *keys):
+    return [tuple(cell.identity[key] for key in keys) for cell in plan.cells]
+
+
+def test_rows_stand_in_the_recipes_order(plan):
+    made = plan(methods=["random", "dm"], weightings=["fairdd", "vanilla"], ipcs=[2, 1])
+    assert column(made, "method", "weighting", "ipc") == [
+        ("random", "fairdd", 2),
+        ("random", "fairdd", 1),
+        ("random", "vanilla", 2),
+        ("random", "vanilla", 1),
+        ("dm", "fairdd", 2),
+        ("dm", "fairdd", 1),
+        ("dm", "vanilla", 2),
+        ("dm", "vanilla", 1),
+    ]
+
+
+def test_a_plain_weighting_stands_before_its_variants(plan):
+    made = plan(weightings=[{"name": "kde", "lr_images": 2.0}, {"name": "vanilla", "lr_images": 3.0}, "kde", "vanilla"])
+    rows = [(cell.identity["weighting"], cell.identity["settings"].get("lr_images")) for cell in made.cells]
+    assert rows == [("kde", None), ("kde", 2.0), ("vanilla", None), ("vanilla", 3.0)]
+
+
+def test_methods_may_have_weightings_ipcs_and_leaves_of_their_own(plan):
+    made = plan(
+        methods=[{"name": "random", "weightings": ["fairdd"], "ipcs": [3]}, {"name": "dm", "lr_images": 2.0}],
+        ipcs=[1],
+    )
+    assert column(made, "method", "weighting", "ipc") == [("random", "fairdd", 3), ("dm", "vanilla", 1)]
+    shared = {"iterations": 2, "surrogate.network.width": 4}
+    assert column(made, "settings") == [({},), ({**shared, "lr_images": 2.0},)]
+
+
+def test_identity_has_every_key_and_the_settings_of_every_stage(plan):
+    made = plan(
+        data={"name": "colored_digits", "conflict_ratio": 0.2, "seed": 3},
+        weightings=[{"name": "kde", "weighting.cap": 2.0, "lr_images": 10.0}],
+        distill_seeds=[0, 5],
+        eval={"count": 4, "preset": "quick", "lr": 0.1, "networks": [{"name": "convnet", "width": 8}]},
+    )
+    (cell,) = made.cells
+    assert set(cell.identity) == set(IDENTITY)
+    assert cell.identity == {
+        "dataset": "colored_digits",
+        "method": "dm",
+        "weighting": "kde",
+        "ipc": 1,
+        "conflict_ratio": 0.2,
+        "network": "convnet",
+        "train_on": "synthetic",
+        "trainer": "erm",
+        "settings": {
+            "seed": 3,
+            "encoder": "supcon_small",
+            "steps": 2,
+            "network.width": 4,
+            "iterations": 2,
+            "surrogate.network.width": 4,
+            "lr_images": 10.0,
+            "weighting.cap": 2.0,
+        },
+        "preset": "quick",
+        "distill_seeds": [0, 5],
+        "eval_networks": 4,
+        "eval_settings": {"lr": 0.1, "network.width": 8},
+    }
+    assert json.loads(json.dumps(cell.identity)) == cell.identity
+
+
+def test_an_encoder_is_trained_once_and_only_where_it_is_needed(plan):
+    made = plan(methods=["random", "dm"], weightings=["vanilla", "kde"], distill_seeds=[0, 1])
+    kinds = [stage.kind for stage in made.stages()]
+    assert kinds.count("fit") == 1
+    assert kinds.count("distill") == kinds.count("eval") == 8
+    for cell in made.cells:
+        needs = cell.identity["weighting"] == "kde"
+        assert any(stage.kind == "fit" for stage in cell.stages()) == needs
+    order = [stage.folder.path for stage in made.stages()]
+    for stage in made.stages():
+        for before in stage.inputs.values():
+            assert order.index(before.folder.path) < order.index(stage.folder.path)
+
+
+def test_every_data_set_has_an_encoder_of_its_own(plan):
+    made = plan(data=["colored_digits", {"name": "colored_digits", "conflict_ratio": None}], weightings=["kde"])
+    assert column(made, "dataset", "conflict_ratio") == [("colored_digits", 0.1), ("colored_digits", None)]
+    assert [stage.kind for stage in made.stages()].count("fit") == 2
+
+
+@pytest.mark.parametrize(
+    "weightings", [["kde"], ["vanilla", {"name": "vanilla", "lr_images": 2.0}], ["fairdd", "vanilla"]]
+)
+def test_the_whole_set_is_one_row(plan, weightings):
+    made = plan(methods=["full", "dm"], weightings=weightings, ipcs=[1, 2], distill_seeds=[0, 1])
+    first = made.cells[0].identity
+    assert [cell.identity["method"] for cell in made.cells].count("full") == 1
+    assert (first["weighting"], first["ipc"], first["train_on"]) == ("vanilla", None, "real")
+    assert [stage.kind for stage in made.cells[0].stages()] == ["eval"]
+
+
+def test_networks_and_trainers_multiply_rows(plan):
+    made = plan(eval={"networks": ["mlp", {"name": "convnet", "width": 4}], "count": 1, "epochs": 1})
+    assert column(made, "network") == [("mlp",), ("convnet",)]
+    assert [stage.kind for stage in made.stages()] == ["distill", "eval", "eval"]
+
+
+def test_real_sets_are_planned_without_being_there(plan):
+    made = plan(data=["cmnist_fg", "colored_digits"])
+    first, second = made.cells
+    assert "FDD_DATA" in (first.data.missing or "")
+    assert second.data.missing is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"distill": {"iteration": 3}}, ["distill.iteration: no such option", "dm"]),
+        ({"distill": {"iterations": "many"}}, ["distill.iterations: expected int, not 'many'"]),
+        ({"distill": {"surrogate.network.widht": 3}}, ["distill.surrogate.network.widht: no such option"]),
+        ({"methods": [{"name": "dm", "lr_image": 1.0}]}, ["distill.lr_image: no such option"]),
+        ({"weightings": [{"name": "kde", "weighting.normalizer": "cap"}]}, ["distill.weighting.normalizer"]),
+        ({"weightings": ["nowhere.Mine"]}, ["distill.weighting", "nowhere.Mine"]),
+        ({"fit": {"step": 3}, "weightings": ["kde"]}, ["fit.step: no such option"]),
+        ({"fit": {"step": 3}}, ["fit.step: no such option"]),
+        ({"fit": {"encoder": "big"}, "weightings": ["kde"]}, ["fit.encoder 'big' is not in configs/encoder"]),
+        ({"fit": {"seed": "x"}}, ["fit.seed: expected int, not 'x'"]),
+        ({"eval": {"counts": 3}}, ["eval.counts: no such option"]),
+        ({"eval": {"preset": "fast"}}, ["eval.preset: expected one of 'reference', 'quick', not 'fast'"]),
+        ({"eval": {"networks": [{"name": "convnet", "widht": 3}]}}, ["eval.network.widht: no such option"]),
+        ({"data": {"name": "colored_digits", "ratio": 3}}, ["data.ratio: no such option"]),
+        ({"data": {"name": "colored_digits", "conflict_ratio": 3}}, ["conflict_ratio=3"]),
+        ({"data": "nowhere.Data"}, ["nowhere.Data"]),
+        ({"distill": {"seed": 3}}, ["distill.seed: say it by distill_seeds"]),
+        ({"distill": {"images_per_class": 3}}, ["distill.images_per_class: say it by ipcs"]),
+        ({"methods": [{"name": "dm", "weighting": "x"}]}, ["distill.weighting: say it by weightings"]),
+        ({"eval": {"network": "x"}}, ["eval.network: say it by eval.networks"]),
+        ({"methods": ["random"], "distill": {"iteration": 3}}, ["distill.iteration: no method of the recipe takes it"]),
+        ({"weightings": ["vanilla", "vanilla"]}, ["two rows are the same"]),
+        (
+            {"weightings": ["vanilla", {"name": "vanilla", "lr_images": 1.0}]},
+            ["two rows are the same", "lr_images=1.0"],
+        ),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_each_mistake_is_one_line(workplace, refused, changes, told):
+    write_recipe(Path("r.yaml"), **changes)
+    line = refused("run", "r.yaml", "--dry-run")
+    assert [text for text in told if text not in line] == []
+    assert not Path("runs").exists()
+
+
+def test_folder_names_tell_variants_apart_and_stay_short():
+    assert slug(Entry("dm", {"lr_images": 2.0})) == "dm+lr_images=2.0"
+    assert slug(Entry("my.package.Mine")) == "Mine"
+    assert slug(Entry("path/to/mine.yaml")) == "mine"
+    long = [slug(Entry("dm", {"surrogate.network": "x" * 300, "lr_images": lr})) for lr in (1, 2)]
+    assert long[0] != long[1]
+    assert max(map(len, long)) < 125
+
+
+# What `--dry-run` shows.
+
+
+def test_a_dry_run_needs_no_data_and_writes_nothing_but_the_plan(fdd, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "150")
+    write_recipe(Path("r.yaml"), data=["colored_digits", "cmnist"], weightings=["vanilla", "kde"])
+    said = fdd("run", "r.yaml", "--dry-run", "--plan=deep/plan.json")
+    assert (said.code, said.err) == (0, "")
+    assert "4 rows, 10 stages" in said.out
+    assert said.out.count("(data missing)") == 2
+    assert "missing: data root 'data' does not exist" in said.out
+    assert "never timed here" in said.out
+    assert "data/CMNIST" not in said.out
+    rows = json.loads(Path("deep/plan.json").read_text())
+    assert [(row["dataset"], row["weighting"]) for row in rows] == [
+        ("colored_digits", "vanilla"),
+        ("colored_digits", "kde"),
+        ("cmnist", "vanilla"),
+        ("cmnist", "kde"),
+    ]
+    assert all(set(row) == set(IDENTITY) for row in rows)
+    assert not Path("runs").exists()
+
+
+def test_missing_data_are_one_line_before_anything_runs(refused, workplace):
+    write_recipe(Path("r.yaml"), data=["colored_digits", "cmnist"])
+    assert "FDD_DATA" in refused("run", "r.yaml")
+    assert not Path("runs").exists()
+
+
+def test_data_that_are_there_are_not_missing(fdd, tmp_path, monkeypatch):
+    monkeypatch.setenv("FDD_DATA", str(write_mnist(tmp_path / "root")))
+    write_recipe(Path("r.yaml"), data=["cmnist_fg"])
+    said = fdd("run", "r.yaml", "--dry-run")
+    assert said.code == 0
+    assert "missing" not in said.out
