@@ -190,7 +190,7 @@ class FDDCLI(LightningCLI):
     def resolved(self) -> dict[str, Any]:
         """Return the whole configuration of the stage as plain values, without what the data decide."""
         # By place: nulls stay in; jsonargparse 4.49 renamed the argument that says so.
-        dumped = yaml.safe_load(self.parser.dump(self.config, "yaml", False))
+        dumped = yaml.safe_load(self.parser.dump(self.config, "yaml", False, skip_validation=True))
         return dict(dumped[self.stage])
 
     def before_instantiate_classes(self) -> None:

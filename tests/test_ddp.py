@@ -17,7 +17,7 @@ pytestmark = pytest.mark.ddp
 
 def ledger(name, loss):
     return (
-        "--trainer.callbacks=tests.callbacks.Ledger",
+        "--trainer.callbacks=tests.ledger.Ledger",
         f"--trainer.callbacks.folder={name}",
         f"--trainer.callbacks.loss={loss}",
     )

@@ -1,0 +1,51 @@
+"""What TensorBoard is told."""
+
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+
+from tests.tiny import DISTILL, EVAL, FIT, QUIET
+
+
+def told(folder):
+    """Return scalars (name: steps), images (name: steps) and the hparams plugin's entries of a stage."""
+    events = EventAccumulator(str(folder / "tensorboard"), {"images": 0, "scalars": 0})
+    events.Reload()
+    tags = events.Tags()
+    scalars = {name: [e.step for e in events.Scalars(name)] for name in tags["scalars"]}
+    images = {name: [e.step for e in events.Images(name)] for name in tags["images"]}
+    return scalars, images, events.summary_metadata
+
+
+def logged(args):
+    return [a for a in args if a != QUIET[0]]
+
+
+def test_distillation(fdd):
+    args = [*logged(DISTILL), "--model.iterations=45", "--trainer.log_every_n_steps=5", "--output=x"]
+    assert fdd(*args).code == 0
+    scalars, images, metadata = told(Path("x"))
+    for name in ("distill/loss", "weights/effective_sample_share", "weights/conflict_mass"):
+        assert len(scalars[name]) == 9
+    (steps,) = images.values()
+    assert steps[0] == 1
+    assert len(steps) >= 20
+    assert len(steps) <= 24  # a long run has no more of them
+    assert any(key.startswith("_hparams_") for key in metadata)
+    assert "hp/distill/loss" in scalars
+
+
+@pytest.mark.parametrize(
+    ("args", "names"),
+    [
+        (FIT, ["fit/loss", "density/auroc_mean", "density/auroc_min", "density/effective_sample_share"]),
+        (EVAL, ["eval/train_loss", "eval/accuracy", "eval/deo_mean", "eval/worst_group_accuracy"]),
+    ],
+    ids=["fit", "eval"],
+)
+def test_other_stages(fdd, args, names):
+    assert fdd(*logged(args), "--trainer.log_every_n_steps=1", "--output=x").code == 0
+    scalars, _, metadata = told(Path("x"))
+    assert set(names) <= set(scalars)
+    assert any(key.startswith("_hparams_") for key in metadata)

@@ -1,0 +1,167 @@
+"""Every file of the menu is used."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from fdd_lightning import SyntheticSet
+from fdd_lightning.choices import build, import_class
+from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.learners import Learner
+from fdd_lightning.networks import Network
+from fdd_lightning.paths import CONFIGS
+from fdd_lightning.report.results import read_results
+from fdd_lightning.runs.plan import Plan
+from fdd_lightning.runs.recipe import read_recipe
+from tests.tiny import FIT, QUIET, SELECT
+
+
+def menu(kind):
+    return sorted(p.relative_to(CONFIGS / kind).with_suffix("").as_posix() for p in (CONFIGS / kind).rglob("*.yaml"))
+
+
+def content(kind, name):
+    return yaml.safe_load((CONFIGS / kind / f"{name}.yaml").read_text())
+
+
+def small(kind, name):
+    """What makes a network of the menu quick."""
+    spec = content(kind, name)
+    return (spec.get("init_args") or {}).keys() & {"width"}
+
+
+def test_the_menu_has_no_other_kinds():
+    assert {p.name for p in CONFIGS.iterdir() if p.is_dir()} == {
+        "data",
+        "encoder",
+        "method",
+        "network",
+        "recipes",
+        "trainer",
+        "weighting",
+    }
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda p: p.relative_to(CONFIGS).as_posix())
+def test_every_file_says_what_it_is_for(path):
+    assert path.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("name", menu("data"))
+def test_data(workplace, name):
+    spec = content("data", name)["data"]
+    cls = import_class(spec["class_path"])
+    assert issubclass(cls, BaseDataModule)
+    data = cls(**(spec.get("init_args") or {}))
+    assert data.name == name
+    assert data.image_shape[0] in (1, 3)
+    assert data.num_classes == len(data.class_names)
+    assert (data.missing is None) == (name == "colored_digits")
+
+
+@pytest.mark.parametrize("name", menu("data"))
+def test_data_at_the_command_line(fdd, name):
+    for stage in ("fit", "distill", "eval"):
+        printed = fdd(stage, f"--config=data/{name}", "--print_config")
+        assert yaml.safe_load(printed.out)["data"]["class_path"] == content("data", name)["data"]["class_path"]
+
+
+@pytest.fixture(scope="module")
+def files(digits_cache, tmp_path_factory):
+    """An encoder and a set."""
+    folder = tmp_path_factory.mktemp("files")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FDD_CACHE", str(digits_cache))
+        from fdd_lightning.__main__ import main
+
+        assert main([*FIT, f"--output={folder / 'fit'}"]) == 0
+        assert main([*SELECT, f"--output={folder / 'set'}"]) == 0
+    return folder / "fit" / "encoder.safetensors", folder / "set" / "synthetic.safetensors"
+
+
+@pytest.mark.parametrize("weighting", menu("weighting"))
+@pytest.mark.parametrize("method", menu("method"))
+def test_methods_and_weightings(fdd, files, method, weighting):
+    args = [f"--config=method/{method}", f"--config=weighting/{weighting}", "--config=data/colored_digits", *QUIET]
+    known = content("method", method)["model"]["init_args"]
+    if "iterations" in known:
+        args += ["--model.iterations=2", "--model.surrogate.network.width=4"]
+    said = fdd("distill", *args, f"--encoder={files[0]}", "--model.images_per_class=2", "--output=x")
+    assert said.code == 0, said.err
+    made = SyntheticSet.load("x/synthetic.safetensors")
+    assert (made.metadata["method"], made.metadata["weighting"]) == (method, weighting)
+    assert not {k for k in made.metadata["settings"] if k.startswith("weighting")}
+    assert len(made) == 20
+
+
+@pytest.mark.parametrize("name", menu("encoder"))
+def test_encoders(fdd, name):
+    if name == "supcon_lars":
+        pytest.importorskip("pl_bolts", reason="needs the extra `bolts`")
+    args = ["--model.steps=2", "--model.network.width=4", *QUIET]
+    said = fdd("fit", f"--config=encoder/{name}", *args, "--output=x")
+    assert said.code == 0, said.err
+    assert content("encoder", name)["model"]["init_args"]["preset"] == name
+    assert Path("x/encoder.safetensors").exists()
+
+
+@pytest.mark.parametrize("name", menu("network"))
+def test_networks(fdd, files, name):
+    spec = content("network", name)
+    assert issubclass(import_class(spec["class_path"]), Network)
+    network = build(spec)(10, (3, 32, 32))
+    assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+    args = [f"--model.network={CONFIGS / 'network' / name}.yaml", "--model.count=1", "--trainer.max_steps=2", *QUIET]
+    args += [f"--model.network.{key}=4" for key in small("network", name)]
+    said = fdd("eval", *args, "--trainer.limit_test_batches=2", f"--synthetic={files[1]}", "--output=x")
+    assert said.code == 0, said.err
+    assert read_results("x/results.json")[0]["network"] == name
+
+
+@pytest.mark.parametrize("name", menu("trainer"))
+def test_trainers(fdd, files, name):
+    spec = content("trainer", name)
+    cls = import_class(spec["class_path"])
+    assert issubclass(cls, Learner)
+    assert cls.name == name
+    args = [f"--model.learner={CONFIGS / 'trainer' / name}.yaml", "--model.count=1", "--model.epochs=2", *QUIET]
+    said = fdd("eval", *args, "--model.network.width=4", f"--synthetic={files[1]}", "--output=x")
+    assert said.code == 0, said.err
+    assert read_results("x/results.json")[0]["trainer"] == name
+
+
+@pytest.mark.parametrize("name", menu("recipes"))
+def test_recipes_can_be_planned(workplace, name):
+    recipe = read_recipe(name)
+    assert recipe.name == Path(name).name
+    # The other data sets of a recipe differ in their ratio; one is enough to read every leaf.
+    one = replace(recipe, data=recipe.data[:1], ipcs=recipe.ipcs[:1], distill_seeds=recipe.distill_seeds[:1])
+    plan = Plan(one, Path("runs") / recipe.name)
+    assert len(plan.stages()) > len(plan.cells) >= 2
+    for entry in recipe.data:
+        assert entry.name in menu("data")
+
+
+def test_the_quickstart_runs(fdd):
+    """As it is, but for the number of steps."""
+    recipe = content("recipes", "quickstart")
+    recipe["distill"] = {"iterations": 1, "surrogate.network.width": 4}
+    recipe["fit"]["steps"] = 1
+    recipe["eval"] = {"count": 1, "epochs": 1, "networks": [{"name": "convnet", "width": 4}]}
+    Path("r.yaml").write_text(yaml.safe_dump(recipe))
+    said = fdd("run", "r.yaml")
+    assert said.code == 0, said.err
+    rows = read_results("runs/quickstart/results.json")
+    plain = [(r["method"], r["weighting"]) for r in rows]
+    assert [plain.count(("random", w)) for w in ("vanilla", "fairdd", "kde")] == [1, 1, 1]
+    assert {w for m, w in plain if m == "dm"} == {"vanilla", "kde", "fairdd", "barycenter"}
+
+
+def test_paper_recipes_name_the_figures_that_they_aim_at():
+    for path in (CONFIGS / "recipes" / "paper").glob("*.yaml"):
+        comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
+        assert any("Published" in line for line in comments), path
+        assert sum(any(c.isdigit() for c in line) for line in comments) > 3, path
