@@ -181,6 +181,9 @@ class Distiller(BaseDistiller):
         self.remember()
         if iterations < 1:
             raise ConfigError(f"iterations must be at least 1, not {iterations}")
+        for key, value in {"lr_images": lr_images, "momentum": momentum}.items():
+            if not value >= 0:
+                raise ConfigError(f"{key} must not be negative, but is {value}")
         # Built anew: choices may have a state, and two distillers must not share it.
         self.signal = rebuild(signal)
         self.distance = rebuild(distance)
@@ -280,8 +283,15 @@ class Distiller(BaseDistiller):
             self.log("weights/conflict_mass", torch.stack(mass).mean())
 
     def stored_images(self) -> Tensor:
-        """Return the images as they stand."""
-        return self.images.detach().float().cpu()
+        """Return the images as they stand.
+
+        Raises:
+            ConfigError: They are no longer finite.
+        """
+        images = self.images.detach().float().cpu()
+        if not images.isfinite().all():
+            raise ConfigError(f"the images are not finite after {self.global_step} steps: lower lr_images")
+        return images
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the surrogate's state beside the images."""

@@ -79,6 +79,8 @@ class Evaluator(StageModule):
         for key, value in {"count": count, "batch_size": batch_size, "epochs": 1 if epochs is None else epochs}.items():
             if value < 1:
                 raise ConfigError(f"{key} must be at least 1, not {value}")
+        if not lr >= 0:
+            raise ConfigError(f"lr must not be negative, but is {lr}")
         self.num_classes = num_classes
         self.num_groups = num_groups
         self.image_shape = image_shape
@@ -235,7 +237,7 @@ class Evaluator(StageModule):
         own = self.identity_of(module_spec(self), self.train_on)
         return {
             "dataset": self.data.name,
-            "method": made.get("method", "full"),
+            "method": made.get("method", "full" if self.synthetic is None else "unknown"),
             "weighting": made.get("weighting", "vanilla"),
             "ipc": made.get("ipc"),
             "conflict_ratio": self.data.conflict_ratio,

@@ -93,7 +93,10 @@ class SupCon(FitModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser and, where one was chosen, the schedule."""
-        optimizer = self.optimizer(self.encoder.parameters())
+        try:
+            optimizer = self.optimizer(self.encoder.parameters())
+        except ValueError as error:  # how torch's optimisers refuse settings
+            raise ConfigError(f"SupCon optimizer: {error}") from None
         if self.scheduler is None:
             return optimizer
         return {

@@ -245,6 +245,13 @@ def test_senseless_numbers_are_refused(argument, value):
         distiller(**{argument: value})
 
 
+def test_steps_that_are_too_large_are_named(digits):
+    with pytest.raises(ConfigError, match="not finite after 3 steps: lower lr_images"):
+        trainer().distill(distiller(lr_images=1e30), digits)
+    with pytest.raises(ConfigError, match="lr_images must not be negative"):
+        distiller(lr_images=-1.0)
+
+
 def test_more_images_than_a_class_has(digits):
     with pytest.raises(ConfigError, match=r"class 0 has \d+ training images.*Noise"):
         trainer().distill(distiller(images_per_class=500), digits)

@@ -218,3 +218,8 @@ def test_what_is_no_encoder_file_is_one_line(separated, tmp_path, damage):
 def test_senseless_numbers_are_refused(argument):
     with pytest.raises(ConfigError, match=f"SupCon {argument} must be positive"):
         supcon(**{argument: 0})
+
+
+def test_settings_that_an_optimiser_refuses(digits):
+    with pytest.raises(ConfigError, match="SupCon optimizer: Invalid learning rate"):
+        trained(digits, optimizer=partial(torch.optim.Adam, lr=-1.0))
