@@ -40,9 +40,10 @@ class KDE(Weighting):
 
     The paper's softmax of 1/f at temperature 0.1 puts all weight on a few isolated images; its "cutoff score", which
     must prevent that, is not defined. So the normalisation is a choice. Plain inverse density gives every tight
-    cluster of the batch the same total weight, which is FairDD's target without group labels. On batches of the coloured
-    digits, C-MNIST and CMNIST it put 0.71 to 0.85 of the weight on conflicting images (equal colours: 0.9) with an
-    effective sample size of 16 to 26 of 256; the softmax as printed put all of it on one image. So it is the default.
+    cluster of the batch the same total weight, which is FairDD's target without group labels. On batches of the
+    coloured digits, C-MNIST and CMNIST it put 0.71 to 0.85 of the weight on conflicting images (equal colours: 0.9)
+    with an effective sample size of 16 to 26 of 256; the softmax as printed put all of it on one image. So it is the
+    default.
 
     Args:
         normaliser: ``inverse``: w = (1/f) / sum(1/f). ``softmax``: the formula as printed, softmax(1/f / temperature).
