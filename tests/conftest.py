@@ -35,7 +35,7 @@ def digits_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, digits_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, digits_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, without a data root."""
     here = tmp_path / "here"
     here.mkdir()
@@ -48,7 +48,7 @@ def workplace(tmp_path: Path, digits_cache: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def fdd(workplace: Path, capfd: pytest.CaptureFixture[str]) -> Command:
+def fdd(workdir: Path, capfd: pytest.CaptureFixture[str]) -> Command:
     """The command line, in this process."""
 
     def call(*args: str | Path) -> Said:

@@ -36,7 +36,7 @@ class Mine(Weighting):
 
 
 @pytest.fixture
-def mine(workplace, monkeypatch):
+def mine(workdir, monkeypatch):
     """A module of the user's in the current folder, which is nowhere on Python's path."""
     name = "mymodule"
     Path(f"{name}.py").write_text(MINE)
@@ -331,7 +331,7 @@ def test_a_set_as_encoder(refused, made):
     assert not list(Path().rglob("*.safetensors"))
 
 
-def test_an_encoder_of_other_images(refused, workplace):
+def test_an_encoder_of_other_images(refused, workdir):
     from fdd_lightning.networks import ConvNet
 
     Encoder(ConvNet, 10, (3, 32, 32), 8, 4).save("e.safetensors", {"dataset": "cmnist", "settings": {}})
@@ -358,12 +358,12 @@ def test_a_set_of_data_that_the_menu_does_not_know(refused, made):
         ("model: {class_path: Distiller, init_args: {iterations: x}}", "--model.iterations: expected int, not 'x'"),
     ],
 )
-def test_mistakes_in_a_configuration_file(refused, workplace, text, told):
+def test_mistakes_in_a_configuration_file(refused, workdir, text, told):
     Path("x.yaml").write_text(text)
     assert told in refused("distill", "--config=x.yaml")
 
 
-def test_an_output_folder_that_cannot_be(refused, workplace):
+def test_an_output_folder_that_cannot_be(refused, workdir):
     Path("file").write_text("")
     assert "file" in refused(*DISTILL, "--output=file")
     assert "file" in refused(*DISTILL, "--output=file/below")

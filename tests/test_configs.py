@@ -51,7 +51,7 @@ def test_every_file_says_what_it_is_for(path):
 
 
 @pytest.mark.parametrize("name", menu("data"))
-def test_data(workplace, name):
+def test_data(workdir, name):
     spec = content("data", name)["data"]
     cls = import_class(spec["class_path"])
     assert issubclass(cls, BaseDataModule)
@@ -134,7 +134,7 @@ def test_trainers(fdd, files, name):
 
 
 @pytest.mark.parametrize("name", menu("recipes"))
-def test_recipes_can_be_planned(workplace, name):
+def test_recipes_can_be_planned(workdir, name):
     recipe = read_recipe(name)
     assert recipe.name == Path(name).name
     # The other data sets of a recipe differ in their ratio; one is enough to read every leaf.

@@ -68,7 +68,7 @@ def test_distillation(weighting, fdd, tmp_path):
     assert len(compare(args, "distill/loss", tmp_path)) == 20
 
 
-def test_encoder_training_sees_the_union_of_the_batches(workplace, tmp_path):
+def test_encoder_training_sees_the_union_of_the_batches(workdir, tmp_path):
     # Five full batches; the sixth is odd. Batch normalisation would see its own share only.
     compare([*FIT, "--model.network.norm=instance", "--model.steps=5"], "fit/loss", tmp_path)
 
@@ -84,7 +84,7 @@ def test_evaluation(fdd, tmp_path):
     assert both == alone
 
 
-def test_killed_together_and_started_again(workplace, tmp_path):
+def test_killed_together_and_started_again(workdir, tmp_path):
     args = [*DISTILL, "--model.iterations=10"]
     together([*args, "--output=whole"], tmp_path / "whole")
     ranks = start([*args, "--output=cut"], tmp_path / "killed", pause_at=6)
@@ -100,7 +100,7 @@ def test_killed_together_and_started_again(workplace, tmp_path):
     assert json.loads(Path("cut/stage.json").read_text())["finished"]
 
 
-def test_an_error_of_the_user_is_said_once(workplace, tmp_path):
+def test_an_error_of_the_user_is_said_once(workdir, tmp_path):
     ranks = start([*DISTILL, "--model.images_per_class=1000", "--output=x"], tmp_path / "x")
     assert [rank.join() for rank in ranks] == [2, 2]
     assert ranks[0].err.startswith("fdd: error: class 0 has")

@@ -15,7 +15,7 @@ from tests.modules.conftest import trainer
 
 
 @pytest.fixture
-def run(workplace):
+def run(workdir):
     def start(steps=4, **arguments):
         model = Distiller(10, (3, 16, 16), 1, surrogate=Fresh(partial(ConvNet, width=4)), iterations=steps)
         trainer(**arguments).distill(model, ColoredDigits())

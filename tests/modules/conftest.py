@@ -11,7 +11,7 @@ from fdd_lightning.trainer import FDDTrainer
 
 
 @pytest.fixture(autouse=True)
-def _workplace(workplace):
+def _workdir(workdir):
     """Every test works in a folder of its own, with the digits in the cache."""
 
 

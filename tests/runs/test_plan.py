@@ -13,7 +13,7 @@ from tests.tiny import write_recipe
 
 
 @pytest.fixture
-def plan(workplace):
+def plan(workdir):
     def make(**changes):
         return Plan(read_recipe(write_recipe(Path("r.yaml"), **changes)), Path("runs/tiny"))
 
@@ -166,7 +166,7 @@ def test_real_sets_are_planned_without_being_there(plan):
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
-def test_each_mistake_is_one_line(workplace, refused, changes, told):
+def test_each_mistake_is_one_line(workdir, refused, changes, told):
     write_recipe(Path("r.yaml"), **changes)
     line = refused("run", "r.yaml", "--dry-run")
     assert [text for text in told if text not in line] == []
@@ -206,7 +206,7 @@ def test_a_dry_run_needs_no_data_and_writes_nothing_but_the_plan(fdd, monkeypatc
     assert not Path("runs").exists()
 
 
-def test_missing_data_are_one_line_before_anything_runs(refused, workplace):
+def test_missing_data_are_one_line_before_anything_runs(refused, workdir):
     write_recipe(Path("r.yaml"), data=["colored_digits", "cmnist"])
     assert "FDD_DATA" in refused("run", "r.yaml")
     assert not Path("runs").exists()
