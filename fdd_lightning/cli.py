@@ -42,7 +42,7 @@ from fdd_lightning.modules.supcon import SupCon  # noqa: F401
 from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
 from fdd_lightning.stages.lookup import data_of, names_data, with_menu
 from fdd_lightning.synthetic import SyntheticSet
-from fdd_lightning.trainer import FDDTrainer
+from fdd_lightning.trainer import TALKATIVE, FDDTrainer
 from fdd_lightning.usage import explain
 
 INSIDE_RUN = "FDD_INSIDE_RUN"
@@ -382,6 +382,6 @@ def run_stage(stage: str, args: list[str]) -> None:
 
 def _quiet() -> None:
     """Leave out what Lightning says of hardware and hints; errors of the user are ours to word."""
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
+    for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
