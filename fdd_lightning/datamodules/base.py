@@ -151,6 +151,17 @@ class BaseDataModule(LightningDataModule, ABC):
 
     # Source and construction.
 
+    def source_state(self) -> str | None:
+        """Return what tells one state of the source files from another: it becomes part of the cache folder's name.
+
+        None, the default, for sources that are the same everywhere, such as the official files of MNIST; for folders of
+        images see :func:`fdd_lightning.datasets.files.listing`.
+
+        Raises:
+            DatasetNotFoundError: The source files are not there.
+        """
+        return None
+
     @abstractmethod
     def build(self) -> dict[str, Split]:
         """Construct the splits ``train`` and ``test``, a pure function of the source files and :attr:`parameters`."""
@@ -179,29 +190,38 @@ class BaseDataModule(LightningDataModule, ABC):
     @property
     def cache_folder(self) -> Path:
         """The folder that the built set lies in, or will lie in."""
-        return paths.cache_root() / f"{self.name}-{io.fingerprint(self.parameters)[:12]}"
+        state = self.source_state()
+        key = io.fingerprint(self.parameters if state is None else [self.parameters, state])
+        return paths.cache_root() / f"{self.name}-{key[:12]}"
 
     @property
     def missing(self) -> str | None:
         """Why the data cannot be had, in one line; None if it is built already or can be."""
         try:
-            self._check(self.cache_folder)
+            self._checked_folder()
         except FDDError as error:
             return str(error)
         return None
 
-    def _check(self, folder: Path) -> None:
+    @property
+    def built(self) -> bool:
+        """Whether the set lies in the cache."""
+        return self.missing is None and self.cache_folder.is_dir()
+
+    def _checked_folder(self) -> Path:
+        """Return the cache folder, with the source files in place where it is not built yet."""
         if self.reads_root:
             self.source()
+        folder = self.cache_folder
         if not folder.is_dir():
             self.check_source()
+        return folder
 
     # Lightning's hooks.
 
     def prepare_data(self) -> None:
         """Build the set into the cache if it is not there; assigns nothing, harmless in several processes at once."""
-        folder = self.cache_folder
-        self._check(folder)
+        folder = self._checked_folder()
         if folder.is_dir():
             return
         cache.write(

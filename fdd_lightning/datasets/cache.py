@@ -24,6 +24,7 @@ from fdd_lightning.datasets.manifest import Manifest, digest, make_manifest
 from fdd_lightning.datasets.split import Split
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
 from fdd_lightning.io import read_json, sha256_file, write_json
+from fdd_lightning.progress import track
 
 try:
     import fcntl
@@ -71,7 +72,7 @@ def write(
                 _check_labels(where, split, *sizes)
                 cells[name] = count_cells(split.targets, split.groups, *sizes)
                 parts: dict[str, tuple[Iterable[Tensor], torch.dtype, tuple[int, ...]]] = {
-                    "images": (_chunks(split.images), torch.uint8, image_shape),
+                    "images": (track(_chunks(split.images), len(split.targets), where), torch.uint8, image_shape),
                     "targets": ([split.targets], torch.int64, ()),
                     "groups": ([split.groups], torch.int64, ()),
                 }

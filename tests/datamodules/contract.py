@@ -23,6 +23,8 @@ class DataModuleContract:
     kind: ClassVar[type[BaseDataModule]]
     twin: ClassVar[bool] = True
     """Whether ``conflict_ratio=None`` makes an unbiased twin."""
+    ways_out: ClassVar[tuple[str, ...]] = ("FDD_DATA", "root", "download")
+    """What the line about a missing source must name, beside the folder looked in."""
 
     def write_source(self, root: Path) -> None:
         """Write a miniature of the source files below ``root``."""
@@ -206,7 +208,7 @@ class DataModuleContract:
         line = str(caught.value)
         assert data.missing == line
         assert "\n" not in line
-        assert all(word in line for word in (str(places), "FDD_DATA", "root", "download"))
+        assert all(word in line for word in (str(places), *self.ways_out))
         assert list(paths.cache_root().iterdir()) == []
 
     def test_a_missing_root_is_an_error_even_with_the_cache(self, data, places, tmp_path):

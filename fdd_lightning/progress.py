@@ -1,0 +1,37 @@
+"""Progress of long work outside a trainer: a bar with rate and time left, on a terminal only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+
+def track(chunks: Iterable[Tensor], total: int, label: str) -> Iterator[Tensor]:
+    """Pass chunks on and show how many rows of them have gone by.
+
+    Args:
+        chunks: Tensors, (n, ...).
+        total: Rows of all chunks together.
+        label: What is being done.
+
+    Yields:
+        The chunks.
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(label, total=total, rate="")
+        for chunk in chunks:
+            yield chunk
+            progress.advance(task, len(chunk))
+            speed = progress.tasks[task].speed
+            progress.update(task, rate=f"{speed:,.0f}/s" if speed else "")
