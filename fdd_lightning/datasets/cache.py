@@ -10,6 +10,7 @@ import io
 import os
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -67,10 +68,12 @@ def write(
         with _building(folder) as temporary:
             files: dict[str, str] = {}
             cells: dict[str, Tensor] = {}
+            left_out: Counter[str] = Counter()
             for name, split in splits.items():
                 where = f"{dataset} ({name})"
                 _check_labels(where, split, *sizes)
                 cells[name] = count_cells(split.targets, split.groups, *sizes)
+                left_out.update(split.left_out)
                 parts: dict[str, tuple[Iterable[Tensor], torch.dtype, tuple[int, ...]]] = {
                     "images": (track(_chunks(split.images), len(split.targets), where), torch.uint8, image_shape),
                     "targets": ([split.targets], torch.int64, ()),
@@ -79,7 +82,7 @@ def write(
                 for part, (chunks, dtype, shape) in parts.items():
                     file = f"{name}_{part}.npy"
                     files[file] = _write_array(temporary / file, chunks, dtype, (len(split.targets), *shape), where)
-            manifest = make_manifest(dataset, parameters, class_names, group_names, cells, aligned, files)
+            manifest = make_manifest(dataset, parameters, class_names, group_names, cells, aligned, files, left_out)
             write_json(temporary / MANIFEST, manifest)
     except OSError as error:
         if isinstance(error, FDDError):

@@ -9,7 +9,19 @@ from typing import Any, TypedDict
 from torch import Tensor
 
 
-class Manifest(TypedDict):
+class _Always(TypedDict):
+    dataset: str
+    parameters: dict[str, Any]
+    seed: int
+    classes: list[str]
+    groups: list[str]
+    cells: dict[str, list[list[int]]]
+    conflict_ratio: float | None
+    sha256: str
+    files: dict[str, str]
+
+
+class Manifest(_Always, total=False):
     """Contents of ``manifest.json``.
 
     Attributes:
@@ -23,17 +35,10 @@ class Manifest(TypedDict):
             construction.
         sha256: Of the text that ``sha256sum *.npy`` prints: one figure for the whole result.
         files: SHA-256 of each file.
+        left_out: Source images that were not used, by reason; only where there are any.
     """
 
-    dataset: str
-    parameters: dict[str, Any]
-    seed: int
-    classes: list[str]
-    groups: list[str]
-    cells: dict[str, list[list[int]]]
-    conflict_ratio: float | None
-    sha256: str
-    files: dict[str, str]
+    left_out: dict[str, int]
 
 
 def make_manifest(
@@ -44,9 +49,10 @@ def make_manifest(
     cells: Mapping[str, Tensor],
     aligned: Tensor | None,
     files: Mapping[str, str],
+    left_out: Mapping[str, int] | None = None,
 ) -> Manifest:
     """Put a manifest together (see :class:`Manifest`); ``aligned`` is a bool mask of (class, group) cells."""
-    return {
+    manifest: Manifest = {
         "dataset": dataset,
         "parameters": dict(parameters),
         "seed": int(parameters.get("seed", 0)),
@@ -57,6 +63,9 @@ def make_manifest(
         "sha256": digest(files),
         "files": dict(sorted(files.items())),
     }
+    if left_out:
+        manifest["left_out"] = dict(left_out)
+    return manifest
 
 
 def conflict_ratio(cells: Tensor, aligned: Tensor | None) -> float | None:

@@ -81,6 +81,16 @@ def test_no_aligned_cells_no_conflict_ratio(tmp_path):
     assert cache.read_manifest(write(tmp_path / "toy", aligned=None))["conflict_ratio"] is None
 
 
+def test_what_was_left_out_is_counted_over_the_splits(tmp_path):
+    assert "left_out" not in cache.read_manifest(write(tmp_path / "plain"))
+    content = {
+        name: Split(split.images, split.targets, split.groups, {"too dark": 2, f"only in {name}": 1})
+        for name, split in splits().items()
+    }
+    manifest = cache.read_manifest(write(tmp_path / "toy", content))
+    assert manifest["left_out"] == {"too dark": 4, "only in train": 1, "only in test": 1}
+
+
 def test_images_in_chunks_give_the_same_files(tmp_path):
     whole = splits()["train"].images
     assert isinstance(whole, Tensor)
