@@ -7,11 +7,16 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from fdd_lightning.errors import FileFormatError
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: nothing is locked there
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -63,3 +68,25 @@ def fingerprint(value: Any) -> str:
     """Return the SHA-256 of a JSON-able value; the order of keys does not matter."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def locked(folder: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold the lock of a folder; False if somebody else holds it, if it is gone, or where folders cannot be locked.
+
+    The lock ends with the process, however that ends.
+
+    Args:
+        folder: The folder.
+        wait: Whether to wait for whoever holds it.
+    """
+    with ExitStack() as stack:
+        alone = fcntl is not None
+        if alone:
+            try:
+                handle = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except OSError:
+                alone = False
+        yield alone

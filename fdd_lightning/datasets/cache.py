@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 import uuid
 from collections import Counter
@@ -24,13 +23,8 @@ from fdd_lightning.datasets.image_set import count_cells
 from fdd_lightning.datasets.manifest import Manifest, digest, make_manifest
 from fdd_lightning.datasets.split import Split
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
-from fdd_lightning.io import read_json, sha256_file, write_json
+from fdd_lightning.io import locked, read_json, sha256_file, write_json
 from fdd_lightning.progress import track
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: builds cut short are then left for the user to delete
-    fcntl = None  # type: ignore[assignment]
 
 MANIFEST = "manifest.json"
 PARTS = ("images", "targets", "groups")
@@ -221,13 +215,13 @@ def _building(folder: Path) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
     with ExitStack() as held:
-        with _locked(folder.parent, wait=True):  # so that nobody takes a folder made but not yet locked for a stale one
+        with locked(folder.parent, wait=True):  # so that nobody takes a folder made but not yet locked for a stale one
             for other in folder.parent.glob(f".{folder.name}.*"):
-                with _locked(other, wait=False) as alone:
+                with locked(other, wait=False) as alone:
                     if alone:
                         shutil.rmtree(other, ignore_errors=True)
             temporary.mkdir()
-            held.enter_context(_locked(temporary, wait=False))
+            held.enter_context(locked(temporary, wait=False))
         try:
             yield temporary
             try:
@@ -237,18 +231,3 @@ def _building(folder: Path) -> Iterator[Path]:
                     raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold the lock of a folder; False if somebody else holds it, if it is gone, or where folders cannot be locked."""
-    with ExitStack() as stack:
-        alone = fcntl is not None
-        if alone:
-            try:
-                handle = os.open(folder, os.O_RDONLY)
-                stack.callback(os.close, handle)
-                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except OSError:
-                alone = False
-        yield alone
