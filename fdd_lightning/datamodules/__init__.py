@@ -4,5 +4,7 @@ from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datamodules.cmnist import CMNIST
 from fdd_lightning.datamodules.cmnist_fairdd import CMNISTBackground, CMNISTForeground
 from fdd_lightning.datamodules.colored_digits import ColoredDigits
+from fdd_lightning.datamodules.folder import Folder
+from fdd_lightning.datamodules.utkface import UTKFace
 
-__all__ = ["CMNIST", "BaseDataModule", "CMNISTBackground", "CMNISTForeground", "ColoredDigits"]
+__all__ = ["CMNIST", "BaseDataModule", "CMNISTBackground", "CMNISTForeground", "ColoredDigits", "Folder", "UTKFace"]

@@ -63,8 +63,9 @@ def make_manifest(
         "sha256": digest(files),
         "files": dict(sorted(files.items())),
     }
-    if left_out:
-        manifest["left_out"] = dict(left_out)
+    told = {reason: count for reason, count in (left_out or {}).items() if count}
+    if told:
+        manifest["left_out"] = told
     return manifest
 
 

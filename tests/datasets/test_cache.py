@@ -84,7 +84,7 @@ def test_no_aligned_cells_no_conflict_ratio(tmp_path):
 def test_what_was_left_out_is_counted_over_the_splits(tmp_path):
     assert "left_out" not in cache.read_manifest(write(tmp_path / "plain"))
     content = {
-        name: Split(split.images, split.targets, split.groups, {"too dark": 2, f"only in {name}": 1})
+        name: Split(split.images, split.targets, split.groups, {"too dark": 2, f"only in {name}": 1, "torn": 0})
         for name, split in splits().items()
     }
     manifest = cache.read_manifest(write(tmp_path / "toy", content))
