@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from fdd_lightning.matching.objective import matching_losses
 from fdd_lightning.matching.parameterisations import Parameterisation, Pixels
 from fdd_lightning.matching.samplers import Sampler, Uniform
 from fdd_lightning.matching.signals import ClassBatch, Features, Layers, Signal
-from fdd_lightning.matching.surrogates import Fresh, Surrogate
+from fdd_lightning.matching.surrogates import Fresh, Lesson, Surrogate
+from fdd_lightning.matching.terms import Matched, Term
 from fdd_lightning.matching.weightings import Evidence, Vanilla, Weighting, WeightMatrix
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.provenance import describe
@@ -151,9 +153,15 @@ class Distiller(BaseDistiller):
         parameterisation: How synthetic images are stored.
         initialiser: The synthetic images before the first step.
         augmentation: Applied to real and synthetic images of a class with the same parameters (siamese).
-        iterations: Optimiser steps.
+        terms: What is added to the matching loss.
+        per_class: Take a step for each class in turn (IDC, DREAM, IDM) instead of one for all (DC, DSA, DM, CAFE).
+        synthetic_batch: The most decoded images of a class that a step looks at, drawn anew (IDC: 128); all if null.
+        iterations: How often the surrogate renews its network. DC, DSA, IDC and DREAM take several rounds with each
+            (see the surrogate), the others one; a round is one step, or one for each class.
         lr_images: Learning rate of the images (SGD).
-        momentum: Momentum of the images' SGD.
+        lr_at_ipc: The IPC that ``lr_images`` is meant for; at another one it is scaled in proportion (IDC, DREAM: 10).
+        lr_halvings: Shares of the run at which the images' learning rate is halved (CAFE: 0.6, 0.8, 0.9).
+        momentum: Momentum of the images' SGD; it moves all images at every step, also where steps go class by class.
         seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
     """
@@ -171,16 +179,23 @@ class Distiller(BaseDistiller):
         parameterisation: Parameterisation = Pixels(),
         initialiser: Initialiser = Real(),
         augmentation: Augmentation = DSA(),
+        terms: Sequence[Term] = (),
+        per_class: bool = False,
+        synthetic_batch: int | None = None,
         iterations: int = 20000,
         lr_images: float = 1.0,
+        lr_at_ipc: int | None = None,
+        lr_halvings: Sequence[float] = (),
         momentum: float = 0.5,
         seed: int = 0,
         method: str = "dm",
     ) -> None:
         super().__init__(num_classes, image_shape, images_per_class, weighting, seed, method)
         self.remember()
-        if iterations < 1:
-            raise ConfigError(f"iterations must be at least 1, not {iterations}")
+        counts = {"iterations": iterations, "synthetic_batch": synthetic_batch, "lr_at_ipc": lr_at_ipc}
+        for name, count in counts.items():
+            if count is not None and count < 1:
+                raise ConfigError(f"{name} must be at least 1, not {count}")
         for key, value in {"lr_images": lr_images, "momentum": momentum}.items():
             if not value >= 0:
                 raise ConfigError(f"{key} must not be negative, but is {value}")
@@ -192,8 +207,13 @@ class Distiller(BaseDistiller):
         self.parameterisation = rebuild(parameterisation)
         self.initialiser = rebuild(initialiser)
         self.augmentation = rebuild(augmentation)
+        self.terms = [rebuild(term) for term in terms]
+        self.per_class = per_class
+        self.synthetic_batch = synthetic_batch
         self.iterations = iterations
-        self.lr_images = lr_images
+        self.rounds = self.surrogate.rounds(images_per_class)
+        self.lr_images = lr_images * (images_per_class / lr_at_ipc if lr_at_ipc else 1.0)
+        self.lr_halvings = tuple(lr_halvings)
         self.momentum = momentum
         count = num_classes * images_per_class
         blank = self.parameterisation.encode(torch.zeros(count * self.parameterisation.expansion, *image_shape))
@@ -201,8 +221,8 @@ class Distiller(BaseDistiller):
 
     @property
     def num_steps(self) -> int:
-        """One optimiser step an iteration."""
-        return self.iterations
+        """Iterations, times rounds, times steps of a round."""
+        return self.iterations * self.rounds * (self.num_classes if self.per_class else 1)
 
     def setup(self, stage: str) -> None:
         """Draw the starting images and get the surrogate ready."""
@@ -214,7 +234,8 @@ class Distiller(BaseDistiller):
                 f"sampler {type(self.sampler).__name__} needs groups, data set {self.data.name} has none: use Uniform"
             )
         device = self.trainer.strategy.root_device
-        self.surrogate.prepare(self.num_classes, self.image_shape, self.seed, device)
+        self.surrogate.prepare(self.num_classes, self.image_shape, self.images_per_class, self.seed, device)
+        self.parameterisation.prepare(self.data.mean, self.data.std)
         if device.type != "cpu":
             self.real = self.real.to(device)
         per_class = self.images_per_class * self.parameterisation.expansion
@@ -230,34 +251,66 @@ class Distiller(BaseDistiller):
         return torch.optim.SGD([self.images], lr=self.lr_images, momentum=self.momentum)
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        """Take one step of all synthetic images; the batch is only a clock."""
-        losses = self.losses(self.global_step)
+        """Take one step; the batch is only a clock."""
+        step = self.global_step
+        tick, place = divmod(step, self.num_classes) if self.per_class else (step, 0)
+        classes = [place] if self.per_class else list(range(self.num_classes))
+        if tick % self.rounds == 0 and place == 0:
+            with torch.no_grad():
+                self.images.copy_(self.parameterisation.constrain(self.images))
+        loss = self.loss(tick, classes)
         optimizer = self.optimizers()
+        for group in optimizer.param_groups:  # type: ignore[union-attr]
+            group["lr"] = self.lr_images * 0.5 ** sum(step >= share * self.num_steps for share in self.lr_halvings)
         optimizer.zero_grad()  # type: ignore[union-attr]
-        self.manual_backward(losses.sum())
+        self.manual_backward(loss)
         optimizer.step()  # type: ignore[union-attr]
-        self.log("distill/loss", losses.detach().mean(), prog_bar=True)
+        if classes[-1] == self.num_classes - 1:
+            self.surrogate.learn(tick, Lesson(self.real, self._decoded))
+        self.log("distill/loss", loss.detach() / len(classes), prog_bar=True)
 
-    def losses(self, step: int) -> Tensor:
-        """Return the matching loss of each class at a step, (num_classes,)."""
-        network = self.surrogate.network(step).to(self.images.dtype)
+    def loss(self, tick: int, classes: Sequence[int]) -> Tensor:
+        """Return the loss of some classes in a round: the sum of their matching losses, and the terms."""
+        network = self.surrogate.network(tick).to(self.images.dtype)
         share = slice(self.global_rank, None, self.trainer.world_size)
-        images = self.parameterisation.decode(self.images).chunk(self.num_classes)
+        stored = self.images.chunk(self.num_classes)
         real, weights, synthetic, whole = [], [], [], []
-        for c in range(self.num_classes):
-            index = self.sampler.draw(self.real, c, step, generator(self.seed, "real batch", step, c), network)
+        for c in classes:
+            index = self.sampler.draw(self.real, c, tick, generator(self.seed, "real batch", tick, c), network)
             matrix = self.weighting(self.evidence(index))
             batch = self.real.batch(index[share])["image"].to(self.images)
-            real.append(ClassBatch(self._augment(batch, step, c), c))
+            real.append(ClassBatch(self._augment(batch, tick, c), c))
             weights.append(WeightMatrix(matrix.rows[:, share], matrix.coefficients))
-            synthetic.append(ClassBatch(self._augment(images[c], step, c), c))
-            whole.append((index, matrix))
+            images = self._some(self.parameterisation.decode(stored[c]), tick, c)
+            synthetic.append(ClassBatch(self._augment(images, tick, c), c))
+            whole.append((c, index, matrix))
         self._log_weights(whole)
-        return matching_losses(network, real, weights, synthetic, self.signal, self.distance, self._sum_over_ranks)
+        losses = matching_losses(network, real, weights, synthetic, self.signal, self.distance, self._sum_over_ranks)
+        total = losses.sum()
+        if self.terms:
+            sizes = [len(index) for _, index, _ in whole]
+            matched = Matched(
+                network, self.surrogate.accuracy, real, weights, sizes, synthetic, self.trainer.world_size
+            )
+            total = total + torch.stack([term(matched) for term in self.terms]).sum()
+        return total
 
-    def _augment(self, images: Tensor, step: int, target: int) -> Tensor:
-        """Augment with the parameters of (step, class), the same for real and synthetic images."""
-        return self.augmentation(images, generator(self.seed, "augmentation", step, target), siamese=True)
+    def _some(self, images: Tensor, tick: int, target: int) -> Tensor:
+        """Return the images that a step looks at, where there are too many."""
+        if self.synthetic_batch is None or len(images) <= self.synthetic_batch:
+            return images
+        draws = generator(self.seed, "synthetic batch", tick, target)
+        return images[torch.randperm(len(images), generator=draws)[: self.synthetic_batch].to(images.device)]
+
+    def _decoded(self) -> tuple[Tensor, Tensor]:
+        """Return the decoded images as they stand, and their labels."""
+        images = self.parameterisation.decode(self.images.detach())
+        per_class = len(images) // self.num_classes
+        return images, torch.arange(self.num_classes, device=images.device).repeat_interleave(per_class)
+
+    def _augment(self, images: Tensor, tick: int, target: int) -> Tensor:
+        """Augment with the parameters of (round, class), the same for real and synthetic images."""
+        return self.augmentation(images, generator(self.seed, "augmentation", tick, target), siamese=True)
 
     def _sum_over_ranks(self, targets: list[Layers]) -> list[Layers]:
         """Sum the weighted signals over processes, all classes and layers in one call."""
@@ -268,16 +321,16 @@ class Distiller(BaseDistiller):
         parts = iter(total.split([layer.numel() for layers in targets for layer in layers]))
         return [[next(parts).view_as(layer) for layer in layers] for layers in targets]
 
-    def _log_weights(self, classes: list[tuple[Tensor, WeightMatrix]]) -> None:
+    def _log_weights(self, classes: list[tuple[int, Tensor, WeightMatrix]]) -> None:
         """Log how even the weights are and how much of them lies on bias-conflicting images."""
         if self.global_step % self.trainer.log_every_n_steps:  # type: ignore[attr-defined]
             return
-        share = torch.stack([m.effective_sample_size().cpu() / len(index) for index, m in classes])
+        share = torch.stack([m.effective_sample_size().cpu() / len(index) for _, index, m in classes])
         self.log("weights/effective_sample_share", share.mean())
         aligned = self.data.aligned
         if aligned is not None:
             mass = []
-            for c, (index, matrix) in enumerate(classes):
+            for c, index, matrix in classes:
                 conflict = ~aligned[c][self.real.groups[index].cpu()]
                 mass.append(matrix.rows.mean(0).cpu()[conflict].sum())
             self.log("weights/conflict_mass", torch.stack(mass).mean())
@@ -294,9 +347,11 @@ class Distiller(BaseDistiller):
         return images
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put the surrogate's state beside the images."""
+        """Put the state of the choices beside the images."""
         checkpoint["surrogate"] = self.surrogate.state_dict()
+        checkpoint["sampler"] = self.sampler.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the surrogate's state back."""
+        """Take the state of the choices back."""
         self.surrogate.load_state_dict(checkpoint.get("surrogate", {}))
+        self.sampler.load_state_dict(checkpoint.get("sampler", {}))

@@ -74,3 +74,12 @@ class ConvNet(Network):
     def embed(self, x: Tensor) -> Tensor:
         """Return the flattened output of the last block, (N, feature_dim)."""
         return cast(Tensor, self.features(x)).flatten(1)
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Return each block's activations before pooling, (N, width, H, W), and last the flattened last feature."""
+        found = []
+        for layer in self.features:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU | nn.LeakyReLU | nn.Sigmoid):
+                found.append(x)
+        return [*found, x.flatten(1)]

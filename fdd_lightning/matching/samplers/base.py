@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,13 +15,15 @@ from fdd_lightning.networks import Network
 
 
 class Sampler(Choice, ABC):
-    """Base of every sampler: which real images of a class are matched in a step.
+    """Base of every sampler: which real images of a class are matched in a round.
+
+    What it remembers between rounds belongs to the checkpoint: see :meth:`state_dict`.
 
     Args:
-        batch_size: Images per class and step; the whole class where it is smaller.
+        batch_size: Images per class and round; the whole class where it is smaller.
     """
 
-    needs_groups: ClassVar[bool] = False
+    needs_groups: bool = False
 
     def __init__(self, batch_size: int = 256) -> None:
         if batch_size < 1:
@@ -35,7 +37,16 @@ class Sampler(Choice, ABC):
         Args:
             data: The real training set.
             target: The class.
-            step: The training step, counted from 0.
+            step: The round, counted from 0.
             generator: The only source of randomness; equal on all processes.
             network: The current surrogate, for samplers that look at the images through it.
         """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what must survive a restart: tensors and plain values only."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave."""
+        if state:
+            raise ValueError(f"{type(self).__name__} has no state, but the checkpoint holds {sorted(state)}")

@@ -1,6 +1,10 @@
 """Surrogates: the networks through which images are compared."""
 
-from fdd_lightning.matching.surrogates.base import Surrogate
+from fdd_lightning.matching.surrogates.base import Lesson, Surrogate
 from fdd_lightning.matching.surrogates.fresh import Fresh
+from fdd_lightning.matching.surrogates.on_real import OnReal
+from fdd_lightning.matching.surrogates.on_synthetic import OnSynthetic
+from fdd_lightning.matching.surrogates.queue import Queue
+from fdd_lightning.matching.surrogates.saturating import Saturating
 
-__all__ = ["Fresh", "Surrogate"]
+__all__ = ["Fresh", "Lesson", "OnReal", "OnSynthetic", "Queue", "Saturating", "Surrogate"]

@@ -3,27 +3,71 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from fdd_lightning.choices import Choice
+from fdd_lightning.datasets import ImageSet
 from fdd_lightning.networks import Network
 
 
-class Surrogate(Choice, ABC):
-    """Base of every surrogate. What it learns belongs to the checkpoint: see :meth:`state_dict`."""
+@dataclass(frozen=True)
+class Lesson:
+    """What a surrogate may learn from after a round.
 
-    def prepare(self, num_classes: int, image_shape: tuple[int, int, int], seed: int, device: torch.device) -> None:
+    Attributes:
+        real: The real training set.
+        synthetic: Returns the decoded synthetic images as they stand, (n, C, H, W), without their graph, and their
+            labels, int64 (n,).
+    """
+
+    real: ImageSet
+    synthetic: Callable[[], tuple[Tensor, Tensor]]
+
+
+class Surrogate(Choice, ABC):
+    """Base of every surrogate. What it learns belongs to the checkpoint: see :meth:`state_dict`.
+
+    A *round* is one step of the images of all classes, at once or class by class; rounds count from 0 over the whole
+    run. Everything is drawn from the seed and the round, so that all processes have equal networks.
+    """
+
+    accuracy: float = 0.0
+    """Training accuracy of the current network in percent, where a surrogate measures it (IDM's term reads it)."""
+
+    def rounds(self, images_per_class: int) -> int:
+        """Return the rounds that make up one iteration of the method, at whose start the network is renewed.
+
+        Raises:
+            ConfigError: The method has no such number for this IPC.
+        """
+        return 1
+
+    def prepare(
+        self,
+        num_classes: int,
+        image_shape: tuple[int, int, int],
+        images_per_class: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
         """Take the facts of the run; called once before the first step, and before a state is loaded."""
         self.num_classes = num_classes
         self.image_shape = image_shape
+        self.images_per_class = images_per_class
         self.seed = seed
         self.device = device
 
     @abstractmethod
     def network(self, step: int) -> Network:
-        """Return the network of a training step, equal on all processes."""
+        """Return the network of a round, equal on all processes; asked for once or several times per round."""
+
+    def learn(self, step: int, lesson: Lesson) -> None:
+        """Learn at the end of a round, after the images' step; by default nothing."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return what must survive a restart: tensors and plain values only."""

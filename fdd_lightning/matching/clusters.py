@@ -1,0 +1,34 @@
+"""k-means for choosing images that stand for their class (DREAM)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def representatives(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Return the place of the point nearest to each centroid of a k-means clustering, within its cluster.
+
+    Args:
+        points: (n, d).
+        count: Clusters, at most n.
+        generator: Draws the starting centroids.
+
+    Returns:
+        int64, (count,), all different.
+    """
+    from sklearn.cluster import KMeans  # slow to import, needed by few methods
+    from threadpoolctl import threadpool_limits
+
+    values = points.detach().float().cpu().numpy()
+    start = int(torch.randint(2**31, (1,), generator=generator))
+    with threadpool_limits(1):  # threads add up in any order, and a run must come out the same twice
+        found = KMeans(count, n_init=1, random_state=start).fit(values)
+    centres, owner = torch.from_numpy(found.cluster_centers_), torch.from_numpy(found.labels_).long()
+    distance = (torch.from_numpy(values) - centres[owner]).square().sum(1)
+    clusters = [(owner == k).nonzero()[:, 0] for k in range(count)]
+    chosen = torch.stack([members[distance[members].argmin()] for members in clusters if len(members)])
+    if len(chosen) < count:  # points that coincide leave clusters empty: others take their place
+        free = torch.ones(len(values), dtype=torch.bool).index_fill(0, chosen, False).nonzero()[:, 0]
+        chosen = torch.cat([chosen, free[torch.randperm(len(free), generator=generator)[: count - len(chosen)]]])
+    return chosen

@@ -1,0 +1,43 @@
+"""Real images that stand for their class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fdd_lightning.datasets import ImageSet
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.clusters import representatives
+from fdd_lightning.matching.initialisers.base import Initialiser
+from fdd_lightning.networks import ConvNet, NetworkFactory
+from fdd_lightning.rng import derive, seeded
+
+
+class KMeansImages(Initialiser):
+    """The real image nearest to each centroid of the class, seen through an untrained network (DREAM).
+
+    Args:
+        network: The architecture of that network.
+    """
+
+    def __init__(self, network: NetworkFactory = ConvNet) -> None:
+        self.architecture = network
+
+    def images(self, data: ImageSet, target: int, count: int, generator: torch.Generator) -> Tensor:
+        """Return ``count`` different real images of the class.
+
+        Raises:
+            ConfigError: The class has fewer images than are asked for.
+        """
+        members = data.members(target)
+        if len(members) < count:
+            raise ConfigError(
+                f"class {target} has {len(members)} training images, fewer than the {count} clusters that k-means "
+                "initialisation needs: lower images_per_class, or start from noise (initialiser Noise)"
+            )
+        with seeded(derive(int(torch.randint(2**31, (1,), generator=generator)), "initial network")):
+            shape = tuple(data.pixels(members[:1]).shape[1:])
+            network = self.architecture(int(data.targets.max()) + 1, (shape[0], shape[1], shape[2]))
+        with torch.no_grad():
+            points = torch.cat([network.embed(data.pixels(part).float().cpu() / 255) for part in members.split(512)])
+        return data.batch(members[representatives(points, count, generator)])["image"]

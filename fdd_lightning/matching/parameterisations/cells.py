@@ -1,0 +1,114 @@
+"""Several small images in the place of one."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.parameterisations.base import Parameterisation
+
+
+class Cells(Parameterisation, ABC):
+    """Base: ``factor`` x ``factor`` equal cells, each enlarged bilinearly to a whole image.
+
+    Where the size cannot be divided, the image is padded at the bottom and on the right first.
+
+    Args:
+        factor: Cells per side.
+    """
+
+    shrink: str
+    """Interpolation by which an initial image is shrunk into its cell."""
+
+    fill: float
+    """What an image that cannot be divided is padded with."""
+
+    def __init__(self, factor: int = 2) -> None:
+        if factor < 1:
+            raise ConfigError(f"{type(self).__name__} factor must be at least 1, not {factor}")
+        self.factor = factor
+        self.expansion = factor * factor
+
+    def enlarge(self, stored: Tensor) -> Tensor:
+        """Return the cells, row by row, each as large as the whole: (n * expansion, C, H, W)."""
+        count, channels, height, width = stored.shape
+        rows, columns = self._cell(height), self._cell(width)
+        spare = (0, columns * self.factor - width, 0, rows * self.factor - height)
+        padded = F.pad(stored, spare, value=self.fill)
+        cells = padded.view(count, channels, self.factor, rows, self.factor, columns).permute(0, 2, 4, 1, 3, 5)
+        cells = cells.reshape(count * self.expansion, channels, rows, columns)
+        return F.interpolate(cells, size=(height, width), mode="bilinear", align_corners=False)
+
+    def assemble(self, images: Tensor) -> Tensor:
+        """Return (n, C, H, W), each made of ``expansion`` neighbouring images shrunk into its cells."""
+        count, channels, height, width = images.shape
+        rows, columns = self._cell(height), self._cell(width)
+        small = F.interpolate(images, size=(rows, columns), mode=self.shrink)
+        cells = small.view(count // self.expansion, self.factor, self.factor, channels, rows, columns)
+        whole = cells.permute(0, 3, 1, 4, 2, 5).reshape(-1, channels, rows * self.factor, columns * self.factor)
+        return whole[..., :height, :width].contiguous()
+
+    def _cell(self, size: int) -> int:
+        return math.ceil(size / self.factor)
+
+
+class MultiFormation(Cells):
+    """IDC's storage (Kim et al., ICML 2022): pixels in 0..1, clamped when an iteration starts; bilinear decoding.
+
+    Initial images are shrunk into their cells by nearest neighbour, as in the reference.
+
+    Args:
+        factor: Cells per side: 2 for images of 32 pixels, 3 for ImageNet; 1 is "IDC-I".
+    """
+
+    name = "multi_formation"
+    shrink = "nearest"
+    fill = 0.5
+
+    def __init__(self, factor: int = 2) -> None:
+        super().__init__(factor)
+        self.prepare((0.0,), (1.0,))
+
+    def prepare(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Take the data's normalisation: stored are pixels, decoded are normalised images."""
+        self._mean, self._std = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
+
+    def decode(self, stored: Tensor) -> Tensor:
+        """Return the normalised images of all cells."""
+        return (self.enlarge(stored) - self._mean.to(stored)) / self._std.to(stored)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return pixels in 0..1 from normalised images, ``expansion`` of them in each."""
+        return self.assemble(images * self._std.to(images) + self._mean.to(images)).clamp(0, 1)
+
+    def constrain(self, stored: Tensor) -> Tensor:
+        """Return the pixels clamped to 0..1."""
+        return stored.clamp(0, 1)
+
+
+class PartitionExpand(Cells):
+    """IDM's storage (Zhao et al., CVPR 2023): normalised pixels in four quadrants, each enlarged twofold.
+
+    Initial images are shrunk bilinearly.
+
+    Args:
+        factor: Cells per side.
+    """
+
+    name = "partition_expand"
+    shrink = "bilinear"
+    fill = 0.0
+
+    def decode(self, stored: Tensor) -> Tensor:
+        """Return the images of all cells."""
+        return self.enlarge(stored)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return normalised pixels, ``expansion`` images in each."""
+        return self.assemble(images)

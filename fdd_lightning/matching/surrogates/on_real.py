@@ -1,0 +1,97 @@
+"""A network trained on the real images while it is used (IDC, DREAM)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from fdd_lightning.augment import Augmentation, DiffAug
+from fdd_lightning.choices import rebuild
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.surrogates.base import Lesson
+from fdd_lightning.matching.surrogates.single import SingleSurrogate
+from fdd_lightning.networks import ConvNet, NetworkFactory
+from fdd_lightning.rng import generator
+
+
+class OnReal(SingleSurrogate):
+    """A new network per iteration, trained on real images after each round (IDC; Kim et al., ICML 2022).
+
+    Args:
+        network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
+        inner: Rounds per network.
+        images: Real images, drawn anew, that the network is trained on after each round.
+        batch_size: Real images per step of the network.
+        lr: Learning rate of the network.
+        momentum: Momentum of the network's SGD.
+        weight_decay: Weight decay of the network's SGD.
+        cutmix: Probability that a batch is mixed by cutmix (beta 1).
+        augmentation: Applied to the network's training batches, parameters per image.
+    """
+
+    def __init__(
+        self,
+        network: NetworkFactory = ConvNet,
+        inner: int = 100,
+        images: int = 500,
+        batch_size: int = 64,
+        lr: float = 0.01,
+        momentum: float = 0.9,
+        weight_decay: float = 5e-4,
+        cutmix: float = 0.5,
+        augmentation: Augmentation = DiffAug("color_crop"),
+    ) -> None:
+        super().__init__(network, lr, momentum, weight_decay)
+        for key, value in {"inner": inner, "images": images, "batch_size": batch_size}.items():
+            if value < 1:
+                raise ConfigError(f"OnReal {key} must be at least 1, not {value}")
+        if not 0 <= cutmix <= 1:
+            raise ConfigError(f"OnReal cutmix is a probability in 0..1, not {cutmix}")
+        self.inner = inner
+        self.images = images
+        self.batch_size = batch_size
+        self.cutmix = cutmix
+        self.augmentation = rebuild(augmentation)
+
+    def rounds(self, images_per_class: int) -> int:
+        """Return the rounds per network."""
+        return self.inner
+
+    def learn(self, step: int, lesson: Lesson) -> None:
+        """Train on ``images`` real images, unless the network is done with."""
+        if self.due(step + 1):
+            return
+        draws = generator(self.seed, "surrogate training", step)
+        for index in torch.randperm(len(lesson.real), generator=draws)[: self.images].split(self.batch_size):
+            batch = lesson.real.batch(index)
+            images = self.augmentation(batch["image"].to(self.device), draws, siamese=False)
+            labels = batch["target"].to(self.device)
+            if float(torch.rand(1, generator=draws)) < self.cutmix:
+                partner, share = torch.randperm(len(labels), generator=draws), float(torch.rand(1, generator=draws))
+                images, share = cutmix(images, images[partner.to(self.device)], share, draws)
+                self.pupil.step(images, labels, labels[partner.to(self.device)], share)
+            else:
+                self.pupil.step(images, labels)
+
+
+def cutmix(images: Tensor, others: Tensor, share: float, draws: Generator) -> tuple[Tensor, float]:
+    """Paste a rectangle of ``others`` into ``images`` (Yun et al., ICCV 2019).
+
+    Args:
+        images: (n, C, H, W).
+        others: The same shape.
+        share: Area that ``images`` are meant to keep, in 0..1; uniform where beta is 1.
+        draws: Draws the rectangle's centre, the same for all images; it is clipped at the borders.
+
+    Returns:
+        The mixed images, and the share of the area that was kept.
+    """
+    edges = []
+    for size in images.shape[-2:]:
+        half = int(size * (1 - share) ** 0.5) // 2
+        centre = int(torch.randint(size, (1,), generator=draws))
+        edges.append(slice(max(centre - half, 0), min(centre + half, size)))
+    mixed = images.clone()
+    mixed[..., edges[0], edges[1]] = others[..., edges[0], edges[1]]
+    area = (edges[0].stop - edges[0].start) * (edges[1].stop - edges[1].start)
+    return mixed, 1 - area / (images.shape[-2] * images.shape[-1])

@@ -1,0 +1,81 @@
+"""A network trained on the synthetic images as they evolve (DC, DSA)."""
+
+from __future__ import annotations
+
+import torch
+
+from fdd_lightning.augment import Augmentation, NoAugmentation
+from fdd_lightning.choices import rebuild
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.surrogates.base import Lesson
+from fdd_lightning.matching.surrogates.single import SingleSurrogate
+from fdd_lightning.networks import ConvNet, NetworkFactory
+from fdd_lightning.rng import generator
+
+LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10), 100: (100, 10)}
+"""Outer and inner loops by IPC: VICO-UoE/DatasetCondensation ``get_loops``; IPC 100 is FairDD's addition."""
+
+
+class OnSynthetic(SingleSurrogate):
+    """A new network per iteration, trained on the synthetic images between their steps.
+
+    An iteration has ``outer`` image steps; after each but the last the network is trained for ``inner`` epochs on the
+    images as they stand, in shuffled batches, by plain SGD.
+
+    Args:
+        network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
+        outer: Image steps per network; by default the published number for the IPC.
+        inner: Epochs on the synthetic images after each image step; by default the published number for the IPC.
+        lr: Learning rate of the network.
+        batch_size: Synthetic images per step of the network.
+        augmentation: Applied to the network's training batches, parameters per image: none for DC, DSA for DSA.
+    """
+
+    def __init__(
+        self,
+        network: NetworkFactory = ConvNet,
+        outer: int | None = None,
+        inner: int | None = None,
+        lr: float = 0.01,
+        batch_size: int = 256,
+        augmentation: Augmentation = NoAugmentation(),
+    ) -> None:
+        super().__init__(network, lr)
+        for key, value in {"outer": outer, "inner": inner, "batch_size": batch_size}.items():
+            if value is not None and value < 1:
+                raise ConfigError(f"OnSynthetic {key} must be at least 1, not {value}")
+        self.outer = outer
+        self.inner = inner
+        self.batch_size = batch_size
+        self.augmentation = rebuild(augmentation)
+
+    def loops(self, images_per_class: int) -> tuple[int, int]:
+        """Return the outer and inner loops for an IPC.
+
+        Raises:
+            ConfigError: They were not given and none are published for it.
+        """
+        if self.outer is not None and self.inner is not None:
+            return self.outer, self.inner
+        if images_per_class not in LOOPS:
+            raise ConfigError(
+                f"no loop counts are published for {images_per_class} images per class (only for "
+                f"{', '.join(map(str, LOOPS))}): set surrogate.outer and surrogate.inner"
+            )
+        outer, inner = LOOPS[images_per_class]
+        return self.outer or outer, self.inner or inner
+
+    def rounds(self, images_per_class: int) -> int:
+        """Return the outer loops."""
+        return self.loops(images_per_class)[0]
+
+    def learn(self, step: int, lesson: Lesson) -> None:
+        """Train on the synthetic images, unless the network is done with."""
+        if self.due(step + 1):
+            return
+        images, labels = lesson.synthetic()
+        for epoch in range(self.loops(self.images_per_class)[1]):
+            draws = generator(self.seed, "surrogate training", step, epoch)
+            for index in torch.randperm(len(labels), generator=draws).split(self.batch_size):
+                index = index.to(labels.device)
+                self.pupil.step(self.augmentation(images[index], draws, siamese=False), labels[index])

@@ -1,0 +1,134 @@
+"""A queue of networks of every age (IDM)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.surrogates.base import Lesson, Surrogate
+from fdd_lightning.matching.surrogates.pupil import Pupil
+from fdd_lightning.networks import ConvNet, Network, NetworkFactory
+from fdd_lightning.rng import generator, seeded
+
+
+@dataclass
+class _Place:
+    """A network of the queue, the name of its draw, and how often it was right in training."""
+
+    number: int
+    pupil: Pupil
+    right: int = 0
+    seen: int = 0
+
+
+class Queue(Surrogate):
+    """A random one of up to ``length`` networks matches; others are trained a little on real images (IDM).
+
+    Zhao et al., *Improved Distribution Matching for Dataset Condensation*, CVPR 2023. The queue starts with ``start``
+    random networks; every ``interval`` rounds, the first included, another random one joins and beyond ``length`` the
+    oldest leaves. After each round ``trained`` networks drawn from the queue take ``steps`` SGD steps on real images.
+
+    Args:
+        network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
+        start: Networks at the start.
+        length: The most networks that are kept.
+        interval: Rounds between new networks (published: 30; 5 for IPC 1).
+        trained: Networks trained after each round.
+        steps: Steps of each.
+        batch_size: Real images per step, of all classes.
+        lr: Learning rate of the networks.
+        momentum: Momentum of their SGD.
+        weight_decay: Weight decay of their SGD.
+        window: Rounds after which :attr:`accuracy` starts anew; in the reference at each evaluation (100, IPC 50: 500).
+    """
+
+    def __init__(
+        self,
+        network: NetworkFactory = ConvNet,
+        start: int = 3,
+        length: int = 100,
+        interval: int = 30,
+        trained: int = 2,
+        steps: int = 10,
+        batch_size: int = 256,
+        lr: float = 0.01,
+        momentum: float = 0.9,
+        weight_decay: float = 5e-4,
+        window: int = 100,
+    ) -> None:
+        numbers = {"start": start, "length": length, "interval": interval, "batch_size": batch_size, "window": window}
+        for key, value in numbers.items():
+            if value < 1:
+                raise ConfigError(f"Queue {key} must be at least 1, not {value}")
+        self.architecture = network
+        self.start = start
+        self.length = length
+        self.interval = interval
+        self.trained = trained
+        self.steps = steps
+        self.batch_size = batch_size
+        self.lr = lr
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.window = window
+        self._places: list[_Place] = []
+        self._born = 0  # networks drawn so far
+        self._turn = -1  # the last round that the queue was moved on for
+
+    def network(self, step: int) -> Network:
+        """Return the round's network; the queue is moved on at the first call of a round."""
+        if self._turn != step:
+            self._turn = step
+            self._move_on(step)
+        place = self._places[int(torch.randint(len(self._places), (1,), generator=self._draws("match", step)))]
+        self.accuracy = 100 * place.right / place.seen if place.seen else 0.0
+        return place.pupil.network
+
+    def _move_on(self, step: int) -> None:
+        if step and step % self.window == 0:
+            for place in self._places:
+                place.right = place.seen = 0
+        for _ in range((self.start if not self._born else 0) + (step % self.interval == 0)):
+            self._places.append(self._drawn(self._born))
+            self._born += 1
+        del self._places[: -self.length]
+
+    def _drawn(self, number: int) -> _Place:
+        with seeded(self.seed, "surrogate", number):
+            network = self.architecture(self.num_classes, self.image_shape).to(self.device)
+        return _Place(number, Pupil(network, self.lr, self.momentum, self.weight_decay))
+
+    def _draws(self, purpose: str, step: int) -> torch.Generator:
+        return generator(self.seed, f"queue {purpose}", step)
+
+    def learn(self, step: int, lesson: Lesson) -> None:
+        """Train some networks of the queue on real images."""
+        draws = self._draws("training", step)
+        for chosen in torch.randperm(len(self._places), generator=draws)[: self.trained].tolist():
+            place = self._places[chosen]
+            for _ in range(self.steps):
+                index = torch.randperm(len(lesson.real), generator=draws)[: self.batch_size]
+                batch = lesson.real.batch(index)
+                labels = batch["target"].to(self.device)
+                logits = place.pupil.step(batch["image"].to(self.device), labels)
+                place.right += int((logits.argmax(1) == labels).sum())
+                place.seen += len(labels)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return every network of the queue with its optimiser and counts."""
+        places = [
+            {"number": p.number, "right": p.right, "seen": p.seen, "pupil": p.pupil.state_dict()} for p in self._places
+        ]
+        return {"born": self._born, "turn": self._turn, "places": places}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the queue back."""
+        self._born, self._turn, self._places = state["born"], state["turn"], []
+        for kept in state["places"]:
+            place = self._drawn(kept["number"])
+            place.pupil.load_state_dict(kept["pupil"])
+            place.right, place.seen = kept["right"], kept["seen"]
+            self._places.append(place)
