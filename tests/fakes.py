@@ -26,9 +26,9 @@ def mnist_arrays(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     return images, labels
 
 
-def write_mnist(root: Path, train: int = 600, test: int = 200, seed: int = 0) -> Path:
-    """Write a miniature MNIST in torchvision's raw idx layout below ``root``, and return ``root``."""
-    raw = root / "MNIST" / "raw"
+def write_mnist(root: Path, train: int = 600, test: int = 200, seed: int = 0, name: str = "MNIST") -> Path:
+    """Write a miniature MNIST or FashionMNIST in torchvision's raw idx layout below ``root``, and return ``root``."""
+    raw = root / name / "raw"
     raw.mkdir(parents=True)
     for prefix, count, shift in (("train", train, 0), ("t10k", test, 1)):
         images, labels = mnist_arrays(count, seed + shift)

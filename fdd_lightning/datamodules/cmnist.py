@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fdd_lightning.datamodules.mnist import MNISTDataModule
+from fdd_lightning.datamodules.idx import IdxDataModule
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.cmnist import cmnist_test, cmnist_train
 from fdd_lightning.datasets.colors import LFF_COLOR_NAMES
+from fdd_lightning.datasets.idx import MNIST
 
 
-class CMNIST(MNISTDataModule):
+class CMNIST(IdxDataModule):
     """MNIST in ten soft colours with little noise (LfF, DFA, SelecMix, Cui et al.), padded to 32x32, unbiased test.
 
     55,000 training images (5,000 are held out and not used), 10,000 test images with every class evenly in all colours.
@@ -25,6 +26,7 @@ class CMNIST(MNISTDataModule):
     """
 
     name = "cmnist"
+    origin = MNIST
     group_names = LFF_COLOR_NAMES
 
     def __init__(

@@ -4,38 +4,24 @@ from __future__ import annotations
 
 from abc import ABC
 
-from fdd_lightning.datamodules.mnist import MNISTDataModule
+from torch import Tensor
+
+from fdd_lightning.datamodules.fairdd_colored import FairDDColored
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.cmnist_fairdd import UNBIASED, Ground, cmnist_fairdd
-from fdd_lightning.datasets.colors import FAIRDD_COLOR_NAMES
+from fdd_lightning.datasets.cmnist_fairdd import Ground, cmnist_fairdd
+from fdd_lightning.datasets.idx import MNIST
 
 
-class _FairDDMNIST(MNISTDataModule, ABC):
-    group_names = FAIRDD_COLOR_NAMES
+class _CMNIST(FairDDColored, ABC):
+    origin = MNIST
     ground: Ground
 
-    def __init__(
-        self,
-        batch_size: int = 256,
-        seed: int = 0,
-        conflict_ratio: float | None = 0.1,
-        validation: float = 0.0,
-        root: str | None = None,
-        download: bool = False,
-    ) -> None:
-        super().__init__(batch_size, seed, conflict_ratio, validation, root, download)
-
-    def build(self) -> dict[str, Split]:
-        """Build both splits (see :mod:`fdd_lightning.datasets.cmnist_fairdd`)."""
-        # Rounded, because 1 - 0.1 need not be the 0.9 of the published rule in floating point.
-        majority = UNBIASED if self.conflict_ratio is None else round(1 - self.conflict_ratio, 12)
-        return {
-            "train": cmnist_fairdd(*self.load(train=True), majority, self.ground, self.seed, "train"),
-            "test": cmnist_fairdd(*self.load(train=False), UNBIASED, self.ground, self.seed, "test"),
-        }
+    def colored(self, images: Tensor, labels: Tensor, majority: float, split: str) -> Split:
+        """Colour one split of MNIST (see :mod:`fdd_lightning.datasets.cmnist_fairdd`)."""
+        return cmnist_fairdd(images, labels, majority, self.ground, self.seed, split)
 
 
-class CMNISTForeground(_FairDDMNIST):
+class CMNISTForeground(_CMNIST):
     """C-MNIST (FG): the digit in one of ten flat colours, on black; 60,000 and 10,000 images, 32x32.
 
     Args:
@@ -52,7 +38,7 @@ class CMNISTForeground(_FairDDMNIST):
     ground: Ground = "foreground"
 
 
-class CMNISTBackground(_FairDDMNIST):
+class CMNISTBackground(_CMNIST):
     """C-MNIST (BG): a black digit on one of ten flat colours; 60,000 and 10,000 images, 32x32.
 
     Args:
