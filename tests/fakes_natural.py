@@ -42,3 +42,40 @@ def write_utkface(root: Path, malformed: bool = True) -> Path:
         for name in ("39_1_20170116174525125", "61_3_20170109150557335", "53__0_20170116184028385", "24_1_7_2017"):
             write_picture(root / "UTKFace" / f"{name}.jpg.chip.jpg")
     return root
+
+
+ATTRIBUTES = ("5_o_Clock_Shadow", "Attractive", "Male", "Wearing_Necktie", "Young")
+"""Columns of the miniature of CelebA."""
+
+
+def celeba_rows(train: int = 90, validation: int = 4, test: int = 50) -> list[tuple[str, tuple[int, ...], int]]:
+    """Draw the rows of the miniature of CelebA: name, attributes (1 or -1), split (0, 1, 2)."""
+    count = train + validation + test
+    draws = torch.rand(count, 5, generator=rng.generator(0, "fake celeba"))
+    rows = []
+    for i in range(count):
+        attractive, male = draws[i, 1] < 0.5, draws[i, 2] < (0.3 if draws[i, 1] < 0.5 else 0.6)
+        necktie = (male and draws[i, 3] < 0.4) or draws[i, 3] < 0.1
+        present = (draws[i, 0] < 0.1, attractive, male, necktie, draws[i, 4] < 0.7)
+        split = 0 if i < train else 1 if i < train + validation else 2
+        rows.append((f"{i + 1:06d}.jpg", tuple(1 if value else -1 for value in present), split))
+    return rows
+
+
+def write_celeba(root: Path, kaggle: bool = False) -> Path:
+    """Write a miniature CelebA below ``root``: as published, or with the tables and the folders of Kaggle's copy."""
+    rows, folder = celeba_rows(), root / "celeba"
+    images = folder / "img_align_celeba" / "img_align_celeba" if kaggle else folder / "img_align_celeba"
+    for name, _, _ in rows:
+        write_picture(images / name, (18, 22))
+    if kaggle:
+        lines = [",".join((name, *map(str, values))) for name, values, _ in rows]
+        (folder / "list_attr_celeba.csv").write_text("\n".join([",".join(("image_id", *ATTRIBUTES)), *lines]) + "\n")
+        lines = [f"{name},{split}" for name, _, split in rows]
+        (folder / "list_eval_partition.csv").write_text("\n".join(["image_id,partition", *lines]) + "\n")
+    else:
+        lines = [f"{name} " + " ".join(f"{value:2d}" for value in values) for name, values, _ in rows]
+        header = [str(len(rows)), " ".join(ATTRIBUTES) + " "]  # the published header ends with a blank
+        (folder / "list_attr_celeba.txt").write_text("\n".join([*header, *lines]) + "\n")
+        (folder / "list_eval_partition.txt").write_text("".join(f"{name} {split}\n" for name, _, split in rows))
+    return root

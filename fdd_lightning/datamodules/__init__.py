@@ -1,10 +1,20 @@
 """Data modules: one per data set, all with the facts, splits and batches of :class:`BaseDataModule`."""
 
 from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datamodules.celeba import CelebA
 from fdd_lightning.datamodules.cmnist import CMNIST
 from fdd_lightning.datamodules.cmnist_fairdd import CMNISTBackground, CMNISTForeground
 from fdd_lightning.datamodules.colored_digits import ColoredDigits
 from fdd_lightning.datamodules.folder import Folder
 from fdd_lightning.datamodules.utkface import UTKFace
 
-__all__ = ["CMNIST", "BaseDataModule", "CMNISTBackground", "CMNISTForeground", "ColoredDigits", "Folder", "UTKFace"]
+__all__ = [
+    "CMNIST",
+    "BaseDataModule",
+    "CMNISTBackground",
+    "CMNISTForeground",
+    "CelebA",
+    "ColoredDigits",
+    "Folder",
+    "UTKFace",
+]

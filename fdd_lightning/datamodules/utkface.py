@@ -56,8 +56,6 @@ class UTKFace(BaseDataModule):
     ) -> None:
         super().__init__(batch_size, seed, None, validation, root)
         self.groups = [group] if isinstance(group, str) else list(group)
-        self.target = target
-        self.group = group if len(self.groups) > 1 else self.groups[0] if self.groups else []
         self.age_bins = list(age_bins)
         self.balanced = balanced
         strange = {target, *self.groups} - set(FIELDS)
@@ -66,6 +64,8 @@ class UTKFace(BaseDataModule):
                 f"{self.name}: target={target} and group={group}: a group is one or two of "
                 f"{', '.join(FIELDS)} that are not the target"
             )
+        self.target = target
+        self.group = self.groups[0] if len(self.groups) == 1 else self.groups
         if not age_bins or age_bins[0] < 1 or any(low >= high for low, high in pairwise(age_bins)):
             raise ConfigError(
                 f"{self.name}: age_bins={self.age_bins}: first ages of classes, increasing, as in [20, 40]"

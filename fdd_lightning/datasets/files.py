@@ -70,16 +70,17 @@ def read_image(path: Path) -> Image.Image:
 
 
 def resized(size: int) -> Callable[[Image.Image], Image.Image]:
-    """Return a function that makes an image ``size`` x ``size``: shorter side resized (bilinear), centre cut out."""
+    """Return a function that makes an image ``size`` x ``size``: its centre square cut out and resized (bilinear)."""
 
     def resize(image: Image.Image) -> Image.Image:
         if image.size == (size, size):
             return image
         width, height = image.size
         side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-        return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
+        left, top = round((width - side) / 2), round((height - side) / 2)
+        # Cut first, as torchvision's CenterCrop and Resize do: with the `box` of `resize` what is outside bleeds in.
+        square = image.crop((left, top, left + side, top + side))
+        return square.resize((size, size), Image.Resampling.BILINEAR)
 
     return resize
 
