@@ -79,3 +79,28 @@ def write_celeba(root: Path, kaggle: bool = False) -> Path:
         (folder / "list_attr_celeba.txt").write_text("\n".join([*header, *lines]) + "\n")
         (folder / "list_eval_partition.txt").write_text("".join(f"{name} {split}\n" for name, _, split in rows))
     return root
+
+
+DFA_CELLS = ((30, 4), (3, 25))
+"""Training images of the miniature of BFFHQ, class by group."""
+
+
+def write_dfa(
+    folder: Path,
+    train: tuple[tuple[int, ...], ...] = DFA_CELLS,
+    test: int = 5,
+    share: str = "0.5pct",
+    size: int = 12,
+    test_classes: bool = False,
+) -> Path:
+    """Write a miniature set in DFA's folders: ``train`` images per (class, group) cell, ``test`` of each cell."""
+    count = 0
+    for target, row in enumerate(train):
+        for group, images in enumerate(row):
+            part = folder / share / ("align" if target == group else "conflict") / str(target)
+            inner = folder / "test" / str(target) if test_classes else folder / "test"
+            for where, wanted in ((part, images), (inner, test), (folder / share / "valid", 1)):
+                for _ in range(wanted):
+                    count += 1
+                    write_picture(where / f"{count}_{target}_{group}.png", (size, size))
+    return folder

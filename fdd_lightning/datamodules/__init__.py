@@ -1,20 +1,28 @@
 """Data modules: one per data set, all with the facts, splits and batches of :class:`BaseDataModule`."""
 
 from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datamodules.bffhq import BFFHQ
 from fdd_lightning.datamodules.celeba import CelebA
+from fdd_lightning.datamodules.cfmnist import CFMNISTBackground, CFMNISTBackgroundIntended, CFMNISTForeground
 from fdd_lightning.datamodules.cmnist import CMNIST
 from fdd_lightning.datamodules.cmnist_fairdd import CMNISTBackground, CMNISTForeground
 from fdd_lightning.datamodules.colored_digits import ColoredDigits
+from fdd_lightning.datamodules.fashion_mnist import FashionMNIST
 from fdd_lightning.datamodules.folder import Folder
 from fdd_lightning.datamodules.utkface import UTKFace
 
 __all__ = [
+    "BFFHQ",
     "CMNIST",
     "BaseDataModule",
+    "CFMNISTBackground",
+    "CFMNISTBackgroundIntended",
+    "CFMNISTForeground",
     "CMNISTBackground",
     "CMNISTForeground",
     "CelebA",
     "ColoredDigits",
+    "FashionMNIST",
     "Folder",
     "UTKFace",
 ]

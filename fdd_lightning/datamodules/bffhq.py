@@ -1,0 +1,82 @@
+"""BFFHQ: young or old, where nearly all the young are female and nearly all the old male."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datasets import Split
+from fdd_lightning.datasets.bffhq import AGES, CONFLICT_RATIO, GENDERS, LICENCE, bffhq
+from fdd_lightning.datasets.dfa import dfa_files, require_dfa
+from fdd_lightning.datasets.files import listing
+
+
+class BFFHQ(BaseDataModule):
+    """BFFHQ: 64x64 faces, young or old, gender as group; 19,200 training images of which 96 conflict with the bias.
+
+    The test split has 1,000 images, 250 of each (class, group) cell; DFA and SelecMix report on its conflicting half.
+
+    Args:
+        batch_size: Images per batch, of all processes together in training.
+        seed: Seed of the balanced and validation cuts and of the order of training batches.
+        balanced: Cut every (class, group) cell of the training split, by a seeded draw, to the size of the smallest.
+        conflict_test: Test on the bias-conflicting half of the test images only (no group metrics then).
+        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
+        root: Folder that holds the folder ``bffhq``, instead of the data root.
+    """
+
+    name = "bffhq"
+    determines = ("balanced", "conflict_test", "seed")
+    class_names = AGES
+    group_names = GENDERS
+    image_shape = (3, 64, 64)
+    # CIFAR-10's, as in FairDD's code.
+    mean = (0.4914, 0.4822, 0.4465)
+    std = (0.2023, 0.1994, 0.2010)
+    licence = LICENCE
+
+    def __init__(
+        self,
+        batch_size: int = 256,
+        seed: int = 0,
+        balanced: bool = False,
+        conflict_test: bool = False,
+        validation: float = 0.0,
+        root: str | None = None,
+    ) -> None:
+        super().__init__(batch_size, seed, None if balanced else CONFLICT_RATIO, validation, root)
+        self.balanced = balanced
+        self.conflict_test = conflict_test
+
+    @property
+    def aligned(self) -> Tensor | None:
+        """Young and female, old and male; None if balanced."""
+        return None if self.balanced else torch.eye(2, dtype=torch.bool)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the set."""
+        return self.source() / "bffhq"
+
+    def check_source(self) -> None:
+        """Check that the folders of images are there."""
+        require_dfa(
+            self.name,
+            self.folder,
+            CONFLICT_RATIO,
+            "unpack bffhq.zip (linked at https://github.com/kakaoenterprise/Learning-Debiased-Disentangled) there, or "
+            "set FDD_DATA or `root` to the folder that holds `bffhq`",
+        )
+
+    def source_state(self) -> str:
+        """Return a hash of the images' names and sizes."""
+        self.check_source()
+        train, test = dfa_files(self.folder, CONFLICT_RATIO)
+        return listing(self.folder, [*train, *test])
+
+    def build(self) -> dict[str, Split]:
+        """Build both splits (see :mod:`fdd_lightning.datasets.bffhq`)."""
+        return bffhq(self.folder, self.balanced, self.conflict_test, self.seed)
