@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fdd_lightning import startup
 from fdd_lightning.__about__ import __version__
-from fdd_lightning.errors import FDDError
+from fdd_lightning.errors import FDDError, in_one_line, say
 
 OVERVIEW = """\
 fdd: distil a biased image data set into a small fair one, and measure the bias that is left
 
+  fdd data list         the data sets; also prepare, verify and show them
   fdd run RECIPE.yaml   a grid of methods, weightings, IPCs and seeds, from data to table
   fdd fit               train a bias encoder on the real data
   fdd distill           distil the data into a few synthetic images per class
@@ -42,7 +44,14 @@ def _report(name: str, args: list[str]) -> int:
     return report(args)
 
 
+def _data(name: str, args: list[str]) -> int:
+    from fdd_lightning.data_command.command import data
+
+    return data(args)
+
+
 COMMANDS: dict[str, Callable[[str, list[str]], int]] = {
+    "data": _data,
     "run": _run,
     "fit": _stage,
     "distill": _stage,
@@ -77,27 +86,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = bool(os.environ.get("FDD_DEBUG"))
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.append(str(Path.cwd()))  # for a user's own classes; the installed command does not look here by itself
+    args = list(sys.argv[1:] if argv is None else argv)
+    # Only where this process is the command: called from Python, it may well train something afterwards.
+    startup.trains = startup.trains and not (argv is None and args[:1] == ["data"])
     try:
-        return dispatch(list(sys.argv[1:] if argv is None else argv))
-    except FDDError as error:
-        if debug:
+        return dispatch(args)
+    except (FDDError, OSError) as error:
+        line = in_one_line(error)
+        if debug or line is None:
             raise
-        _say(f"error: {error}")
+        say(f"error: {line}")
         return 2
-    except OSError as error:
-        if debug or error.filename is None:
-            raise
-        _say(f"error: {error.filename}: {error.strerror}")
-        return 2
-    except KeyboardInterrupt:
-        _say("interrupted; the same command again goes on from the last checkpoint")
+    except KeyboardInterrupt as stop:
+        say(f"interrupted; {stop or 'the same command again goes on from the last checkpoint'}")
         return 130
-
-
-def _say(text: str) -> None:
-    """Write one line to stderr; of several processes that run into the same, only the first speaks."""
-    if os.environ.get("LOCAL_RANK", "0") == "0":
-        sys.stderr.write(f"fdd: {' '.join(text.split())}\n")
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ def cached_embeddings(path: str | Path, data: ImageSet, data_fingerprint: str, d
         except (SafetensorError, OSError):
             stored.unlink(missing_ok=True)  # a damaged cache is made again
     encoder, header = Encoder.load(path)
-    shape = tuple(data.images.shape[1:])
+    shape = data.image_shape
     if tuple(header["image_shape"]) != shape:
         raise FileFormatError(
             f"encoder {path} takes images of shape {tuple(header['image_shape'])}, the data have {shape}: "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 
 class FDDError(Exception):
     """A mistake that the user can mend; the command line prints its one line, without a traceback."""
@@ -25,3 +28,16 @@ class FileFormatError(FDDError, ValueError):
 
 class DependencyNotFoundError(FDDError, ModuleNotFoundError):
     """An optional package is needed and not installed."""
+
+
+def in_one_line(error: FDDError | OSError) -> str | None:
+    """Return what an error tells the user; None for a failure of the system that names no file, which is no answer."""
+    if isinstance(error, FDDError):
+        return str(error)
+    return None if error.filename is None else f"{error.filename}: {error.strerror}"
+
+
+def say(text: str) -> None:
+    """Write one line to stderr; of several processes that run into the same, only the first speaks."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        sys.stderr.write(f"fdd: {' '.join(text.split())}\n")

@@ -114,7 +114,7 @@ def picture(images: Tensor, labels: Tensor, class_names: Sequence[str], *, colum
     tiles = tile_classes(images, labels, len(class_names), columns=columns)
     height, width = tiles.pixels.shape[:2]
     font = ImageFont.load_default(TEXT_SIZE)
-    names = [_shorten(name, font.getlength) for name in class_names]
+    names = [shorten(name, font.getlength) for name in class_names]
     margin = 4 * GAP
     left = 2 * margin + math.ceil(max(font.getlength(name) for name in names))
     page = Image.new("RGB", (left + width + margin, height + 2 * margin), (BACKGROUND,) * 3)
@@ -125,7 +125,7 @@ def picture(images: Tensor, labels: Tensor, class_names: Sequence[str], *, colum
     return page
 
 
-def _shorten(name: str, length: Callable[[str], float]) -> str:
+def shorten(name: str, length: Callable[[str], float]) -> str:
     """Cut a name to the width that a picture has for it."""
     name = " ".join(name.split())
     if length(name) <= TEXT_WIDTH:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fdd_lightning.errors import DatasetNotFoundError
+from fdd_lightning.errors import DatasetNotFoundError, FDDError
 
 CONFIGS = next(
     folder
@@ -39,6 +39,9 @@ def cache_root() -> Path:
 
     ``FDD_CACHE``, or ``.fdd`` below the data root, or ``~/.cache/fdd-lightning`` where the root is missing or
     read-only.
+
+    Raises:
+        FDDError: It cannot be made.
     """
     named = os.environ.get("FDD_CACHE")
     root = data_root()
@@ -48,7 +51,13 @@ def cache_root() -> Path:
         cache = root / ".fdd"
     else:
         cache = Path.home() / ".cache" / "fdd-lightning"
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FDDError(
+            f"the cache folder {str(cache)!r} cannot be made ({error.strerror}): set FDD_CACHE to a folder that can be "
+            "written to"
+        ) from None
     return cache
 
 

@@ -10,18 +10,22 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from fdd_lightning import io, paths, rng
+from fdd_lightning import io, paths, rng, startup
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import ImageSet, Split, cache
 from fdd_lightning.datasets.assignment import stratified_cut
-from fdd_lightning.datasets.manifest import Manifest
-from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError
+from fdd_lightning.datasets.manifest import Manifest, conflict_ratio
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError, FileFormatError
+
+if TYPE_CHECKING or startup.trains:
+    from lightning.pytorch import LightningDataModule
+else:
+    from fdd_lightning.startup import DataModule as LightningDataModule
 
 
 class BaseDataModule(LightningDataModule, ABC):
@@ -255,12 +259,24 @@ class BaseDataModule(LightningDataModule, ABC):
         self._manifest, self._sets = manifest, sets
 
     def verify(self) -> Manifest:
-        """Check the built set against its manifest to the last byte.
+        """Check the built set against its manifest to the last byte, and the manifest against the facts.
 
         Raises:
             FileFormatError: Something differs.
         """
-        return cache.verify(self.cache_folder, self.name, self.parameters)
+        manifest = cache.verify(self.cache_folder, self.name, self.parameters)
+        facts = {
+            "classes": list(self.class_names),
+            "groups": list(self.group_names),
+            "conflict_ratio": conflict_ratio(torch.tensor(manifest["cells"]["train"]), self.aligned),
+        }
+        for key, value in facts.items():
+            if manifest[key] != value:  # type: ignore[literal-required]
+                raise FileFormatError(
+                    f"the manifest in {str(self.cache_folder)!r} has another {key} than this data set: delete the "
+                    "folder to build it again"
+                )
+        return manifest
 
     # What set-up gives.
 

@@ -67,6 +67,12 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         """All images as bytes, uint8, (N, C, H, W); of a :meth:`subset` this is a copy in memory."""
         return self._pixels if self._rows is None else self._pixels[self._rows]
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Shape of an image, (C, H, W)."""
+        channels, height, width = self._pixels.shape[1:]
+        return channels, height, width
+
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.targets)

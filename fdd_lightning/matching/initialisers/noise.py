@@ -14,4 +14,4 @@ class Noise(Initialiser):
 
     def images(self, data: ImageSet, target: int, count: int, generator: torch.Generator) -> Tensor:
         """Return N(0, 1) pixels."""
-        return torch.randn(count, *data.images.shape[1:], generator=generator)
+        return torch.randn(count, *data.image_shape, generator=generator)

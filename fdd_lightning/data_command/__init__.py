@@ -1,0 +1,1 @@
+"""``fdd data``: list, build, check and show data sets."""
