@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from lightning import LightningModule
 
-from fdd_lightning.choices import class_path, spec_of
+from fdd_lightning.choices import Spec, class_path, spec_of
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 
@@ -56,6 +57,38 @@ class StageModule(LightningModule, ABC):
         wanted = inspect.signature(cls).parameters
         facts = {k: getattr(data, k) for k in ("num_classes", "num_groups", "image_shape") if k in wanted}
         return cls(**{**facts, **arguments})
+
+    @classmethod
+    def needs(cls, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the inputs without which the stage cannot run, by flag (``encoder``, ``experts``).
+
+        Args:
+            arguments: The constructor's arguments, choices among them as specs; defaults may be left out.
+
+        Raises:
+            ConfigError: The arguments cannot go together; the line names the alternative.
+        """
+        return ()
+
+    def take(self, flag: str, path: Path) -> None:
+        """Take an input file or folder, by its flag; read in :meth:`check` or :meth:`setup`."""
+        setattr(self, flag, path)
+
+    def check(self) -> None:
+        """Refuse inputs and combinations that cannot mean anything, before any data is touched.
+
+        Raises:
+            FDDError: With the reason and the alternative.
+        """
+
+    @classmethod
+    def row_settings(cls, model: Spec) -> dict[str, Any]:
+        """Return how a stage that serves ``distill`` differs from its preset: leaves that stand in the rows.
+
+        Args:
+            model: The spec of the module.
+        """
+        return {}
 
     @property
     @abstractmethod

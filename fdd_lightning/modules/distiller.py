@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.choices import rebuild
-from fdd_lightning.datasets import ImageSet
-from fdd_lightning.encoder import cached_embeddings
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.distances import Distance, Squared
 from fdd_lightning.matching.initialisers import Initialiser, Real
@@ -23,14 +21,14 @@ from fdd_lightning.matching.samplers import Sampler, Uniform
 from fdd_lightning.matching.signals import ClassBatch, Features, Layers, Signal
 from fdd_lightning.matching.surrogates import Fresh, Lesson, Surrogate
 from fdd_lightning.matching.terms import Matched, Term
-from fdd_lightning.matching.weightings import Evidence, Vanilla, Weighting, WeightMatrix
-from fdd_lightning.modules.base import StageModule
+from fdd_lightning.matching.weightings import Vanilla, Weighting, WeightMatrix
 from fdd_lightning.modules.provenance import describe
+from fdd_lightning.modules.weighing import WeighingModule
 from fdd_lightning.rng import generator
 from fdd_lightning.synthetic import SyntheticSet
 
 
-class BaseDistiller(StageModule):
+class BaseDistiller(WeighingModule):
     """Base of everything that ``fdd distill`` runs: what makes a small labelled set out of a large one.
 
     Args:
@@ -44,9 +42,6 @@ class BaseDistiller(StageModule):
 
     artefact = "synthetic.safetensors"
     draws_own_batches = True
-
-    encoder: Path | None = None
-    """File of the bias encoder (``--encoder``), for weightings that look at embeddings."""
 
     def __init__(
         self,
@@ -67,53 +62,7 @@ class BaseDistiller(StageModule):
         self.seed = seed
         self.method = method
         self.parameterisation: Parameterisation = Pixels()
-        self.embeddings: Tensor | None = None
         self.automatic_optimization = False
-
-    def check(self) -> None:
-        """Refuse combinations that cannot mean anything, before any data is touched.
-
-        Raises:
-            ConfigError: With the reason and the alternative.
-        """
-        if self.weighting.needs_embeddings and self.encoder is None:
-            raise ConfigError(
-                f"weighting {type(self.weighting).__name__} reads a bias encoder's embeddings: train one with "
-                "`fdd fit --output DIR` and pass --encoder DIR/encoder.safetensors"
-            )
-
-    def setup(self, stage: str) -> None:
-        """Take the real images and, where the weighting asks for them, their embeddings."""
-        if stage == "fit":
-            self.check()
-            data = self.data
-            self.real: ImageSet = data.train
-            if self.weighting.needs_groups and data.num_groups < 2:
-                raise ConfigError(
-                    f"weighting {type(self.weighting).__name__} needs at least two groups, data set {data.name} has "
-                    f"{data.num_groups}: use weighting KDE or Vanilla"
-                )
-            if self.weighting.needs_embeddings:
-                self.embeddings = self._read_embeddings()
-        super().setup(stage)
-
-    def _read_embeddings(self) -> Tensor:
-        """Compute the embeddings on one process; the others read its file."""
-        if self.encoder is None:  # pragma: no cover (check() has refused it)
-            raise ConfigError("no encoder")
-        device = self.trainer.strategy.root_device
-        if self.trainer.is_global_zero:
-            cached_embeddings(self.encoder, self.real, self.data.fingerprint, device)
-        self.trainer.strategy.barrier("embeddings")
-        return cached_embeddings(self.encoder, self.real, self.data.fingerprint, device).to(device)
-
-    def evidence(self, index: Tensor) -> Evidence:
-        """Return what the weighting may know of real images ``index``: nothing that it does not ask for."""
-        return Evidence(
-            size=len(index),
-            groups=self.real.groups[index] if self.weighting.needs_groups else None,
-            embeddings=self.embeddings[index] if self.embeddings is not None else None,
-        )
 
     @abstractmethod
     def stored_images(self) -> Tensor:

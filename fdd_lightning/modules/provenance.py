@@ -8,7 +8,6 @@ import torch
 
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.choices import Spec, class_path, spec_of
-from fdd_lightning.encoder import Encoder
 from fdd_lightning.settings import complete, data_settings, distill_settings, encoder_settings
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ def settings_of_data(data: BaseDataModule) -> dict[str, Any]:
 def describe(module: BaseDistiller) -> dict[str, Any]:
     """Return the metadata of a distiller's synthetic set."""
     data, spec = module.data, module_spec(module)
-    encoder = Encoder.load(module.encoder)[1] if module.encoder and module.weighting.needs_embeddings else {}
     return {
         **about_data(data),
         "ipc": module.images_per_class,
@@ -57,7 +55,7 @@ def describe(module: BaseDistiller) -> dict[str, Any]:
         "weighting": module.weighting.name,
         "distill_seed": module.seed,
         "settings": settings_of_data(data)
-        | encoder.get("settings", {})
+        | module.inherited_settings()
         | distill_settings(spec, module.method, module.weighting.name),
         "parameterisation": module.parameterisation.name,
         "config": spec,

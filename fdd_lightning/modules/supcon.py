@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Adam
 from torchmetrics.functional.classification import binary_auroc
 
+from fdd_lightning.choices import Spec
 from fdd_lightning.encoder import Encoder, embed_all
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gsc_loss
@@ -19,6 +20,7 @@ from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.provenance import describe_encoder
 from fdd_lightning.networks import NetworkFactory, ResNet18
 from fdd_lightning.rng import seeded
+from fdd_lightning.settings import encoder_settings
 
 
 class SupCon(FitModule):
@@ -85,6 +87,11 @@ class SupCon(FitModule):
         self.seed = seed
         with seeded(seed, "encoder"):
             self.encoder = Encoder(network, num_classes, image_shape, hidden, dimension)
+
+    @classmethod
+    def row_settings(cls, model: Spec) -> dict[str, Any]:
+        """Return which of the menu's encoders it is and how it differs."""
+        return encoder_settings(model)
 
     @property
     def num_steps(self) -> int:

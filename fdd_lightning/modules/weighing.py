@@ -1,0 +1,97 @@
+"""What the stages share in which a weighting says how much each real image counts."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from fdd_lightning.choices import import_class, is_spec, spec_of
+from fdd_lightning.datasets import ImageSet
+from fdd_lightning.encoder import Encoder, cached_embeddings
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.weightings import Evidence, Weighting
+from fdd_lightning.modules.base import StageModule
+
+
+class WeighingModule(StageModule, ABC):
+    """Base of the Distiller and its like, and of the experts: sets :attr:`weighting` in ``__init__``."""
+
+    encoder: Path | None = None
+    """File of the bias encoder (``--encoder``), for weightings that look at embeddings."""
+
+    weighting: Weighting
+    real: ImageSet
+    embeddings: Tensor | None = None
+
+    @classmethod
+    def needs(cls, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return ``encoder`` where a choice looks at embeddings."""
+        return ("encoder",) if _looks_at_embeddings(arguments) else ()
+
+    def check(self) -> None:
+        """Refuse a weighting whose encoder is missing.
+
+        Raises:
+            ConfigError: With the way out.
+        """
+        if self._embeds() and self.encoder is None:
+            raise ConfigError(
+                f"weighting {type(self.weighting).__name__} reads a bias encoder's embeddings: train one with "
+                "`fdd fit --output DIR` and pass --encoder DIR/encoder.safetensors"
+            )
+
+    def setup(self, stage: str) -> None:
+        """Take the real images and, where they are asked for, their embeddings."""
+        if stage == "fit":
+            self.check()
+            data = self.data
+            self.real = data.train
+            if self.weighting.needs_groups and data.num_groups < 2:
+                raise ConfigError(
+                    f"weighting {type(self.weighting).__name__} needs at least two groups, data set {data.name} has "
+                    f"{data.num_groups}: use weighting KDE or Vanilla"
+                )
+            if self._embeds():
+                self.embeddings = self._read_embeddings()
+        super().setup(stage)
+
+    def _embeds(self) -> bool:
+        given = {"weighting": self.weighting, **self.hparams}
+        return "encoder" in self.needs({k: spec_of(v) for k, v in given.items()})
+
+    def _read_embeddings(self) -> Tensor:
+        """Compute the embeddings on one process; the others read its file."""
+        if self.encoder is None:  # pragma: no cover (check() has refused it)
+            raise ConfigError("no encoder")
+        device = self.trainer.strategy.root_device
+        if self.trainer.is_global_zero:
+            cached_embeddings(self.encoder, self.real, self.data.fingerprint, device)
+        self.trainer.strategy.barrier("embeddings")
+        return cached_embeddings(self.encoder, self.real, self.data.fingerprint, device).to(device)
+
+    def evidence(self, index: Tensor) -> Evidence:
+        """Return what the weighting may know of real images ``index``: nothing that it does not ask for."""
+        return Evidence(
+            size=len(index),
+            groups=self.real.groups[index] if self.weighting.needs_groups else None,
+            embeddings=self.embeddings[index] if self.embeddings is not None else None,
+        )
+
+    def inherited_settings(self) -> dict[str, Any]:
+        """Return the settings that stand in the rows and come with the input files."""
+        return dict(Encoder.load(self.encoder)[1].get("settings", {})) if self.encoder and self._embeds() else {}
+
+
+def _looks_at_embeddings(value: Any) -> bool:
+    """Tell whether any choice in some arguments asks for embeddings."""
+    if is_spec(value):
+        if getattr(import_class(value["class_path"]), "needs_embeddings", False):
+            return True
+        value = value.get("init_args") or {}
+    if isinstance(value, Mapping):
+        return any(_looks_at_embeddings(part) for part in value.values())
+    return isinstance(value, list | tuple) and any(_looks_at_embeddings(part) for part in value)
