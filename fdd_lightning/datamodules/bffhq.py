@@ -10,7 +10,7 @@ from torch import Tensor
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.bffhq import AGES, CONFLICT_RATIO, GENDERS, LICENCE, bffhq
-from fdd_lightning.datasets.dfa import dfa_files, require_dfa
+from fdd_lightning.datasets.dfa import WEBSITE, dfa_files, require_dfa
 from fdd_lightning.datasets.files import listing
 
 
@@ -67,8 +67,7 @@ class BFFHQ(BaseDataModule):
             self.name,
             self.folder,
             CONFLICT_RATIO,
-            "unpack bffhq.zip (linked at https://github.com/kakaoenterprise/Learning-Debiased-Disentangled) there, or "
-            "set FDD_DATA or `root` to the folder that holds `bffhq`",
+            f"unpack bffhq.zip (linked at {WEBSITE}) there, or set FDD_DATA or `root` to the folder that holds `bffhq`",
         )
 
     def source_state(self) -> str:

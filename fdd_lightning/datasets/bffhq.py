@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fdd_lightning import rng
-from fdd_lightning.datasets.dfa import dfa_files, labelled
+from fdd_lightning.datasets.dfa import dfa_sets
 from fdd_lightning.datasets.files import resized
-from fdd_lightning.datasets.labelled import BEYOND, balanced, require_filled
+from fdd_lightning.datasets.labelled import BEYOND, balanced
 from fdd_lightning.datasets.split import Split
 
 LICENCE = "BFFHQ (Lee et al., NeurIPS 2021), faces of FFHQ (Karras et al.): non-commercial, CC BY-NC-SA 4.0"
@@ -35,10 +35,7 @@ def bffhq(folder: Path, cut_train: bool, conflict_test: bool, seed: int) -> dict
         DatasetNotFoundError: A folder holds no image.
         FileFormatError: A name says no labels, or a class or a group is empty.
     """
-    parts = dict(zip(("train", "test"), dfa_files(folder, CONFLICT_RATIO), strict=True))
-    sets = {split: labelled("bffhq", files, len(AGES), len(GENDERS)) for split, files in parts.items()}
-    for split, files in sets.items():
-        require_filled(files, f"bffhq: {split} of {str(folder)!r}", AGES, GENDERS)
+    sets = dfa_sets("bffhq", folder, CONFLICT_RATIO, AGES, GENDERS)
     train, test = sets["train"], sets["test"]
     if cut_train:
         train = balanced(train, "bffhq", AGES, GENDERS, rng.generator(seed, "bffhq", "train", "cut"))

@@ -14,8 +14,11 @@ import torch
 from PIL import Image
 
 from fdd_lightning.datasets.files import image_files, resized
-from fdd_lightning.datasets.labelled import LabelledFiles
+from fdd_lightning.datasets.labelled import LabelledFiles, require_filled
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
+
+WEBSITE = "https://github.com/kakaoenterprise/Learning-Debiased-Disentangled"
+"""Links to the sets; they lie where no programme can fetch them."""
 
 LABELS = re.compile(r"_(\d+)_(\d+)$")
 
@@ -63,6 +66,29 @@ def dfa_files(folder: Path, conflict_ratio: float) -> tuple[list[Path], list[Pat
             if inner.is_dir():
                 image_files(inner)  # an empty class folder is an unpacking cut short
     return [path for part in training for path in image_files(part)], image_files(test)
+
+
+def dfa_sets(
+    name: str, folder: Path, conflict_ratio: float, class_names: Sequence[str], group_names: Sequence[str]
+) -> dict[str, LabelledFiles]:
+    """Read which images there are, by split: ``train`` and ``test``, aligned training images first.
+
+    Args:
+        name: Row name of the data set.
+        folder: Folder of the set.
+        conflict_ratio: Which share's folder.
+        class_names: Names of the classes.
+        group_names: Names of the groups.
+
+    Raises:
+        DatasetNotFoundError: A folder holds no image.
+        FileFormatError: A name says no labels, or a class or all groups but one are empty.
+    """
+    sets = {}
+    for split, files in zip(("train", "test"), dfa_files(folder, conflict_ratio), strict=True):
+        sets[split] = labelled(name, files, len(class_names), len(group_names))
+        require_filled(sets[split], f"{name}: {split} of {str(folder)!r}", class_names, group_names)
+    return sets
 
 
 def labelled(name: str, files: Sequence[Path], num_classes: int, num_groups: int) -> LabelledFiles:

@@ -3,12 +3,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch.nn.functional import pad
 
+from fdd_lightning import paths
 from fdd_lightning.datamodules import CMNIST
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
 from tests.datamodules.contract import DataModuleContract
 from tests.fakes import write_mnist
+from tests.fakes_natural import write_dfa, write_picture
 
 # Read at import: the tests of the contract set the variable to their own miniature.
 ROOT = os.environ.get("FDD_DATA")
@@ -27,6 +33,52 @@ class TestCMNIST(DataModuleContract):
     def test_counts(self, data):
         assert (len(data.train), len(data.test)) == (550, 200)
         assert int(data.train.cells(10, 10)[OTHER].sum()) == round(0.9 * 0.05 * 550)
+
+
+CELLS = tuple(
+    tuple(6 if target == group else int(group in (target - 1, target + 2)) for group in range(10))
+    for target in range(10)
+)
+
+
+class TestReadyMade:
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("FDD_DATA", str(tmp_path / "nowhere"))  # MNIST is not needed
+        monkeypatch.setenv("FDD_CACHE", str(tmp_path / "cache"))
+        return write_dfa(tmp_path / "cmnist", CELLS, 2, "2pct", 28, test_classes=True)
+
+    def test_images_are_those_of_the_folders(self, folder):
+        data = CMNIST(conflict_ratio=0.02, folder=str(folder))
+        data.setup()
+        assert data.train.cells(10, 10).tolist() == [list(row) for row in CELLS]
+        assert data.test.cells(10, 10).tolist() == [[2] * 10] * 10
+        conflicting = int(torch.tensor(CELLS)[OTHER].sum())
+        assert data.manifest["conflict_ratio"] == conflicting / len(data.train)
+        first = min((folder / "2pct" / "align").rglob("*.png"))
+        with Image.open(first) as picture:
+            pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+        assert torch.equal(data.train.images[0], pad(pixels, (2, 2, 2, 2)))
+        again = CMNIST(**CMNIST.arguments(data.parameters))
+        assert again.cache_folder == data.cache_folder
+
+    def test_other_files_are_another_set(self, folder):
+        before = CMNIST(conflict_ratio=0.02, folder=str(folder)).cache_folder
+        write_picture(folder / "test" / "3" / "99999_3_4.png", (28, 28))
+        assert CMNIST(conflict_ratio=0.02, folder=str(folder)).cache_folder != before
+
+    def test_bad_folders_are_one_line(self, folder):
+        with pytest.raises(ConfigError, match="unbiased twin"):
+            CMNIST(conflict_ratio=None, folder=str(folder))
+        data = CMNIST(conflict_ratio=0.05, folder=str(folder))
+        with pytest.raises(DatasetNotFoundError, match=r"5pct/align.*\(it has 2pct\)") as caught:
+            data.prepare_data()
+        assert data.missing == str(caught.value)
+        assert "\n" not in str(caught.value)
+        write_picture(folder / "test" / "3" / "99999_3_10.png", (28, 28))
+        with pytest.raises(FileFormatError, match=r"99999_3_10\.png.*outside 0\.\.9"):
+            CMNIST(conflict_ratio=0.02, folder=str(folder)).prepare_data()
+        assert list(paths.cache_root().iterdir()) == []
 
 
 @needs_mnist
