@@ -1,9 +1,28 @@
-"""k-means for choosing images that stand for their class (DREAM)."""
+"""Clustering that comes out the same twice, and k-means for choosing images that stand for their class (DREAM)."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
+
 import torch
 from torch import Tensor
+
+
+@cache
+def _threads() -> Any:
+    """Return the control over the threads of scikit-learn's libraries; looking for them takes some milliseconds."""
+    import sklearn.cluster  # noqa: F401 (what it loads is what is controlled)
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Hold scikit-learn to one thread: several add up in any order, and a run must come out the same twice."""
+    limit: AbstractContextManager[Any] = _threads().limit(limits=1)
+    return limit
 
 
 def representatives(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -18,11 +37,10 @@ def representatives(points: Tensor, count: int, generator: torch.Generator) -> T
         int64, (count,), all different.
     """
     from sklearn.cluster import KMeans  # slow to import, needed by few methods
-    from threadpoolctl import threadpool_limits
 
     values = points.detach().float().cpu().numpy()
     start = int(torch.randint(2**31, (1,), generator=generator))
-    with threadpool_limits(1):  # threads add up in any order, and a run must come out the same twice
+    with one_thread():
         found = KMeans(count, n_init=1, random_state=start).fit(values)
     centres, owner = torch.from_numpy(found.cluster_centers_), torch.from_numpy(found.labels_).long()
     distance = (torch.from_numpy(values) - centres[owner]).square().sum(1)

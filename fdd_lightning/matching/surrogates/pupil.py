@@ -52,6 +52,7 @@ class Pupil:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take the weights and the optimiser's state back."""
+        """Take the weights and the optimiser's state back, in the precision that they have."""
+        self.network.to(next(v.dtype for v in state["network"].values() if v.is_floating_point()))
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -3,7 +3,19 @@
 from fdd_lightning.matching.weightings.barycenter import Barycenter
 from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix
 from fdd_lightning.matching.weightings.fairdd import FairDD
+from fdd_lightning.matching.weightings.group_kde import GroupKDE
+from fdd_lightning.matching.weightings.inverse_frequency import InverseFrequency
 from fdd_lightning.matching.weightings.kde import KDE
 from fdd_lightning.matching.weightings.vanilla import Vanilla
 
-__all__ = ["KDE", "Barycenter", "Evidence", "FairDD", "Vanilla", "WeightMatrix", "Weighting"]
+__all__ = [
+    "KDE",
+    "Barycenter",
+    "Evidence",
+    "FairDD",
+    "GroupKDE",
+    "InverseFrequency",
+    "Vanilla",
+    "WeightMatrix",
+    "Weighting",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.groupings import Grouping, Labels
 from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix, group_rows, single_row
 
 
@@ -10,12 +10,15 @@ class Barycenter(Weighting):
     """The average of FairDD's rows: one target in which every group present weighs the same.
 
     This is the target of COBRA; its recipe differs in more than the target.
+
+    Args:
+        groups: Where the groups come from.
     """
 
-    needs_groups = True
+    def __init__(self, groups: Grouping = Labels()) -> None:
+        self.groups = groups
+        self.adopt_needs(groups)
 
     def __call__(self, evidence: Evidence) -> WeightMatrix:
         """Return one row: each image weighs 1 / (groups present x images of its group)."""
-        if evidence.groups is None:
-            raise ConfigError("Barycenter needs the group of every image: use a data set with groups, or weighting KDE")
-        return single_row(group_rows(evidence.groups).mean(0))
+        return single_row(group_rows(self.groups(evidence)).mean(0))

@@ -10,21 +10,9 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.choices import Choice
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a weighting may know of n real images of one class.
-
-    Attributes:
-        size: n, at least 1.
-        groups: Protected-attribute value of each image, int64 (n,); None unless the weighting asks for groups.
-        embeddings: Bias-encoder embedding of each image, float (n, d), rows of length 1; None unless asked for.
-    """
-
-    size: int
-    groups: Tensor | None = None
-    embeddings: Tensor | None = None
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.evidence import Evidence
+from fdd_lightning.matching.groupings import Grouping
 
 
 @dataclass(frozen=True)
@@ -48,19 +36,34 @@ class WeightMatrix:
 class Weighting(Choice, ABC):
     """Base of every weighting: from evidence about a class batch to the matrix W.
 
-    A weighting knows nothing of signals, distances or networks. It only receives the evidence that its class
-    attributes ask for, so what does not ask for groups cannot read them.
+    A weighting knows nothing of signals, distances or networks. It only receives the evidence that its attributes ask
+    for, so what does not ask for groups cannot read them. They may depend on its arguments: see :meth:`adopt_needs`.
+
+    Attributes:
+        name: Name in files and tables.
+        needs_groups: Reads the group labels.
+        needs_embeddings: Reads the bias encoder's embeddings.
+        needs_index: Tells images apart by their place in the training set.
+        needs_cell_sizes: Reads how many training images each group has in the class.
     """
 
     name: ClassVar[str]
-    needs_groups: ClassVar[bool] = False
-    needs_embeddings: ClassVar[bool] = False
+    needs_groups: bool = False
+    needs_embeddings: bool = False
+    needs_index: bool = False
+    needs_cell_sizes: bool = False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         """Name a weighting after its class unless it names itself (the name stands in the rows of the results)."""
         super().__init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
             cls.name = cls.__name__.lower()
+
+    def adopt_needs(self, groups: Grouping) -> None:
+        """Ask, beside its own needs, for what its grouping reads."""
+        self.needs_groups = self.needs_groups or groups.needs_groups
+        self.needs_embeddings = self.needs_embeddings or groups.needs_embeddings
+        self.needs_index = self.needs_index or groups.needs_index
 
     @abstractmethod
     def __call__(self, evidence: Evidence) -> WeightMatrix:
@@ -72,8 +75,32 @@ def single_row(row: Tensor) -> WeightMatrix:
     return WeightMatrix(row.unsqueeze(0), torch.ones(1, dtype=row.dtype, device=row.device))
 
 
+def memberships(groups: Tensor) -> Tensor:
+    """Return which images are of each group present, groups ascending, those of -1 in none; bool (T, n).
+
+    Raises:
+        ConfigError: No image is in any group.
+    """
+    present = groups.unique()
+    present = present[present >= 0]
+    if not len(present):
+        raise ConfigError("the grouping leaves every image of a class batch out: choose another grouping")
+    return present.unsqueeze(1) == groups.unsqueeze(0)
+
+
 def group_rows(groups: Tensor) -> Tensor:
-    """Return one row for each group present (ascending), uniform over the images of that group; float64 (T, n)."""
-    member = (groups.unique().unsqueeze(1) == groups.unsqueeze(0)).double()
+    """Return one row for each group present (see :func:`memberships`), uniform over its images; float64 (T, n)."""
+    member = memberships(groups).double()
     rows: Tensor = member / member.sum(1, keepdim=True)
     return rows
+
+
+def per_group(rows: Tensor, reduction: str) -> WeightMatrix:
+    """Return the matrix of a target for each group.
+
+    Args:
+        rows: (T, n), one for each group.
+        reduction: ``sum`` of the groups' distances, or their ``mean`` (coefficient 1 / T).
+    """
+    coefficient = 1.0 if reduction == "sum" else 1.0 / len(rows)
+    return WeightMatrix(rows, torch.full((len(rows),), coefficient, dtype=rows.dtype, device=rows.device))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
-
-from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix, group_rows
+from fdd_lightning.matching.groupings import Grouping, Labels
+from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix, group_rows, per_group
 
 
 class FairDD(Weighting):
@@ -18,17 +16,14 @@ class FairDD(Weighting):
 
     Args:
         reduction: ``sum`` of the groups' distances, as published, or their ``mean`` (coefficient 1 / groups present).
+        groups: Where the groups come from: their labels, or, without labels, clusters of the bias encoder's embeddings.
     """
 
-    needs_groups = True
-
-    def __init__(self, reduction: Literal["sum", "mean"] = "sum") -> None:
+    def __init__(self, reduction: Literal["sum", "mean"] = "sum", groups: Grouping = Labels()) -> None:
         self.reduction = reduction
+        self.groups = groups
+        self.adopt_needs(groups)
 
     def __call__(self, evidence: Evidence) -> WeightMatrix:
         """Return a row per group present, uniform over its images."""
-        if evidence.groups is None:
-            raise ConfigError("FairDD needs the group of every image: use a data set with groups, or weighting KDE")
-        rows = group_rows(evidence.groups)
-        coefficient = 1.0 if self.reduction == "sum" else 1.0 / len(rows)
-        return WeightMatrix(rows, torch.full((len(rows),), coefficient, dtype=rows.dtype, device=rows.device))
+        return per_group(group_rows(self.groups(evidence)), self.reduction)

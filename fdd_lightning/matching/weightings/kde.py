@@ -12,6 +12,10 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix, single_row
 
 
+ENTRIES = 2**24
+"""Kernel values in memory at a time (128 MB, and some copies of it): of a large class fewer rows are compared at once."""
+
+
 def kernel_density(embeddings: Tensor, variance: float = 0.1, chunk: int = 2048) -> Tensor:
     """Return the kernel density of each point under all points, itself included.
 
@@ -21,7 +25,7 @@ def kernel_density(embeddings: Tensor, variance: float = 0.1, chunk: int = 2048)
     Args:
         embeddings: (n, d).
         variance: v, in squared units of the embedding.
-        chunk: Rows compared at a time; bounds the memory, not the result.
+        chunk: Rows compared at a time, at most; bounds the memory, not the result.
 
     Returns:
         (n,), positive, in double precision.
@@ -29,6 +33,7 @@ def kernel_density(embeddings: Tensor, variance: float = 0.1, chunk: int = 2048)
     points = embeddings.double()
     norms = points.square().sum(1)
     total = torch.empty_like(norms)
+    chunk = max(1, min(chunk, ENTRIES // max(len(points), 1)))
     for rows in torch.arange(len(points), device=points.device).split(chunk):
         squared = (norms[rows, None] + norms - 2.0 * points[rows] @ points.T).clamp_(min=0.0)
         total[rows] = squared.div_(-2.0 * variance).exp_().sum(1)

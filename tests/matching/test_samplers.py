@@ -1,0 +1,117 @@
+"""Samplers and initialisers that look at the images, and what they remember."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from fdd_lightning.datasets import ImageSet
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.clusters import representatives
+from fdd_lightning.matching.initialisers import KMeansImages
+from fdd_lightning.matching.samplers import Cycling, KMeans
+from fdd_lightning.networks import ConvNet
+from fdd_lightning.rng import generator
+
+SHAPE = (3, 8, 8)
+
+
+@pytest.fixture
+def data():
+    """Two classes of 40: the first has four tones, ten images each and no two alike; groups 0 and 1 (four images)."""
+    draw = torch.Generator().manual_seed(0)
+    tones = torch.tensor([20, 90, 160, 230]).repeat_interleave(10).repeat(2)
+    images = (tones.view(-1, 1, 1, 1) + torch.randint(-5, 6, (80, *SHAPE), generator=draw)).to(torch.uint8)
+    groups = torch.zeros(80, dtype=torch.long)
+    groups[[0, 11, 22, 33]] = 1
+    return ImageSet(images, torch.arange(80) // 40, groups, (0.5,) * 3, (0.5,) * 3)
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return ConvNet(2, SHAPE, width=4, depth=2, norm="none")
+
+
+def draws(sampler, data, network, steps, start=0):
+    return [sampler.draw(data, 0, step, generator(0, "s", step), network).tolist() for step in range(start, steps)]
+
+
+def test_cycling_repeats_nothing_within_a_pass(data, network):
+    passes = draws(Cycling(12), data, network, 7)
+    for whole in (passes[:3], passes[3:6]):
+        assert len({i for batch in whole for i in batch}) == 36
+    assert passes[:3] != passes[3:6]
+    assert all(len(batch) == 12 for batch in passes)
+
+
+def test_a_class_smaller_than_the_batch_is_taken_whole(data, network):
+    assert all(sorted(batch) == list(range(40)) for batch in draws(Cycling(64), data, network, 3))
+
+
+@pytest.mark.parametrize("make", [lambda: Cycling(12), lambda: KMeans(8, interval=3)])
+def test_a_sampler_goes_on_from_its_state(make, data, network):
+    whole = draws(make(), data, network, 8)
+    first, second = make(), make()
+    begun = draws(first, data, network, 4)
+    second.load_state_dict(first.state_dict())
+    assert begun + draws(second, data, network, 8, start=4) == whole
+
+
+def test_representatives_are_nearest_to_their_centroids():
+    points = torch.tensor([[0.0], [0.1], [0.3], [10.0], [10.4], [10.5], [50.0]])
+    found = representatives(points, 3, generator(0, "k"))
+    assert sorted(found.tolist()) == [1, 4, 6]
+
+
+def test_coinciding_points_still_give_as_many_as_asked():
+    found = representatives(torch.zeros(6, 2), 4, generator(0, "k"))
+    assert len(set(found.tolist())) == 4
+
+
+def test_kmeans_finds_every_tone(data, network):
+    (chosen,) = draws(KMeans(4), data, network, 1)
+    assert sorted(i // 10 for i in chosen) == [0, 1, 2, 3]
+
+
+def test_kmeans_sees_raw_pixels(data, network, monkeypatch):
+    seen = []
+    embed = ConvNet.embed
+    monkeypatch.setattr(ConvNet, "embed", lambda self, x: (seen.append(x.clone()), embed(self, x))[1])
+    draws(KMeans(4), data, network, 1)
+    torch.testing.assert_close(torch.cat(seen), data.images[:40].float() / 255)
+
+
+def test_kmeans_clusters_again_after_the_interval(data, network):
+    found = draws(KMeans(8, interval=3, candidates=30), data, network, 7)
+    assert found[0] == found[1] == found[2] != found[3] == found[4] == found[5] != found[6]
+
+
+def test_kmeans_takes_at_most_a_quarter(data, network):
+    (chosen,) = draws(KMeans(128), data, network, 1)
+    assert len(set(chosen)) == 10
+
+
+def test_kmeans_within_groups_loses_none(data, network):
+    sampler = KMeans(8, within_groups=True)
+    assert sampler.needs_groups
+    assert not KMeans().needs_groups
+    (chosen,) = draws(sampler, data, network, 1)
+    assert data.groups[chosen].tolist() == [0] * 4 + [1]
+
+
+def test_initial_images_stand_for_their_class(data):
+    start = KMeansImages(partial(ConvNet, width=4, depth=2, norm="none"))
+    images = start.images(data, 0, 4, generator(0, "init"))
+    tones = ((images.mean((1, 2, 3)) * 0.5 + 0.5) * 255).sort().values
+    torch.testing.assert_close(tones, torch.tensor([20.0, 90, 160, 230]), atol=3, rtol=0)
+    assert torch.equal(images, start.images(data, 0, 4, generator(0, "init")))
+    with pytest.raises(ConfigError, match="class 0 has 40 training images, fewer than the 41 clusters"):
+        start.images(data, 0, 41, generator(0, "init"))
+
+
+def test_senseless_arguments_are_one_line():
+    with pytest.raises(ConfigError, match="interval >= 1"):
+        KMeans(interval=0)
+    with pytest.raises(ConfigError, match="batch_size must be at least 1"):
+        Cycling(0)
