@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from fdd_lightning.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -26,3 +28,16 @@ class Evidence:
     embeddings: Tensor | None = None
     index: Tensor | None = None
     cell_sizes: Tensor | None = None
+
+    def embeddings_for(self, reader: object) -> Tensor:
+        """Return the embeddings for a choice that cannot do without.
+
+        Raises:
+            ConfigError: There are none; the line names the reader's class.
+        """
+        if self.embeddings is None:
+            raise ConfigError(
+                f"{type(reader).__name__} needs a bias encoder: train one with `fdd fit` and pass it with "
+                "--encoder FILE"
+            )
+        return self.embeddings

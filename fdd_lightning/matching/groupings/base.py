@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from torch import Tensor
 
 from fdd_lightning.choices import Choice
-from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Evidence
 
 
@@ -31,16 +30,3 @@ class Grouping(Choice, ABC):
     @abstractmethod
     def __call__(self, evidence: Evidence) -> Tensor:
         """Return the group of each image, int64 (n,), any numbers from 0; -1 leaves the image out of W."""
-
-
-def embeddings_of(grouping: Grouping, evidence: Evidence) -> Tensor:
-    """Return the embeddings that a grouping cannot do without.
-
-    Raises:
-        ConfigError: There are none.
-    """
-    if evidence.embeddings is None:
-        raise ConfigError(
-            f"{type(grouping).__name__} needs a bias encoder: train one with `fdd fit` and pass it with --encoder FILE"
-        )
-    return evidence.embeddings

@@ -10,8 +10,7 @@ from torch import Tensor
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clusters import one_thread
 from fdd_lightning.matching.evidence import Evidence
-from fdd_lightning.matching.groupings.base import Grouping, embeddings_of
-
+from fdd_lightning.matching.groupings.base import Grouping
 
 MOST = 20_000
 """Images clustered together at most: in the worst case all are neighbours, and 8 n^2 bytes of them are kept."""
@@ -51,7 +50,7 @@ class DBSCANClusters(Grouping):
         """
         from sklearn.cluster import DBSCAN  # slow to import, needed by few
 
-        points = embeddings_of(self, evidence)
+        points = evidence.embeddings_for(self)
         if len(points) > MOST:
             raise ConfigError(
                 f"DBSCANClusters takes at most {MOST:,} images at once, a class has {len(points):,}: use KMeansClusters"

@@ -10,7 +10,7 @@ from torch import Tensor
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clusters import one_thread
 from fdd_lightning.matching.evidence import Evidence
-from fdd_lightning.matching.groupings.base import Grouping, embeddings_of
+from fdd_lightning.matching.groupings.base import Grouping
 
 
 class KMeansClusters(Grouping):
@@ -40,7 +40,7 @@ class KMeansClusters(Grouping):
         from sklearn.cluster import KMeans  # slow to import, needed by few
         from sklearn.exceptions import ConvergenceWarning
 
-        points = embeddings_of(self, evidence)
+        points = evidence.embeddings_for(self)
         if len(points) < self.count:
             raise ConfigError(
                 f"KMeansClusters looks for {self.count} clusters in a class batch of {len(points)} images: lower its "

@@ -36,8 +36,8 @@ class KMeansImages(Initialiser):
                 "initialisation needs: lower images_per_class, or start from noise (initialiser Noise)"
             )
         with seeded(derive(int(torch.randint(2**31, (1,), generator=generator)), "initial network")):
-            shape = tuple(data.pixels(members[:1]).shape[1:])
-            network = self.architecture(int(data.targets.max()) + 1, (shape[0], shape[1], shape[2]))
+            network = self.architecture(int(data.targets.max()) + 1, data.image_shape)
+        weight = next(network.parameters())
         with torch.no_grad():
-            points = torch.cat([network.embed(data.pixels(part).float().cpu() / 255) for part in members.split(512)])
+            points = torch.cat([network.embed(data.pixels(part).to(weight) / 255) for part in members.split(512)])
         return data.batch(members[representatives(points, count, generator)])["image"]

@@ -30,6 +30,16 @@ class Sampler(Choice, ABC):
             raise ConfigError(f"sampler batch_size must be at least 1, not {batch_size}")
         self.batch_size = batch_size
 
+    def check(self, cells: Tensor) -> None:
+        """Refuse a training set from which it cannot draw; called once before the first round.
+
+        Args:
+            cells: Training images of each (class, group), int64 (num_classes, num_groups).
+
+        Raises:
+            ConfigError: With the way out.
+        """
+
     @abstractmethod
     def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
         """Return indices (n,) into ``data`` of images of class ``target``.

@@ -61,10 +61,10 @@ class OnReal(SingleSurrogate):
         """Train on ``images`` real images, unless the network is done with."""
         if self.due(step + 1):
             return
-        draws = generator(self.seed, "surrogate training", step)
+        draws, weight = generator(self.seed, "surrogate training", step), next(self.pupil.network.parameters())
         for index in torch.randperm(len(lesson.real), generator=draws)[: self.images].split(self.batch_size):
             batch = lesson.real.batch(index)
-            images = self.augmentation(batch["image"].to(self.device), draws, siamese=False)
+            images = self.augmentation(batch["image"].to(weight), draws, siamese=False)
             labels = batch["target"].to(self.device)
             if float(torch.rand(1, generator=draws)) < self.cutmix:
                 partner, share = torch.randperm(len(labels), generator=draws), float(torch.rand(1, generator=draws))

@@ -7,7 +7,6 @@ from typing import Literal
 import torch
 
 from fdd_lightning.matching.groupings import Grouping, Labels
-from fdd_lightning.matching.groupings.base import embeddings_of
 from fdd_lightning.matching.weightings.base import (
     Evidence,
     Weighting,
@@ -47,7 +46,7 @@ class GroupKDE(Weighting):
 
     def __call__(self, evidence: Evidence) -> WeightMatrix:
         """Return a row per group present, or their average."""
-        embeddings = embeddings_of(self, evidence)
+        embeddings = evidence.embeddings_for(self)
         member = memberships(self.groups(evidence))
         rows = torch.zeros(member.shape, dtype=torch.float64, device=member.device)
         for row, own in zip(rows, member, strict=True):

@@ -11,7 +11,6 @@ from torch import Tensor
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix, single_row
 
-
 ENTRIES = 2**24
 """Kernel values in memory at a time (128 MB, and some copies of it): of a large class fewer rows are compared at once."""
 
@@ -78,9 +77,7 @@ class KDE(Weighting):
 
     def __call__(self, evidence: Evidence) -> WeightMatrix:
         """Return one row from the density of the batch's own embeddings."""
-        if evidence.embeddings is None:
-            raise ConfigError("KDE needs a bias encoder: train one with `fdd fit` and pass it with --encoder FILE")
-        return single_row(self.weights(evidence.embeddings))
+        return single_row(self.weights(evidence.embeddings_for(self)))
 
     def weights(self, embeddings: Tensor) -> Tensor:
         """Return the weights (n,) of n embeddings (n, d); they sum to 1."""
