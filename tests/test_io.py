@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from fdd_lightning.errors import FileFormatError
-from fdd_lightning.io import atomic_path, fingerprint, read_json, sha256_file, write_json
+from fdd_lightning.io import atomic_path, fingerprint, locked, read_json, sha256_file, write_json
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
@@ -72,3 +72,13 @@ def test_fingerprint_ignores_order_and_sees_values():
     assert fingerprint({"a": 1}) != fingerprint({"a": "1"})
     assert fingerprint({"a": [1, 2]}) != fingerprint({"a": [2, 1]})
     assert len(fingerprint(None)) == 64
+
+
+def test_a_folder_is_locked_once(tmp_path):
+    with locked(tmp_path, wait=False) as first, locked(tmp_path, wait=False) as second:
+        assert first
+        assert not second
+    with locked(tmp_path, wait=True) as again:
+        assert again
+    with locked(tmp_path / "missing", wait=True) as missing:
+        assert not missing
