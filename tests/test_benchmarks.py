@@ -7,20 +7,23 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARK = Path(__file__).parent.parent / "benchmarks" / "distill.py"
+BENCHMARK = Path(__file__).parent.parent / "benchmarks" / "groups.py"
 
 
 @pytest.mark.skipif(not BENCHMARK.is_file(), reason="benchmarks are in the checkout only")
 def test_times_every_weighting_and_compares_with_the_first(tmp_path, monkeypatch, capsys):
     report = tmp_path / "times.json"
     sizes = "--width 4 --depth 2 --size 8 --classes 2 --groups 3 --per-class 20 --batch 8 --ipc 1"
-    turns = "--steps 2 --warmup 1 --rounds 2 --accelerator cpu --weightings vanilla fairdd kde barycenter"
-    monkeypatch.setattr(sys, "argv", ["distill.py", *sizes.split(), *turns.split(), "--json", str(report)])
+    turns = "--steps 2 --warmup 1 --rounds 2 --accelerator cpu --methods dm dc"
+    turns += " --inner 1 --weightings vanilla fairdd kde barycenter"
+    monkeypatch.setattr(sys, "argv", ["groups.py", *sizes.split(), *turns.split(), "--json", str(report)])
     runpy.run_path(str(BENCHMARK), run_name="__main__")
     assert "images/s" in capsys.readouterr().out
-    found = json.loads(report.read_text())["weightings"]
-    assert list(found) == ["vanilla", "fairdd", "kde", "barycenter"]
-    assert found["vanilla"]["ratio"] == 1
-    for figures in found.values():
-        assert [len(turn) for turn in figures["turns"]] == [2, 2]
-        assert figures["images_per_second"] * figures["seconds"] == pytest.approx(2 * (8 + 1))
+    methods = json.loads(report.read_text())["methods"]
+    assert list(methods) == ["dm", "dc"]
+    for found in methods.values():
+        assert list(found) == ["vanilla", "fairdd", "kde", "barycenter"]
+        assert found["vanilla"]["ratio"] == 1
+        for figures in found.values():
+            assert [len(turn) for turn in figures["turns"]] == [2, 2]
+            assert figures["images_per_second"] * figures["seconds"] == pytest.approx(2 * (8 + 1))

@@ -1,11 +1,12 @@
-"""Time one step of DM under several weightings, in one process, on random images: nothing is downloaded.
+"""What groups and densities cost: a method's step under several weightings, in one process, on random images.
 
-    python benchmarks/distill.py                                  # the papers' size, on a GPU where there is one
-    python benchmarks/distill.py --width 32 --accelerator cpu     # the size of the CPU recipes
+    python benchmarks/groups.py                                   # the papers' size, on a GPU where there is one
+    python benchmarks/groups.py --width 32 --accelerator cpu      # the size of the CPU recipes
+    python benchmarks/groups.py --methods dm dc dsa               # any preset of configs/method
 
-The weightings take turns, round after round, so that a machine that slows down does so for all of them. A step is what
-the trainer does for it: draw, weigh and augment real images of every class, embed them and the synthetic ones in a
-fresh network, and move the synthetic ones.
+Nothing is downloaded. The weightings take turns, round after round, so that a machine that slows down does so for all
+of them. A step is what the trainer does for it: draw, weigh and augment real images of every class, compare them with
+the synthetic ones through the method's network, move the synthetic ones, and train the network where the method does.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
@@ -27,11 +28,9 @@ from fdd_lightning.choices import build
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datasets import ImageSet, Split
 from fdd_lightning.io import write_json
-from fdd_lightning.matching.samplers import Uniform
-from fdd_lightning.matching.surrogates import Fresh
 from fdd_lightning.memory import keep_freed_memory
 from fdd_lightning.modules.distiller import Distiller
-from fdd_lightning.networks import ConvNet
+from fdd_lightning.paths import find_config
 from fdd_lightning.trainer import FDDTrainer, hushed
 
 WEIGHTINGS = {
@@ -143,6 +142,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=(__doc__ or "").partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
+    parser.add_argument("--methods", nargs="+", default=["dm"], help="presets of configs/method")
+    parser.add_argument("--inner", type=int, help="epochs of DC's and DSA's network per step; default: the published")
     parser.add_argument("--weightings", nargs="+", default=["vanilla", "fairdd", "kde"], choices=list(WEIGHTINGS))
     parser.add_argument("--width", type=int, default=128, help="channels of the ConvNet")
     parser.add_argument("--depth", type=int, default=3, help="blocks of the ConvNet")
@@ -161,16 +162,23 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def timings(options: argparse.Namespace, data: RandomImages, weighting: str) -> tuple[list[float], torch.device]:
+def distiller(options: argparse.Namespace, data: RandomImages, method: str, weighting: str) -> RandomEmbeddings:
+    """Build a method from its preset, at the size asked for."""
+    given = yaml.safe_load(find_config(f"method/{method}").read_text())["model"]["init_args"]
+    network = {"width": options.width, "depth": options.depth}
+    given["surrogate"]["init_args"]["network"]["init_args"] = network
+    if options.inner and "inner" in given["surrogate"]["init_args"]:
+        given["surrogate"]["init_args"]["inner"] = options.inner
+    given["sampler"]["init_args"]["batch_size"] = options.batch
+    given |= {"images_per_class": options.ipc, "weighting": {"class_path": WEIGHTINGS[weighting]}}
+    made = RandomEmbeddings.for_data(data, **{key: build(value) for key, value in given.items()})
+    return made
+
+
+def timings(
+    options: argparse.Namespace, data: RandomImages, method: str, weighting: str
+) -> tuple[list[float], torch.device]:
     """Return the seconds of one turn's steps, and where they ran."""
-    distiller = RandomEmbeddings.for_data(
-        data,
-        images_per_class=options.ipc,
-        weighting=build({"class_path": WEIGHTINGS[weighting]}),
-        sampler=Uniform(options.batch),
-        surrogate=Fresh(partial(ConvNet, width=options.width, depth=options.depth)),
-        iterations=options.warmup + options.steps,
-    )
     watch = Stopwatch(options.warmup)
     trainer = FDDTrainer(
         accelerator=options.accelerator,
@@ -180,9 +188,10 @@ def timings(options: argparse.Namespace, data: RandomImages, weighting: str) -> 
         enable_checkpointing=False,
         enable_progress_bar=False,
         callbacks=[watch],
+        max_steps=options.warmup + options.steps,
     )
     with hushed():
-        trainer.fit(distiller, datamodule=data)
+        trainer.fit(distiller(options, data, method, weighting), datamodule=data)
     return watch.seconds, trainer.strategy.root_device
 
 
@@ -193,24 +202,15 @@ def device_name(device: torch.device) -> str:
     return f"{device.type}, {torch.get_num_threads()} threads"
 
 
-def main() -> None:
-    """Time, print, and write where asked."""
-    options = arguments()
-    keep_freed_memory()
-    data = RandomImages(options.classes, options.groups, options.size, options.per_class)
+def compare(options: argparse.Namespace, data: RandomImages, method: str) -> tuple[dict[str, Any], torch.device]:
+    """Time one method under all weightings, print a table and return its figures."""
     seconds: dict[str, list[list[float]]] = {name: [] for name in options.weightings}
     for turn in range(options.rounds):
         # Forwards and backwards by turns: the machine is as warm for the first as for the last.
         for name in options.weightings[:: 1 if turn % 2 == 0 else -1]:
-            found, device = timings(options, data, name)
+            found, device = timings(options, data, method, name)
             seconds[name].append(found)
-    machine = f"{device_name(device)}, torch {torch.__version__}, fdd-lightning {__version__}"
-    print(
-        f"DM, ConvNet {options.depth} x {options.width}, {options.classes} classes x ({options.batch} real + "
-        f"{options.ipc} synthetic) images of {options.size}x{options.size}, {options.groups} groups, "
-        f"{options.precision}\n{machine}\nmedian of {options.rounds} x {options.steps} steps\n"
-    )
-    print(f"{'weighting':12}{'s/step':>10}{'spread':>10}{'images/s':>12}{f'against {options.weightings[0]}':>20}")
+    print(f"\n{method:12}{'s/step':>10}{'spread':>10}{'images/s':>12}{f'against {options.weightings[0]}':>20}")
     first = [statistics.median(turn) for turn in seconds[options.weightings[0]]]
     images = options.classes * (min(options.batch, options.per_class) + options.ipc)
     figures = {}
@@ -219,12 +219,29 @@ def main() -> None:
         middle = statistics.median(every)
         low, high = every[len(every) // 4], every[(3 * len(every)) // 4]
         ratio = statistics.median(statistics.median(turn) / base for turn, base in zip(turns, first, strict=True))
-        print(f"{name:12}{middle:10.4f}{high - low:10.4f}{images / middle:12.0f}{ratio:20.2f}")
+        print(f"  {name:10}{middle:10.4f}{high - low:10.4f}{images / middle:12.0f}{ratio:20.2f}")
         figures[name] = {"seconds": middle, "images_per_second": images / middle, "ratio": ratio, "turns": turns}
-    print("\nspread: between the quartiles; the ratio is the median over rounds of that round's medians")
+    return figures, device
+
+
+def main() -> None:
+    """Time, print, and write where asked."""
+    options = arguments()
+    keep_freed_memory()
+    data = RandomImages(options.classes, options.groups, options.size, options.per_class)
+    print(
+        f"ConvNet {options.depth} x {options.width}, {options.classes} classes x ({options.batch} real + "
+        f"{options.ipc} synthetic) images of {options.size}x{options.size}, {options.groups} groups, "
+        f"{options.precision}; median of {options.rounds} x {options.steps} steps"
+    )
+    figures = {}
+    for method in options.methods:
+        figures[method], device = compare(options, data, method)
+    machine = f"{device_name(device)}, torch {torch.__version__}, fdd-lightning {__version__}"
+    print(f"\n{machine}\nspread: between the quartiles; the ratio is the median over rounds of that round's medians")
     if options.json is not None:
         settings = {key: value for key, value in vars(options).items() if key != "json"}
-        write_json(options.json, {"machine": machine, "settings": settings, "weightings": figures})
+        write_json(options.json, {"machine": machine, "settings": settings, "methods": figures})
 
 
 if __name__ == "__main__":
