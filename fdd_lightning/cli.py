@@ -40,7 +40,7 @@ from fdd_lightning.modules.provenance import module_spec
 from fdd_lightning.modules.selection import Selection  # noqa: F401
 from fdd_lightning.modules.supcon import SupCon  # noqa: F401
 from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
-from fdd_lightning.stages.lookup import data_of, names_data, with_menu
+from fdd_lightning.stages.lookup import data_of, names_data, source_state, with_menu, without_data
 from fdd_lightning.synthetic import SyntheticSet
 from fdd_lightning.trainer import TALKATIVE, FDDTrainer
 from fdd_lightning.usage import explain
@@ -159,8 +159,10 @@ class FDDCLI(LightningCLI):
         """Parse; ``eval --synthetic FILE`` without ``--data`` takes the data set that the file names."""
         stage, *given = cast(list[str], args)
         if self.stage == "eval" and not names_data(given):
-            # Its name is an option among others, and printing the configuration ends the parser.
-            looked = parser.parse_args([stage, *(a for a in given if not a.startswith("--print_config"))])
+            # Its name is an option among others, and printing the configuration ends the parser; arguments of the data
+            # can be read only when the data set is known.
+            others = (a for a in without_data(given) if not a.startswith("--print_config"))
+            looked = parser.parse_args([stage, *others])
             if looked[stage]["synthetic"]:
                 config, overrides = data_of(looked[stage]["synthetic"])
                 given = ["--config", config, *overrides, *given]
@@ -195,7 +197,8 @@ class FDDCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Say finished where this work was done before."""
-        self.record.fingerprint = config_fingerprint(self.stage, self.resolved())
+        config = self.resolved()
+        self.record.fingerprint = config_fingerprint(self.stage, config, source_state(config["data"]))
         for flag in FLAGS[self.stage]:
             path = self.options[flag]
             if path is not None:

@@ -185,6 +185,8 @@ def test_a_set_names_the_data_that_it_is_evaluated_on(fdd):
     assert printed["data"]["init_args"]["conflict_ratio"] == 0.3
     named = yaml.safe_load(fdd(*evaluate, "--data.conflict_ratio=0.1", "--print_config").out)
     assert named["data"]["init_args"]["conflict_ratio"] == 0.1
+    some = yaml.safe_load(fdd(*evaluate, "--data.batch_size", "7", "--print_config").out)["data"]["init_args"]
+    assert (some["batch_size"], some["conflict_ratio"], some["seed"]) == (7, 0.3, 2)  # all else is the file's
     Path("data.yaml").write_text("data: {class_path: ColoredDigits, init_args: {conflict_ratio: 0.2}}")
     named = yaml.safe_load(fdd(*evaluate, "--config=data.yaml", "--print_config").out)
     assert named["data"]["init_args"]["conflict_ratio"] == 0.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -157,6 +158,15 @@ class Evaluator(StageModule):
                 f"the synthetic images have shape {shape}, the data set {self.data.name} {self.image_shape}: "
                 "evaluate on the data set that the file names"
             )
+        made = synthetic.metadata
+        same = all(
+            made.get(k) == v for k, v in (("dataset", self.data.name), ("data_parameters", self.data.parameters))
+        )
+        if same and made.get("data_fingerprint") != self.data.fingerprint and self.trainer.is_global_zero:
+            sys.stderr.write(
+                f"warning: the images of {self.data.name} have changed since the synthetic set was made of them: some "
+                "that it was made of may be among the test images now (distil it anew)\n"
+            )
         if int(synthetic.labels.max()) >= self.num_classes:
             raise ConfigError(
                 f"the synthetic set has label {int(synthetic.labels.max())}, the data set {self.data.name} only "
@@ -278,6 +288,10 @@ class Evaluator(StageModule):
         """Put what each stage took into the row, in seconds; None where it is not known."""
         if self.row is not None:
             self.row["seconds"] = {**before, "eval": round(seconds, 2)}
+
+    def remark(self) -> str:
+        """Say why there are no figures of fairness, where there are none."""
+        return " (no group labels, so no fairness metrics)" if self.num_groups < 2 else ""
 
     def save_artefact(self, folder: Path) -> Path:
         """Write the one row as ``results.json``."""

@@ -136,6 +136,9 @@ def content(
     caption = [", ".join(facts)]
     caption += [f"{method} with {describe(shared)}" for method, shared in shared_settings(rows).items() if shared]
     caption.append(_explain({column.heading for column in columns}, plus_minus))
+    ungrouped = dict.fromkeys(row["dataset"] for row in rows if _groups(row) == 1)
+    if ungrouped:
+        caption.append(f"{', '.join(ungrouped)}: no group labels, so fairness is not measured (no DEO_M, DEO_A, worst)")
     if papers:
         sources = ", ".join(dict.fromkeys(p.source for p in papers))
         caption.append(f"published: accuracy at the papers' own settings, which may differ from the row's ({sources})")
@@ -159,6 +162,11 @@ def _percent(row: Row, metric: str, plus_minus: str | None) -> str:
     if mean is None:
         return NOTHING
     return f"{100 * mean:.1f}" + (f" {plus_minus} {100 * std:.1f}" if plus_minus and std is not None else "")
+
+
+def _groups(row: Row) -> int | None:
+    """Return the number of groups, None where it is not known."""
+    return len(row["cell_count"][0]) if row["cell_count"] else None
 
 
 def _seconds(row: Row) -> str:

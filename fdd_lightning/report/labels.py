@@ -11,18 +11,28 @@ from fdd_lightning.report.results import Row
 
 LONGEST_VALUE = 24
 
+ALL = "all rows"
+"""Stands for every method in :func:`shared_settings`."""
+
 
 def shared_settings(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     """Return, for each method with several rows, the settings that all of its rows have in common.
 
-    A method with a single row shares nothing: its settings are its variant.
+    A method with a single row shares nothing: its settings are its variant. Settings that rows of several methods all
+    have in common (which data, say) come first, under :data:`ALL`, and do not stand with the methods again.
     """
-    shared = {}
-    for method in dict.fromkeys(row["method"] for row in rows):
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    everywhere = _common([row["settings"] for row in rows]) if len(methods) > 1 else {}
+    shared = {ALL: everywhere} if everywhere else {}
+    for method in methods:
         own = [row["settings"] for row in rows if row["method"] == method]
         if len(own) > 1:
-            shared[method] = {k: v for k, v in own[0].items() if all(k in s and s[k] == v for s in own)}
+            shared[method] = {k: v for k, v in _common(own).items() if k not in everywhere}
     return shared
+
+
+def _common(settings: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {k: v for k, v in settings[0].items() if all(k in s and s[k] == v for s in settings)}
 
 
 def variants(rows: Sequence[Row]) -> list[str]:
@@ -30,7 +40,14 @@ def variants(rows: Sequence[Row]) -> list[str]:
     shared = shared_settings(rows)
     names = short_names({k for row in rows for k in row["settings"]})
     return [
-        describe({k: v for k, v in row["settings"].items() if k not in shared.get(row["method"], {})}, names)
+        describe(
+            {
+                k: v
+                for k, v in row["settings"].items()
+                if k not in shared.get(row["method"], {}) and k not in shared.get(ALL, {})
+            },
+            names,
+        )
         for row in rows
     ]
 
@@ -60,7 +77,8 @@ def short_value(value: Any) -> str:
 
 def _is_class_path(text: str) -> bool:
     parts = text.split(".")
-    return len(parts) > 1 and all(part.isidentifier() for part in parts)
+    # A class begins with a capital; the ending of a file's name does not.
+    return len(parts) > 1 and all(part.isidentifier() for part in parts) and parts[-1][0].isupper()
 
 
 def labels(rows: Sequence[Row]) -> list[str]:

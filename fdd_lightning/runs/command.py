@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 
 from fdd_lightning.arguments import LineParser
-from fdd_lightning.errors import DatasetNotFoundError
 from fdd_lightning.io import write_json
 from fdd_lightning.report.labels import describe, shared_settings, variants
 from fdd_lightning.runs.execute import execute
@@ -40,8 +39,7 @@ def run(args: list[str]) -> int:
         show(plan)
         return 0
     for cell in plan.cells:
-        if cell.data.missing is not None:
-            raise DatasetNotFoundError(cell.data.missing)
+        cell.check_data()
     results = execute(plan)
     print(f"results: {results}")
     return 0
@@ -73,7 +71,11 @@ def show(plan: Plan) -> None:
         table.add_row(*(line[key] for key in told), how_far, time + ("?" if None in times else ""))
     console = Console()
     console.print(table)
-    shared = [f"{key.replace('_', ' ')} {lines[0][key]}" for key in columns if key not in told and lines[0][key]]
+    shared = [
+        f"{key.replace('_', ' ')} {lines[0][key]}"
+        for key in columns
+        if key not in told and lines[0][key] not in ("", "None")
+    ]
     shared += [f"{method}: {describe(own)}" for method, own in shared_settings(rows).items() if own]  # type: ignore[arg-type]
     console.print("; ".join(shared), soft_wrap=True, markup=False, highlight=False)
     left = [f"about {duration(total)}"] if total else []

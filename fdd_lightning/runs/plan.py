@@ -10,18 +10,20 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from fdd_lightning.choices import build, import_class
+from fdd_lightning.choices import import_class
 from fdd_lightning.cli import resolve
 from fdd_lightning.datamodules import BaseDataModule
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError
 from fdd_lightning.io import fingerprint, sha256_file
 from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.evaluator import Evaluator
+from fdd_lightning.modules.provenance import settings_of_data
 from fdd_lightning.paths import find_config
 from fdd_lightning.report.results import identity_key
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name, method_file
-from fdd_lightning.settings import data_settings, distill_settings, encoder_settings
+from fdd_lightning.settings import distill_settings, encoder_settings
 from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint
+from fdd_lightning.stages.lookup import build_data, source_state
 
 DEFAULT_ENCODER = "supcon"
 
@@ -70,6 +72,7 @@ class Stage:
         folder: Its output folder.
         args: Its command-line arguments, without the input files.
         inputs: The stages whose artefacts it reads, by flag.
+        states: States of source files that were looked up, by the data's spec; one for all stages of a plan.
     """
 
     kind: str
@@ -77,6 +80,7 @@ class Stage:
     folder: StageFolder
     args: list[str]
     inputs: dict[str, Stage] = field(default_factory=dict)
+    states: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def artefact(self) -> Path:
@@ -102,21 +106,26 @@ class Stage:
             told = str(error).replace("--model.", f"{self.kind}.").replace("--data.", "data.")
             raise ConfigError(f"{self.kind} {self.title}: {told}") from error
 
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of all that decides the stage's result, but for its inputs."""
+        key = json.dumps(self.config["data"], sort_keys=True)
+        if key not in self.states:
+            self.states[key] = source_state(self.config["data"])
+        return config_fingerprint(self.kind, self.config, self.states[key])
+
     def finished(self) -> bool:
         """Tell whether this work and all that leads to it is done."""
         if not all(stage.finished() for stage in self.inputs.values()):
             return False
         hashes = {flag: sha256_file(stage.artefact) for flag, stage in self.inputs.items()}
-        return self.folder.finished(StageRecord(self.kind, config_fingerprint(self.kind, self.config), hashes))
+        return self.folder.finished(StageRecord(self.kind, self.fingerprint, hashes))
 
     def begun(self) -> bool:
         """Tell whether a checkpoint of this work lies in the folder."""
         found = self.folder.read()
         return bool(
-            found
-            and not found.finished
-            and found.fingerprint == config_fingerprint(self.kind, self.config)
-            and self.folder.checkpoint.is_file()
+            found and not found.finished and found.fingerprint == self.fingerprint and self.folder.checkpoint.is_file()
         )
 
 
@@ -148,6 +157,22 @@ class Cell:
             visit(evaluation)
         return found
 
+    def check_data(self) -> None:
+        """Refuse data that are missing or do not suffice, before the first of many stages runs.
+
+        Raises:
+            DatasetNotFoundError: They are missing.
+            ConfigError: The row's weighting needs groups, and the data have none.
+        """
+        if self.data.missing is not None:
+            raise DatasetNotFoundError(self.data.missing)
+        made = self.evaluations[0].inputs.get("synthetic")
+        if made is not None and self.data.num_groups < 2 and weighting_class(made.config["model"]).needs_groups:
+            raise ConfigError(
+                f"weighting {self.identity['weighting']} needs groups, and data set {self.data.name} has none: name a "
+                "column of groups, or leave the weighting out (vanilla and kde need none)"
+            )
+
 
 class Plan:
     """All cells of a recipe, in its order.
@@ -164,6 +189,8 @@ class Plan:
         self.recipe = recipe
         self.root = root
         self._known: dict[str, Stage] = {}
+        self._states: dict[str, str | None] = {}
+        self._modules: dict[str, BaseDataModule] = {}
         self._taken: set[str] = set()
         self.cells = list(self._cells())
         self._check()
@@ -207,9 +234,9 @@ class Plan:
         seeds = (0,) if ipc is None else self.recipe.distill_seeds
         evaluations = [self._eval(data, method, weighting, ipc, network, trainer, seed) for seed in seeds]
         first = evaluations[0]
-        module = build_data(first.config["data"])
+        module = self._module(first.config["data"])
         made = first.inputs.get("synthetic")
-        settings = data_settings(first.config["data"], module.name)
+        settings = settings_of_data(module)
         if made is not None:
             encoder = made.inputs.get("encoder")
             if encoder is not None:
@@ -228,6 +255,16 @@ class Plan:
         }
         return Cell(identity, evaluations, module)
 
+    def _module(self, spec: dict[str, Any]) -> BaseDataModule:
+        """Return the data module of a spec; rows share it, and so what it has looked up."""
+        return self._modules.setdefault(json.dumps(spec, sort_keys=True), build_data(spec))
+
+    def _name(self, data: Entry) -> str:
+        """Return a data set's name for folders and titles, with what tells it from the recipe's others of that name."""
+        alike = [entry.leaves for entry in self.recipe.data if entry.name == data.name]
+        told = {k: v for k, v in data.leaves.items() if any(k not in leaves or leaves[k] != v for leaves in alike)}
+        return slug(Entry(data.name, told))
+
     def _data_args(self, data: Entry) -> list[str]:
         if "." in data.name:
             return [f"--data={data.name}", *options("data", data.leaves)]
@@ -240,7 +277,7 @@ class Plan:
         if not any(a.startswith("--trainer.devices=") for a in args):
             args = [*args, "--trainer.devices=1"]
         path = self.root / kind / name
-        stage = Stage(kind, title, StageFolder(path), args, inputs or {})
+        stage = Stage(kind, title, StageFolder(path), args, inputs or {}, self._states)
         known = self._known.setdefault(str(path), stage)
         if known.args != args:
             raise ConfigError(f"two rows of the recipe would share the folder {path}: name their variants apart")
@@ -253,7 +290,7 @@ class Plan:
         if not config.is_file():
             raise ConfigError(f"recipe {self.recipe.name}: fit.encoder {encoder!r} is not in configs/encoder")
         args = ["--config", str(config), *self._data_args(data), *options("model", leaves)]
-        return self._stage("fit", slug(data), f"encoder for {slug(data)}", args)
+        return self._stage("fit", self._name(data), f"encoder for {self._name(data)}", args)
 
     def _distill(self, data: Entry, method: Entry, weighting: Entry, ipc: int, seed: int) -> Stage:
         args = ["--config", str(method_file(method.name))]
@@ -265,8 +302,8 @@ class Plan:
         self._reserved("distill", leaves)
         args += self._data_args(data)
         args += options("model", {**leaves, "images_per_class": ipc, "seed": seed})
-        name = f"{slug(data)}/{slug(method)}-{slug(weighting)}-ipc{ipc}-seed{seed}"
-        title = f"{method.name} {slug(weighting)}, IPC {ipc}, seed {seed}, {slug(data)}"
+        name = f"{self._name(data)}/{slug(method)}-{slug(weighting)}-ipc{ipc}-seed{seed}"
+        title = f"{method.name} {slug(weighting)}, IPC {ipc}, seed {seed}, {self._name(data)}"
         stage = self._stage("distill", name, title, args)
         if needs_encoder(stage.config["model"]):
             stage.inputs["encoder"] = self._fit(data)
@@ -300,8 +337,8 @@ class Plan:
         self._reserved("eval", self.recipe.eval)
         args += options("model", {**self.recipe.eval, "seed": seed})
         made = None if ipc is None else self._distill(data, method, weighting, ipc, seed)
-        name = made.folder.path.relative_to(self.root / "distill") if made else Path(slug(data)) / FULL
-        title = f"{made.title if made else f'{FULL}, {slug(data)}'}, {slug(network)}, {slug(trainer)}"
+        name = made.folder.path.relative_to(self.root / "distill") if made else Path(self._name(data)) / FULL
+        title = f"{made.title if made else f'{FULL}, {self._name(data)}'}, {slug(network)}, {slug(trainer)}"
         folder = f"{name}/{slug(network)}-{slug(trainer)}"
         return self._stage("eval", folder, title, args, {"synthetic": made} if made else {})
 
@@ -343,10 +380,3 @@ def weighting_class(model: dict[str, Any]) -> type[Weighting]:
 def needs_encoder(model: dict[str, Any]) -> bool:
     """Tell whether a distiller reads a bias encoder's embeddings."""
     return weighting_class(model).needs_embeddings
-
-
-def build_data(spec: dict[str, Any]) -> BaseDataModule:
-    """Build a data module from its spec; nothing is read from disk."""
-    cls = import_class(spec["class_path"])
-    module: BaseDataModule = cls(**{k: build(v) for k, v in (spec.get("init_args") or {}).items()})
-    return module

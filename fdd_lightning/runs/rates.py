@@ -17,7 +17,9 @@ def _key(stage: Stage) -> str:
     """Return what makes two stages equally fast per step, near enough."""
     model = stage.config["model"]
     arguments = {k: v for k, v in model["init_args"].items() if k not in EXTENT}
-    return fingerprint([stage.kind, model["class_path"], arguments, stage.config["data"]["class_path"]])[:32]
+    # An epoch of the whole training set is another thing than one of a few images per class.
+    kind = [stage.kind, "synthetic" in stage.inputs]
+    return fingerprint([*kind, model["class_path"], arguments, stage.config["data"]["class_path"]])[:32]
 
 
 def _steps(stage: Stage) -> float:

@@ -46,17 +46,20 @@ LOCATION = frozenset({"root", "download"})
 """Arguments of a data module that say where the images are, not which."""
 
 
-def config_fingerprint(stage: str, config: Mapping[str, Any]) -> str:
+def config_fingerprint(stage: str, config: Mapping[str, Any], state: str | None = None) -> str:
     """Return the fingerprint of all that decides a stage's result, but for its input files.
 
     Args:
         stage: ``fit``, ``distill`` or ``eval``.
         config: The stage's whole resolved configuration (sections ``model``, ``data``, ``trainer``).
+        state: State of the data's source files, for sets that are not the same everywhere: a label put right in a
+            user's table makes other work of the same command.
     """
     data = dict(config["data"] or {})
     data["init_args"] = {k: v for k, v in (data.get("init_args") or {}).items() if k not in LOCATION}
     trainer = {k: v for k, v in config["trainer"].items() if k not in INDIFFERENT}
-    return fingerprint({"stage": stage, "model": config["model"], "data": data, "trainer": trainer})
+    decisive = {"stage": stage, "model": config["model"], "data": data, "trainer": trainer}
+    return fingerprint(decisive if state is None else {**decisive, "state": state})
 
 
 @dataclass

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from fdd_lightning.choices import import_class
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.choices import Spec, build, import_class
+from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.errors import ConfigError, FDDError
 from fdd_lightning.paths import find_config
 from fdd_lightning.synthetic import SyntheticSet
 
@@ -35,16 +36,31 @@ def with_menu(args: Sequence[str]) -> list[str]:
 
 
 def names_data(args: Sequence[str]) -> bool:
-    """Tell whether the arguments (see :func:`with_menu`) or one of their configuration files choose a data set."""
+    """Tell whether the arguments (see :func:`with_menu`) or one of their configuration files choose a data set.
+
+    Its arguments alone, ``--data.root=elsewhere`` say, do not: they go with whichever set is chosen.
+    """
     for i, arg in enumerate(args):
         key, equals, value = arg.partition("=")
-        if key == "--data" or key.startswith("--data."):
+        if key in ("--data", "--data.class_path"):
             return True
         if key in CONFIG_FLAGS and (equals or i + 1 < len(args)):
             file = Path(value if equals else args[i + 1])
             if file.is_file() and (yaml.safe_load(file.read_text()) or {}).get("data"):
                 return True
     return False
+
+
+def without_data(args: Sequence[str]) -> list[str]:
+    """Return the arguments without those of the data set (``--data.root=elsewhere``, or in two words)."""
+    kept: list[str] = []
+    skip = False
+    for arg in args:
+        own = arg.startswith("--data.")
+        if not own and not (skip and not arg.startswith("--")):
+            kept.append(arg)
+        skip = own and "=" not in arg
+    return kept
 
 
 def data_of(path: str) -> tuple[str, list[str]]:
@@ -62,7 +78,24 @@ def data_of(path: str) -> tuple[str, list[str]]:
     spec = yaml.safe_load(config.read_text())["data"]
     kind: Any = import_class(spec["class_path"])
     arguments = kind.arguments(metadata.get("data_parameters") or {})
-    return str(config), [f"--data.{key}={json.dumps(value)}" for key, value in arguments.items()]
+    # Texts as they are: the parser takes quotes for a part of them.
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in arguments.items()}
+    return str(config), [f"--data.{key}={text}" for key, text in texts.items()]
+
+
+def build_data(spec: Spec) -> BaseDataModule:
+    """Build a data module from its spec; nothing is read from disk."""
+    cls = import_class(spec["class_path"])
+    module: BaseDataModule = cls(**{k: build(v) for k, v in (spec.get("init_args") or {}).items()})
+    return module
+
+
+def source_state(spec: Spec | None) -> str | None:
+    """Return the state of a data set's source files; None if it has no states, or cannot be had."""
+    try:
+        return build_data(spec).source_state() if spec else None
+    except FDDError:  # said where the data are read
+        return None
 
 
 def _checked(file: Path) -> Path:

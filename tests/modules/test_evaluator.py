@@ -90,6 +90,19 @@ def test_side_by_side_equals_alone_bit_for_bit(digits, chosen, epochs):
             assert torch.equal(own, expected), name
 
 
+def test_images_that_have_changed_since_are_warned_of(chosen, digits, capsys):
+    def said():
+        model = evaluator(chosen)
+        trainer().eval(model, digits)
+        return capsys.readouterr().err
+
+    assert said() == ""
+    chosen.metadata["data_fingerprint"] = "0" * 64
+    assert said().startswith("warning: the images of colored_digits have changed")
+    chosen.metadata["data_parameters"] = {**digits.parameters, "seed": 5}  # another data set, on purpose
+    assert said() == ""
+
+
 def test_the_rate_falls_just_past_half_time():
     for epochs, dropped in ((1001, 502), (301, 152), (5, 4), (4, 3)):
         model = evaluator(epochs=epochs, batch_size=16)

@@ -117,6 +117,23 @@ def test_variants_name_what_differs_within_a_method():
     assert "dm with steps=400" in content(rows).caption
 
 
+def test_what_all_methods_share_is_said_once():
+    data = {"path": "photos", "table": "labels.csv"}
+    rows = [row(settings={**data, "steps": 4}), row("random", settings=data), row("full", "vanilla", settings=data)]
+    rows.append(row(weighting="kde", settings={**data, "steps": 4}))
+    assert variants(rows) == [""] * 4
+    assert content(rows).caption[1:3] == ("all rows with path=photos, table=labels.csv", "dm with steps=4")
+
+
+def test_missing_figures_of_fairness_are_explained():
+    ungrouped = row(dataset="folder", cell_count=[[5], [7]], cell_accuracy=[[0.5], [0.6]])
+    ungrouped["metrics"] |= dict.fromkeys(("deo_max", "deo_mean", "worst_group_accuracy"))
+    assert content([ungrouped]).caption[-1].startswith("folder: no group labels")
+    assert "DEO_M" not in [column.heading for column in content([ungrouped]).columns]
+    assert not any("no group labels" in line for line in content([row(), row("random")]).caption)
+    assert not any("no group labels" in line for line in content([row(cell_count=None)]).caption)
+
+
 def test_settings_in_few_words():
     assert describe({"a.x": 1, "b.x": 2.0, "c.y": "my.module.Class"}) == "a.x=1, b.x=2, y=Class"
     assert short_value("v" * 40) == "v" * 21 + "..."
@@ -124,6 +141,7 @@ def test_settings_in_few_words():
     assert short_value([1, 2]) == "[1,2]"
     assert short_value(None) == "null"
     assert short_value("0.5") == "0.5"
+    assert short_value("my.labels.csv") == "my.labels.csv"
 
 
 @pytest.mark.parametrize("width", [80, 90, 100, 140])

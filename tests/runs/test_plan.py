@@ -173,6 +173,19 @@ def test_each_mistake_is_one_line(workdir, refused, changes, told):
     assert not Path("runs").exists()
 
 
+def test_data_sets_are_named_by_what_tells_them_apart(plan):
+    """All other arguments stand in each row's settings."""
+    one = plan(data={"name": "colored_digits", "seed": 2, "conflict_ratio": 0.2})
+    assert {stage.folder.path.parts[3] for stage in one.stages()} == {"colored_digits"}
+    data = [{"name": "colored_digits", "seed": 2, "conflict_ratio": ratio} for ratio in (0.2, 0.3)]
+    two = plan(data=[*data, {"name": "colored_digits", "seed": 2}])
+    assert {stage.folder.path.parts[3] for stage in two.stages()} == {
+        "colored_digits+conflict_ratio=0.2",
+        "colored_digits+conflict_ratio=0.3",
+        "colored_digits",
+    }
+
+
 def test_folder_names_tell_variants_apart_and_stay_short():
     assert slug(Entry("dm", {"lr_images": 2.0})) == "dm+lr_images=2.0"
     assert slug(Entry("my.package.Mine")) == "Mine"

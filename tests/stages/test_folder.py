@@ -54,6 +54,12 @@ def test_what_decides_the_result_matters(section, key, value):
     assert config_fingerprint("distill", changed(section, key, value)) != config_fingerprint("distill", CONFIG)
 
 
+def test_changed_source_files_are_other_work():
+    states = [config_fingerprint("distill", CONFIG, state) for state in (None, "a", "b")]
+    assert len(set(states)) == 3
+    assert states[0] == config_fingerprint("distill", CONFIG)
+
+
 def test_another_stage_and_another_place_to_write_to():
     assert config_fingerprint("fit", CONFIG) != config_fingerprint("distill", CONFIG)
     assert config_fingerprint("fit", {**CONFIG, "output": "runs/y"}) == config_fingerprint("fit", CONFIG)
