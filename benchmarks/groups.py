@@ -171,8 +171,7 @@ def distiller(options: argparse.Namespace, data: RandomImages, method: str, weig
         given["surrogate"]["init_args"]["inner"] = options.inner
     given["sampler"]["init_args"]["batch_size"] = options.batch
     given |= {"images_per_class": options.ipc, "weighting": {"class_path": WEIGHTINGS[weighting]}}
-    made = RandomEmbeddings.for_data(data, **{key: build(value) for key, value in given.items()})
-    return made
+    return RandomEmbeddings.for_data(data, **{key: build(value) for key, value in given.items()})
 
 
 def timings(
