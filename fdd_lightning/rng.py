@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 
 def derive(seed: int, *purpose: str | int) -> int:
@@ -29,6 +30,34 @@ def generator(seed: int, *purpose: str | int) -> torch.Generator:
     Draws are made on the CPU whatever the device, so that a run does not depend on it.
     """
     return torch.Generator().manual_seed(derive(seed, *purpose))
+
+
+def hashed_uniforms(index: Tensor, seed: int, *purpose: str | int) -> Tensor:
+    """Return for each number a uniform draw of its own, which depends on nothing but the number, seed and purpose.
+
+    For what belongs to an image and not to a step: no generator is made for each image, no order matters. The hash is
+    splitmix64 (Steele et al., OOPSLA 2014), read at ``index`` from a start that seed and purpose give.
+
+    Args:
+        index: int64, any shape.
+        seed: The run's seed.
+        *purpose: What the draw is for.
+
+    Returns:
+        float64 in [0, 1), the shape and device of ``index``.
+    """
+
+    def shifted(bits: Tensor, by: int) -> Tensor:  # torch shifts the sign in from the left
+        return (bits >> by) & ((1 << (64 - by)) - 1)
+
+    def signed(number: int) -> int:
+        return number - (1 << 64) if number >= 1 << 63 else number
+
+    bits = index * signed(0x9E3779B97F4A7C15) + derive(seed, *purpose)
+    bits = (bits ^ shifted(bits, 30)) * signed(0xBF58476D1CE4E5B9)
+    bits = (bits ^ shifted(bits, 27)) * signed(0x94D049BB133111EB)
+    bits = bits ^ shifted(bits, 31)
+    return shifted(bits, 11).double() * 2.0**-53
 
 
 @contextmanager

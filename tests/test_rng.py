@@ -70,3 +70,21 @@ def test_seeded_block_restores_after_an_error():
     with pytest.raises(RuntimeError, match="inside"):
         fail()
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_hashed_uniforms_are_splitmix64(monkeypatch):
+    """Its published first outputs from seed 0; negative numbers are not lost either."""
+    monkeypatch.setattr(rng, "derive", lambda seed, *purpose: 0)
+    first = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
+    assert rng.hashed_uniforms(torch.tensor([1, 2, 3]), 0).tolist() == [(n >> 11) / 2**53 for n in first]
+
+
+def test_hashed_uniforms_depend_on_number_seed_and_purpose_alone():
+    index = torch.arange(10_000)
+    draws = rng.hashed_uniforms(index, 1, "a")
+    assert torch.equal(draws[[7, 3]], rng.hashed_uniforms(torch.tensor([7, 3]), 1, "a"))
+    assert draws.min() >= 0
+    assert draws.max() < 1
+    assert draws.mean().item() == pytest.approx(0.5, abs=0.02)
+    for other in (rng.hashed_uniforms(index, 2, "a"), rng.hashed_uniforms(index, 1, "b")):
+        assert abs(torch.corrcoef(torch.stack([draws, other]))[0, 1].item()) < 0.05

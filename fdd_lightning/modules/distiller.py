@@ -182,6 +182,7 @@ class Distiller(BaseDistiller):
             raise ConfigError(
                 f"sampler {type(self.sampler).__name__} needs groups, data set {self.data.name} has none: use Uniform"
             )
+        self.sampler.check(self.cells)
         device = self.trainer.strategy.root_device
         self.surrogate.prepare(self.num_classes, self.image_shape, self.images_per_class, self.seed, device)
         self.parameterisation.prepare(self.data.mean, self.data.std)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from fdd_lightning.choices import import_class, is_spec, spec_of
+from fdd_lightning.choices import build, import_class, is_spec, spec_of
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.encoder import Encoder, cached_embeddings
 from fdd_lightning.errors import ConfigError
@@ -26,11 +27,39 @@ class WeighingModule(StageModule, ABC):
     weighting: Weighting
     real: ImageSet
     embeddings: Tensor | None = None
+    cells: Tensor
+    """Training images of each (class, group), int64."""
 
     @classmethod
     def needs(cls, arguments: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return ``encoder`` where a choice looks at embeddings."""
-        return ("encoder",) if _looks_at_embeddings(arguments) else ()
+        """Return ``encoder`` where a choice looks at embeddings.
+
+        Raises:
+            ConfigError: The weighting cannot apply (see :meth:`objection`).
+        """
+        parameters = inspect.signature(cls).parameters.values()
+        defaults = {p.name: spec_of(p.default) for p in parameters if p.default is not p.empty}
+        given = {**defaults, **arguments}
+        weighting: Weighting = build(given["weighting"])
+        if objection := cls.objection(weighting, given):
+            name = given.get("method", cls.__name__.lower())
+            raise ConfigError(f"{name} does not take weighting {weighting.name}: {objection}")
+        return ("encoder",) if weighting.needs_embeddings or cls.embeds(given) else ()
+
+    @classmethod
+    def objection(cls, weighting: Weighting, arguments: Mapping[str, Any]) -> str:
+        """Say why a weighting means nothing to this module, and what to do instead; empty if it can apply.
+
+        Args:
+            weighting: The weighting.
+            arguments: All arguments of the constructor, choices among them as specs.
+        """
+        return ""
+
+    @classmethod
+    def embeds(cls, arguments: Mapping[str, Any]) -> bool:
+        """Tell whether any choice looks at embeddings, from all arguments of the constructor."""
+        return looks_at_embeddings(arguments)
 
     def check(self) -> None:
         """Refuse a weighting whose encoder is missing.
@@ -53,8 +82,12 @@ class WeighingModule(StageModule, ABC):
             if self.weighting.needs_groups and data.num_groups < 2:
                 raise ConfigError(
                     f"weighting {type(self.weighting).__name__} needs at least two groups, data set {data.name} has "
-                    f"{data.num_groups}: use weighting KDE or Vanilla"
+                    f"{data.num_groups}: use weighting KDE or Vanilla, or let it infer groups (its argument groups)"
                 )
+            self.cells = self.real.cells(data.num_classes, data.num_groups)
+            if bool((self.cells.sum(1) == 0).any()):
+                name = data.class_names[int(self.cells.sum(1).argmin())]
+                raise ConfigError(f"class {name!r} of data set {data.name} has no training image: leave the class out")
             if self._embeds():
                 self.embeddings = self._read_embeddings()
         super().setup(stage)
@@ -74,24 +107,36 @@ class WeighingModule(StageModule, ABC):
         return cached_embeddings(self.encoder, self.real, self.data.fingerprint, device).to(device)
 
     def evidence(self, index: Tensor) -> Evidence:
-        """Return what the weighting may know of real images ``index``: nothing that it does not ask for."""
+        """Return what the weighting may know of real images of one class: nothing that it does not ask for.
+
+        Args:
+            index: int64 (n,), places in the training set.
+        """
+        asked = self.weighting
         return Evidence(
             size=len(index),
-            groups=self.real.groups[index] if self.weighting.needs_groups else None,
-            embeddings=self.embeddings[index] if self.embeddings is not None else None,
+            groups=self.real.groups[index] if asked.needs_groups else None,
+            num_groups=self.data.num_groups if asked.needs_groups else None,
+            embeddings=self.embeddings[index] if asked.needs_embeddings and self.embeddings is not None else None,
+            index=index if asked.needs_index else None,
+            cell_sizes=self._cell_sizes(index) if asked.needs_cell_sizes else None,
         )
+
+    def _cell_sizes(self, index: Tensor) -> Tensor:
+        targets = self.real.targets
+        return self.cells[int(targets[index[0]])].to(targets.device)
 
     def inherited_settings(self) -> dict[str, Any]:
         """Return the settings that stand in the rows and come with the input files."""
         return dict(Encoder.load(self.encoder)[1].get("settings", {})) if self.encoder and self._embeds() else {}
 
 
-def _looks_at_embeddings(value: Any) -> bool:
+def looks_at_embeddings(value: Any) -> bool:
     """Tell whether any choice in some arguments asks for embeddings."""
     if is_spec(value):
         if getattr(import_class(value["class_path"]), "needs_embeddings", False):
             return True
         value = value.get("init_args") or {}
     if isinstance(value, Mapping):
-        return any(_looks_at_embeddings(part) for part in value.values())
-    return isinstance(value, list | tuple) and any(_looks_at_embeddings(part) for part in value)
+        return any(looks_at_embeddings(part) for part in value.values())
+    return isinstance(value, list | tuple) and any(looks_at_embeddings(part) for part in value)

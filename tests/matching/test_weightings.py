@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.weightings import KDE, Barycenter, Evidence, FairDD, Vanilla
+from fdd_lightning.matching.weightings import (
+    KDE,
+    Barycenter,
+    Evidence,
+    FairDD,
+    GroupKDE,
+    InverseFrequency,
+    Vanilla,
+)
 from fdd_lightning.matching.weightings.kde import kernel_density
 
 
@@ -95,7 +103,53 @@ def test_barycenter_is_the_mean_of_fairdds_rows(groups):
     torch.testing.assert_close(matrix.rows, torch.tensor([expected], dtype=torch.float64))
 
 
-@pytest.mark.parametrize("weighting", [KDE(), FairDD(), Barycenter()])
+def literal_group_kde(z, groups, normaliser):
+    rows = []
+    for a in sorted(set(groups)):
+        own = [i for i, g in enumerate(groups) if g == a]
+        weights = literal_kde([z[i] for i in own], normaliser)
+        rows.append([weights[own.index(i)] if i in own else 0.0 for i in range(len(groups))])
+    return rows
+
+
+GROUPS = [0, 0, 0, 2, 2, 5, 0, 0, 2, 0, 5, 5, 5, 5, 0, 0, 0, 1, 2, 2, 0]
+
+
+@pytest.mark.parametrize("normaliser", ["inverse", "median_cap"])
+def test_group_kde_is_kde_inside_each_group(embeddings, normaliser):
+    evidence = Evidence(21, groups=torch.tensor(GROUPS), num_groups=6, embeddings=embeddings)
+    expected = torch.tensor(literal_group_kde(embeddings, GROUPS, normaliser), dtype=torch.float64)
+    matrix = GroupKDE(density=KDE(normaliser))(evidence)
+    torch.testing.assert_close(matrix.rows, expected, rtol=1e-9, atol=1e-12)
+    assert matrix.coefficients.tolist() == [1.0] * 4
+    assert GroupKDE("mean", KDE(normaliser))(evidence).coefficients.tolist() == [0.25] * 4
+    single = GroupKDE("barycenter", KDE(normaliser))(evidence)
+    torch.testing.assert_close(single.rows, expected.mean(0, keepdim=True), rtol=1e-9, atol=1e-12)
+    assert single.coefficients.tolist() == [1.0]
+
+
+def test_group_kde_of_one_group_is_kde(embeddings):
+    evidence = Evidence(21, groups=torch.zeros(21, dtype=torch.long), num_groups=2, embeddings=embeddings)
+    torch.testing.assert_close(GroupKDE()(evidence).rows, KDE()(evidence).rows)
+
+
+@pytest.mark.parametrize(("groups", "sizes"), [([0, 0, 1, 3, 0], [90, 7, 0, 3]), ([1, 1], [5, 2])])
+def test_inverse_frequency_counts_the_training_set_not_the_batch(groups, sizes):
+    raw = [1 / sizes[g] for g in groups]
+    expected = [[w / sum(raw) for w in raw]]
+    evidence = Evidence(len(groups), groups=torch.tensor(groups), cell_sizes=torch.tensor(sizes))
+    matrix = InverseFrequency()(evidence)
+    torch.testing.assert_close(matrix.rows, torch.tensor(expected, dtype=torch.float64))
+    assert matrix.coefficients.tolist() == [1.0]
+
+
+def test_over_a_whole_class_inverse_frequency_is_the_barycenter():
+    groups = torch.tensor(GROUPS)
+    evidence = Evidence(21, groups=groups, num_groups=6, cell_sizes=torch.bincount(groups, minlength=6))
+    torch.testing.assert_close(InverseFrequency()(evidence).rows, Barycenter()(evidence).rows)
+
+
+@pytest.mark.parametrize("weighting", [KDE(), FairDD(), Barycenter(), GroupKDE(), InverseFrequency()])
 def test_missing_evidence_is_named(weighting):
     with pytest.raises(ConfigError, match="needs"):
         weighting(Evidence(4))

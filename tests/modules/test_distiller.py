@@ -1,7 +1,10 @@
 """The Distiller against a literal loop, and what it owes to files."""
 
+import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -10,10 +13,11 @@ from fdd_lightning import SyntheticSet
 from fdd_lightning.augment import DSA
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.groupings import DBSCANClusters, KMeansClusters, WrongLabels
 from fdd_lightning.matching.initialisers import Noise
 from fdd_lightning.matching.samplers import Stratified, Uniform
 from fdd_lightning.matching.surrogates import Fresh
-from fdd_lightning.matching.weightings import KDE, Barycenter, FairDD, Vanilla
+from fdd_lightning.matching.weightings import KDE, Barycenter, Evidence, FairDD, Vanilla
 from fdd_lightning.modules.distiller import Distiller
 from fdd_lightning.modules.supcon import SupCon
 from fdd_lightning.networks import ConvNet
@@ -237,6 +241,127 @@ class OneGroup(WithoutGroups):
 def test_what_needs_groups_says_so_where_there_are_none(choice):
     with pytest.raises(ConfigError, match="group"):
         trainer().distill(distiller(**choice), OneGroup())
+
+
+class Asking(Vanilla):
+    """Notes what it is told."""
+
+    told: ClassVar[list[Evidence]] = []
+
+    def __init__(self, wants: Sequence[str] = ()) -> None:
+        for want in wants:
+            setattr(self, f"needs_{want}", True)
+
+    def __call__(self, evidence):
+        Asking.told.append(evidence)
+        return super().__call__(evidence)
+
+
+@pytest.mark.parametrize(
+    ("want", "fields"),
+    [
+        ([], set()),
+        (["groups"], {"groups", "num_groups"}),
+        (["index"], {"index"}),
+        (["cell_sizes"], {"cell_sizes"}),
+        (["groups", "cell_sizes"], {"groups", "num_groups", "cell_sizes"}),
+    ],
+)
+def test_a_weighting_is_told_what_it_asks_for(digits, want, fields):
+    Asking.told.clear()
+    trainer().distill(distiller(weighting=Asking(want), iterations=1), digits)
+    assert len(Asking.told) == 10
+    for c, evidence in enumerate(Asking.told):
+        assert evidence.size == BATCH
+        assert {f.name for f in dataclasses.fields(evidence) if getattr(evidence, f.name) is not None} == {
+            "size",
+            *fields,
+        }
+        if "index" in fields:
+            assert (digits.train.targets[evidence.index] == c).all()
+        if "groups" in fields:
+            assert evidence.num_groups == 10
+        if "cell_sizes" in fields:
+            assert evidence.cell_sizes is not None
+            assert torch.equal(evidence.cell_sizes, digits.train.cells(10, 10)[c])
+
+
+def test_an_encoder_for_something_else_does_not_reach_a_weighting(digits):
+    model = distiller(weighting=Vanilla(), iterations=1)
+    runs = trainer()
+    runs.distill(model, digits)
+    model.embeddings = torch.zeros(len(digits.train), 3)
+    assert model.evidence(torch.arange(3)).embeddings is None
+
+
+class OnlyAligned(ColoredDigits):
+    """A bias without exception."""
+
+    def __init__(self) -> None:
+        super().__init__(conflict_ratio=0.0)
+
+
+def test_groups_without_images_cannot_be_balanced_by_drawing():
+    with pytest.raises(
+        ConfigError, match=r"class 0 has none of group 1 \(90 of 100 cells are empty\): use sampler Uniform"
+    ):
+        trainer().distill(distiller(sampler=Stratified()), OnlyAligned())
+    made = trainer().distill(distiller(weighting=FairDD(), iterations=1), OnlyAligned())
+    assert len(made) == 10 * IPC
+
+
+class LacksAClass(ColoredDigits):
+    """No image of class 4."""
+
+    def setup(self, stage=None):
+        super().setup(stage)
+        train = self._sets["train"]
+        self._sets["train"] = train.subset((train.targets != 4).nonzero()[:, 0])
+
+
+@pytest.mark.parametrize("sampler", [Uniform(), Stratified()])
+def test_a_class_without_images_is_named(sampler):
+    with pytest.raises(ConfigError, match="class '4' of data set colored_digits has no training image"):
+        trainer().distill(distiller(sampler=sampler, initialiser=Noise()), LacksAClass())
+
+
+@pytest.mark.parametrize("weighting", [FairDD(groups=KMeansClusters(3)), Barycenter(groups=DBSCANClusters())])
+def test_inferred_groups_read_no_labels(tmp_path, weighting):
+    found = []
+    for i, data in enumerate((ColoredDigits(), OneGroup())):
+        encoder = SupCon(10, 10, (3, 16, 16), partial(ConvNet, width=4, norm="batch"), 16, 8, steps=4)
+        trainer().fit(encoder, datamodule=data)
+        model = distiller(weighting=weighting)
+        model.encoder = encoder.save_artefact(tmp_path / str(i))
+        trainer().distill(model, data)
+        found.append(model.images.detach())
+    assert torch.equal(*found)
+    with pytest.raises(ConfigError, match=r"fdd fit.*--encoder"):
+        trainer().distill(distiller(weighting=weighting), ColoredDigits())
+
+
+def test_wrong_labels_stay_wrong_in_the_same_way(digits):
+    """The weights of an image's group do not change between steps, runs or distillation seeds."""
+    weighting = FairDD(groups=WrongLabels(0.5))
+    made = [trainer().distill(distiller(weighting=weighting), digits).images for _ in range(2)]
+    assert torch.equal(*made)
+    assert not torch.equal(made[0], trainer().distill(distiller(weighting=FairDD()), digits).images)
+    model = distiller(weighting=weighting)
+    trainer().distill(model, digits)
+    index = digits.train.members(0)[:40]
+    first = weighting.groups(model.evidence(index))
+    shuffled = torch.randperm(40)
+    assert torch.equal(weighting.groups(model.evidence(index[shuffled])), first[shuffled])
+
+
+def test_groupings_stand_in_the_settings(digits):
+    made = trainer().distill(distiller(weighting=FairDD(groups=WrongLabels(0.3))), digits)
+    found = {k: v for k, v in made.metadata["settings"].items() if k.startswith("weighting")}
+    assert found == {
+        "weighting.groups": "fdd_lightning.matching.groupings.WrongLabels",
+        "weighting.groups.rate": 0.3,
+        "weighting.groups.seed": 0,
+    }
 
 
 @pytest.mark.parametrize(("argument", "value"), [("images_per_class", 0), ("iterations", 0)])

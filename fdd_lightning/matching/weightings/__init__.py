@@ -1,7 +1,8 @@
 """Weightings: which mean of the real images is matched."""
 
+from fdd_lightning.matching.evidence import Evidence
 from fdd_lightning.matching.weightings.barycenter import Barycenter
-from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix
+from fdd_lightning.matching.weightings.base import Weighting, WeightMatrix
 from fdd_lightning.matching.weightings.fairdd import FairDD
 from fdd_lightning.matching.weightings.group_kde import GroupKDE
 from fdd_lightning.matching.weightings.inverse_frequency import InverseFrequency

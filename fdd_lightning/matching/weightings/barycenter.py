@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from fdd_lightning.matching.evidence import Evidence
 from fdd_lightning.matching.groupings import Grouping, Labels
-from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix, group_rows, single_row
+from fdd_lightning.matching.weightings.base import Weighting, WeightMatrix, group_rows, single_row
 
 
 class Barycenter(Weighting):

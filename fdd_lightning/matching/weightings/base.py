@@ -85,7 +85,8 @@ def memberships(groups: Tensor) -> Tensor:
     present = present[present >= 0]
     if not len(present):
         raise ConfigError("the grouping leaves every image of a class batch out: choose another grouping")
-    return present.unsqueeze(1) == groups.unsqueeze(0)
+    member: Tensor = present.unsqueeze(1) == groups.unsqueeze(0)
+    return member
 
 
 def group_rows(groups: Tensor) -> Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from fdd_lightning.matching.evidence import Evidence
 from fdd_lightning.matching.groupings import Grouping, Labels
-from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix, group_rows, per_group
+from fdd_lightning.matching.weightings.base import Weighting, WeightMatrix, group_rows, per_group
 
 
 class FairDD(Weighting):

@@ -6,9 +6,9 @@ from typing import Literal
 
 import torch
 
+from fdd_lightning.matching.evidence import Evidence
 from fdd_lightning.matching.groupings import Grouping, Labels
 from fdd_lightning.matching.weightings.base import (
-    Evidence,
     Weighting,
     WeightMatrix,
     memberships,

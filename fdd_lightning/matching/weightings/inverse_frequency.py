@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix, single_row
+from fdd_lightning.matching.evidence import Evidence
+from fdd_lightning.matching.weightings.base import Weighting, WeightMatrix, single_row
 
 
 class InverseFrequency(Weighting):

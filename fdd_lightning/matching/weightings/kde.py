@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix, single_row
+from fdd_lightning.matching.evidence import Evidence
+from fdd_lightning.matching.weightings.base import Weighting, WeightMatrix, single_row
 
 ENTRIES = 2**24
-"""Kernel values in memory at a time (128 MB, and some copies of it): of a large class fewer rows are compared at once."""
+"""Kernel values in memory at a time (128 MB, and some copies of it): of a large class fewer rows are compared."""
 
 
 def kernel_density(embeddings: Tensor, variance: float = 0.1, chunk: int = 2048) -> Tensor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from fdd_lightning.matching.weightings.base import Evidence, Weighting, WeightMatrix, single_row
+from fdd_lightning.matching.evidence import Evidence
+from fdd_lightning.matching.weightings.base import Weighting, WeightMatrix, single_row
 
 
 class Vanilla(Weighting):
