@@ -81,6 +81,7 @@ class BaseDataModule(LightningDataModule, ABC):
         self.root = root
         self._manifest: Manifest | None = None
         self._sets: dict[str, ImageSet] = {}
+        self._states: dict[Path, str | None] = {}
 
     # Facts, readable before set-up.
 
@@ -194,7 +195,11 @@ class BaseDataModule(LightningDataModule, ABC):
     @property
     def cache_folder(self) -> Path:
         """The folder that the built set lies in, or will lie in."""
-        state = self.source_state()
+        # A folder of images is listed once for each object, not at every step from here to the opened set.
+        root = Path(self.root or paths.data_root())
+        if root not in self._states:
+            self._states[root] = self.source_state()
+        state = self._states[root]
         key = io.fingerprint(self.parameters if state is None else [self.parameters, state])
         return paths.cache_root() / f"{self.name}-{key[:12]}"
 

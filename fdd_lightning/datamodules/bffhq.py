@@ -67,7 +67,8 @@ class BFFHQ(BaseDataModule):
             self.name,
             self.folder,
             CONFLICT_RATIO,
-            f"unpack bffhq.zip (linked at {WEBSITE}) there, or set FDD_DATA or `root` to the folder that holds `bffhq`",
+            f"unpack bffhq.zip (linked at {WEBSITE}) in {str(self.folder.parent)!r}, or set FDD_DATA or `root` to the "
+            "folder that holds `bffhq`",
         )
 
     def source_state(self) -> str:

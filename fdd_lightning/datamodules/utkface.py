@@ -90,9 +90,9 @@ class UTKFace(BaseDataModule):
         """Check that the folder of images is there."""
         if not self.folder.is_dir() or not any(self.folder.iterdir()):
             raise DatasetNotFoundError(
-                f"utkface: no images in {str(self.folder)!r}: unpack UTKFace.tar.gz (the aligned and cropped faces, "
-                "linked at https://susanqq.github.io/UTKFace) there, or set FDD_DATA or `root` to the folder that "
-                "holds `UTKFace`"
+                f"utkface: no images in {str(self.folder)!r}: unpack UTKFace.tar.gz (aligned and cropped faces, linked "
+                f"at https://susanqq.github.io/UTKFace) in {str(self.folder.parent)!r}, or set FDD_DATA or `root` "
+                "to the folder that holds `UTKFace`"
             )
 
     def source_state(self) -> str:

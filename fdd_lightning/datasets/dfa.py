@@ -61,11 +61,13 @@ def dfa_files(folder: Path, conflict_ratio: float) -> tuple[list[Path], list[Pat
         DatasetNotFoundError: A folder, or a class folder in it, holds no image.
     """
     training, test = dfa_parts(folder, conflict_ratio)
-    for part in (*training, test):
+    found = {part: image_files(part) for part in (*training, test)}
+    for part, files in found.items():
+        filled = {path.parent for path in files}
         for inner in part.iterdir():
-            if inner.is_dir():
+            if inner.is_dir() and inner not in filled:
                 image_files(inner)  # an empty class folder is an unpacking cut short
-    return [path for part in training for path in image_files(part)], image_files(test)
+    return [path for part in training for path in found[part]], found[test]
 
 
 def dfa_sets(
