@@ -94,6 +94,8 @@ def _verify(action: str, args: list[str]) -> int:
 
 def _verified(data: BaseDataModule) -> None:
     """Check one data set."""
+    if data.missing is not None:
+        raise FDDError(data.missing)
     folder = data.cache_folder
     if not folder.is_dir():
         raise FDDError(f"{data.name} is not built (no {folder}): build it with `fdd data prepare {data.name}`")

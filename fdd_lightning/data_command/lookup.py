@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import inspect
 from argparse import SUPPRESS
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -67,14 +68,23 @@ class Entry:
         parser = _Parser(usage=SUPPRESS, description=f"{self.name}: {first}", add_help=False, allow_abbrev=False)
         parser.add_class_arguments(self.kind, COMMAND, as_group=False, fail_untyped=False)
         self._check(parser, self.arguments)
+        with self._worded():  # before they become defaults, which are not checked
+            parser.parse_object({COMMAND: self.arguments})
         parser.set_defaults({f"{COMMAND}.{key}": value for key, value in self.arguments.items()})
         return parser
 
+    @contextmanager
+    def _worded(self) -> Iterator[None]:
+        try:
+            yield
+        except _Refusal as error:
+            raise ConfigError(f"{self.name}: {explain(str(error), COMMAND)}") from None
+
     def _check(self, parser: ArgumentParser, keys: Iterable[str]) -> None:
-        known = list(vars(parser.get_defaults()[COMMAND]))
+        known = list(parser.get_defaults().as_dict().get(COMMAND, {}))
         for key in keys:
             if key.partition(".")[0] not in known:
-                near = close_to(key, known) or f"it has {', '.join(known)}"
+                near = close_to(key, known) or f"it has {', '.join(known) or 'none'}"
                 raise ConfigError(f"{self.name}: --{COMMAND}.{key}: no such argument: {near}")
 
     def data(self, options: Sequence[str] = ()) -> BaseDataModule:
@@ -88,11 +98,9 @@ class Entry:
         """
         parser = self.parser()
         self._check(parser, (option.partition("=")[0].removeprefix(f"--{COMMAND}.") for option in options))
-        try:
+        with self._worded():
             parsed = parser.parse_args(list(options))
-        except _Refusal as error:
-            raise ConfigError(f"{self.name}: {explain(str(error), COMMAND)}") from None
-        return self.kind(**{key: build(value) for key, value in parsed[COMMAND].as_dict().items()})
+        return self.kind(**{key: build(value) for key, value in parsed.as_dict().get(COMMAND, {}).items()})
 
 
 def find(name: str) -> Entry:
@@ -104,7 +112,9 @@ def find(name: str) -> Entry:
     file = Path(name) if Path(name).is_file() else find_config(f"data/{name}")
     if file.is_file():
         return _read(name, file)
-    if hasattr(datamodules, name) or ("." in name and "/" not in name and not name.endswith((".yaml", ".yml"))):
+    if name.endswith((".yaml", ".yml")):
+        raise ConfigError(f"file {name!r} does not exist: name a YAML file with a section `data`")
+    if hasattr(datamodules, name) or ("." in name and "/" not in name):
         return Entry(name, _data_class(name, name))
     near = close_to(name, menu()) or f"choose one of {', '.join(menu())}"
     raise ConfigError(f"data set {name!r} is neither in configs/data nor a YAML file or class path: {near}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datasets.manifest import conflict_ratio
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.errors import ConfigError, FDDError
 from fdd_lightning.io import atomic_path
 from fdd_lightning.mosaic import mosaic
 
@@ -25,6 +25,7 @@ def write_picture(data: BaseDataModule, split: str, path: Path | None = None, pe
 
     Raises:
         ConfigError: There is no such split, or the path is no PNG's.
+        FDDError: The picture cannot be written.
     """
     path = path or Path(f"{data.name}_{split}.png")
     if path.suffix.lower() != ".png":
@@ -44,6 +45,11 @@ def write_picture(data: BaseDataModule, split: str, path: Path | None = None, pe
         aligned=data.aligned,
         per_cell=per_cell,
     )
-    with atomic_path(path) as temporary:
-        picture.save(temporary, format="png")
+    try:
+        with atomic_path(path) as temporary:
+            picture.save(temporary, format="png")
+    except OSError as error:
+        raise FDDError(
+            f"the picture {path} cannot be written ({error.strerror or error}): choose another --output"
+        ) from None
     return path

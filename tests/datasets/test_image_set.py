@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fdd_lightning.datasets import ImageSet
+from fdd_lightning.datasets import ImageSet, image_set
 from fdd_lightning.datasets.image_set import normalise
 from fdd_lightning.errors import ConfigError
 
@@ -83,6 +83,18 @@ def test_moving_keeps_everything(data):
     moved = data.subset(torch.tensor([5, 6])).to("cpu")
     assert torch.equal(moved.images, data.images[5:7])
     assert torch.equal(moved[0]["image"], data[5]["image"])
+
+
+@pytest.mark.parametrize("piece", [1, 3, 4, 100])
+def test_a_subset_is_moved_piece_by_piece(data, monkeypatch, piece):
+    monkeypatch.setattr(image_set, "PIECE", piece)
+    chosen = data.subset(torch.tensor([9, 2, 2, 40]))
+    assert torch.equal(chosen.to("cpu").images, data.images[[9, 2, 2, 40]])
+    assert len(data.subset(torch.zeros(0, dtype=torch.long)).to("cpu")) == 0
+
+
+def test_the_shape_of_an_image_is_known_without_reading_any(data):
+    assert data.image_shape == data.subset(torch.zeros(0, dtype=torch.long)).image_shape == (3, 4, 5)
 
 
 def test_an_empty_set_has_no_members():
