@@ -57,16 +57,22 @@ def read_image(path: Path) -> Image.Image:
     """Read an image file as RGB.
 
     Raises:
-        FileFormatError: It is missing, cut short or no image; the line names it.
+        FileFormatError: It is missing, cut short, no image or deeper than 8 bits per channel; the line names it.
     """
     try:
         with Image.open(path) as image:
-            return image.convert("RGB")
+            deep = image.mode.startswith(("I", "F"))
+            read = image.convert("RGB")
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         reason = "it is missing" if isinstance(error, FileNotFoundError) else "cut short, or no image"
         raise FileFormatError(
             f"image {str(path)!r} cannot be read ({reason}): replace the file, or take it out of the data set"
         ) from None
+    if deep:  # RGB has 8 bits: all that is brighter would become white
+        raise FileFormatError(
+            f"image {str(path)!r} has more than 8 bits per channel: convert it to 8 bits, with a range that suits it"
+        )
+    return read
 
 
 def resized(size: int) -> Callable[[Image.Image], Image.Image]:

@@ -1,0 +1,254 @@
+"""Where a user's own images lie, and what their folders and tables say of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fdd_lightning.datasets.files import image_files
+from fdd_lightning.datasets.table import Table, read_table, shortened
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError, FileFormatError
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+}
+"""Names of splits, in lower case, in folders and tables."""
+
+TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of a table's columns.
+
+    A column under its default name is used where it is there; one that was named otherwise has to be.
+
+    Attributes:
+        image: The image's file.
+        target: The class.
+        group: Protected attributes; several make a product. None where there are none.
+        split: ``train``, ``test`` or ``val``; None to draw the test images whatever the table says.
+    """
+
+    image: str = "image"
+    target: str = "target"
+    group: tuple[str, ...] | None = ("group",)
+    split: str | None = "split"
+
+    def all(self) -> list[str]:
+        """Return every name."""
+        return [self.image, self.target, *(self.group or ()), *([self.split] if self.split else [])]
+
+    def chosen(self) -> dict[str, str]:
+        """Return the names that are not the defaults, by argument: these have to be there."""
+        default, given = Columns(), {"target": self.target, "split": self.split}
+        found = {key: name for key, name in given.items() if name and name != getattr(default, key)}
+        return found if self.group in (None, default.group) else {**found, "group": ", ".join(self.group or ())}
+
+
+@dataclass
+class Found:
+    """One list for each fact, a place for each image.
+
+    Attributes:
+        files: Images.
+        where: What to call the place in a message.
+        targets: Classes.
+        groups: Values of the protected attributes; None where there are none.
+        splits: Names of splits as they are in :data:`SPLITS`; None where none is given.
+    """
+
+    files: list[Path]
+    where: Callable[[int], str]
+    targets: list[str]
+    groups: list[tuple[str, ...]] | None = None
+    splits: list[str] | None = None
+
+
+def find_images(folder: Path, table: Path | None, columns: Columns) -> Found:
+    """Find the images of a folder, and what table and class folders say of them.
+
+    Args:
+        folder: The folder that names of files are relative to.
+        table: The table, if there is one.
+        columns: Names of its columns.
+
+    Raises:
+        FDDError: Something is missing, or contradicts itself.
+    """
+    if not folder.is_dir():
+        raise DatasetNotFoundError(f"folder: {str(folder)!r} does not exist: name the folder of the images by `path`")
+    labels = None if table is None else read_table(table, columns.all())
+    layout = _class_folders(folder)
+    named = labels is not None and (columns.target in labels.names or columns.target != Columns().target)
+    if labels is not None and (named or len({path.name for _, path in layout}) < 2):
+        return _from_rows(folder, labels, columns)
+    return _from_class_folders(folder, layout, labels, columns)
+
+
+def _class_folders(folder: Path) -> list[tuple[str | None, Path]]:
+    """List the class folders, with the split that they lie in if they do."""
+    inside = _subfolders(folder)
+    splits = [path for path in inside if path.name.lower() in SPLITS]
+    # A class may be called "train"; what lies beside both train and test is something else again.
+    if splits and (len(splits) == len(inside) or len({SPLITS[path.name.lower()] for path in splits}) > 1):
+        return [(SPLITS[part.name.lower()], path) for part in splits for path in _subfolders(part)]
+    return [(None, path) for path in inside]
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+
+
+def _from_class_folders(
+    folder: Path, layout: Sequence[tuple[str | None, Path]], labels: Table | None, columns: Columns
+) -> Found:
+    """Take classes from folders, and what else there is from the table."""
+    if labels is None:
+        for argument, name in columns.chosen().items():
+            raise ConfigError(
+                f"folder: {argument}={name!r} is a column of a table: name the table by `table`{_tables_in(folder)}"
+            )
+    if not layout:
+        raise DatasetNotFoundError(
+            f"folder: {str(folder)!r} has no class folders (<class>/ or train/<class>/ and test/<class>/): sort the "
+            f"images into some, or name a table of them by `table`{_tables_in(folder)}"
+        )
+    files, targets, splits = [], [], []
+    for split, path in layout:
+        inside = image_files(path)
+        files += inside
+        targets += [path.name] * len(inside)
+        splits += [split] * len(inside)
+    given = [split for split in splits if split is not None and columns.split is not None]  # of all images, or of none
+    found = Found(files, lambda place: f"image {str(files[place])!r}", targets, splits=given or None)
+    if labels is not None:
+        order = _rows_of(folder, files, labels, columns)
+        groups = _groups(labels, columns)
+        found.groups = None if groups is None else [groups[place] for place in order]
+        own = None if given else _splits(labels, columns)
+        found.splits = found.splits if own is None else [own[place] for place in order]
+    return found
+
+
+def _rows_of(folder: Path, files: Sequence[Path], labels: Table, columns: Columns) -> list[int]:
+    """Find the row of each image; rows name it by its path below the folder, or by its name where that is unique."""
+    places = {_plain(path): i for i, path in enumerate(files)}
+    names: dict[str, list[int]] = {}
+    for i, path in enumerate(files):
+        names.setdefault(path.name, []).append(i)
+    rows: list[int | None] = [None] * len(files)
+    for row, cell in enumerate(labels.cells(columns.image, "image")):
+        alike = names.get(cell, [])
+        place = places.get(_plain(folder / cell), alike[0] if len(alike) == 1 else None)
+        if place is None and alike:
+            raise FileFormatError(
+                f"{labels.row(row)}: there are {len(alike)} images {cell!r}: write them with their folders, "
+                f"such as {below(folder, files[alike[0]])!r}"
+            )
+        if place is None:
+            raise DatasetNotFoundError(
+                f"{labels.row(row)}: no image {cell!r} in the class folders of {str(folder)!r}: correct the name, or "
+                "take the row out"
+            )
+        before = rows[place]
+        if before is not None:
+            raise _twice(labels, before, row, cell)
+        rows[place] = row
+    without = [path for path, row in zip(files, rows, strict=True) if row is None]
+    if without:
+        raise FileFormatError(
+            f"{labels.file} has no row for {len(without)} of {len(files)} images, such as "
+            f"{below(folder, without[0])!r}: add rows, or take the images out of the class folders (which say the "
+            f"class, for want of a column {columns.target!r})"
+        )
+    return [row for row in rows if row is not None]
+
+
+def _from_rows(folder: Path, labels: Table, columns: Columns) -> Found:
+    """Take everything from the table."""
+    names = labels.cells(columns.image, "image")
+    files = [folder / name for name in names]
+    targets = labels.cells(columns.target, "target")
+    seen: dict[str, int] = {}
+    for row, path in enumerate(files):
+        before = seen.setdefault(_plain(path), row)
+        if before != row:
+            raise _twice(labels, before, row, names[row])
+    missing = [row for row, path in enumerate(files) if not path.is_file()]
+    if missing:
+        row = missing[0]
+        more = f", nor those of {len(missing) - 1} other rows" if len(missing) > 1 else ""
+        raise DatasetNotFoundError(
+            f"{labels.row(row)}: no file {names[row]!r} in {str(folder)!r}{_similar(files[row])}{more}: correct the "
+            "names, or take the rows out"
+        )
+    return Found(files, labels.row, targets, _groups(labels, columns), _splits(labels, columns))
+
+
+def _groups(labels: Table, columns: Columns) -> list[tuple[str, ...]] | None:
+    """Return the values of the protected attributes, row by row."""
+    names = columns.group
+    if names is None or (names == Columns().group and names[0] not in labels.names):
+        return None
+    values = [labels.cells(name, "group") for name in names]
+    for name, cells in zip(names, values, strict=True):
+        if len(set(cells)) == 1:
+            raise FileFormatError(
+                f"{labels.file}: group column {name!r} has one value ({cells[0]!r}): leave it out (group: null), or "
+                "name another"
+            )
+    return list(zip(*values, strict=True))
+
+
+def _splits(labels: Table, columns: Columns) -> list[str] | None:
+    """Return the split of each row, if the table says it."""
+    name = columns.split
+    if name is None or (name == Columns().split and name not in labels.names):
+        return None
+    cells = labels.cells(name, "split")
+    for row, cell in enumerate(cells):
+        if cell.lower() not in SPLITS:
+            raise FileFormatError(
+                f"{labels.row(row)}: {name}={cell!r} is no split: write train, test or val, or draw the test images "
+                "(split: null)"
+            )
+    return [SPLITS[cell.lower()] for cell in cells]
+
+
+def _twice(labels: Table, before: int, row: int, cell: str) -> FDDError:
+    return FileFormatError(f"{labels.row(row)}: {cell!r} stands in row {labels.numbers[before]} too: take one out")
+
+
+def _plain(path: Path) -> str:
+    """Return a path by which two names of one file are the same (links are not followed)."""
+    return os.path.abspath(path)  # noqa: PTH100 (resolve() would follow links)
+
+
+def below(folder: Path, path: Path) -> str:
+    """Return a file's path below the folder, or the whole path of one that lies elsewhere."""
+    whole, start = _plain(path), _plain(folder) + os.sep
+    return Path(whole.removeprefix(start)).as_posix()
+
+
+def _similar(path: Path) -> str:
+    """Return a file beside a missing one that differs in its ending or in capitals, as part of a sentence."""
+    try:
+        alike = [entry.name for entry in path.parent.iterdir() if entry.stem.lower() == path.stem.lower()]
+    except OSError:
+        return ""
+    return f" (did you mean {min(alike)!r}?)" if alike else ""
+
+
+def _tables_in(folder: Path) -> str:
+    """Return the tables that lie in a folder, as part of a sentence."""
+    found = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in TABLES)
+    return f" (there is {shortened(found, 3)})" if found else ""
