@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from fdd_lightning.choices import rebuild
+from fdd_lightning.choices import build, rebuild
+from fdd_lightning.matching.extractors import Extractor, Gallery, TrainedNetwork
 from fdd_lightning.matching.selectors import Random, Selector
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.distiller import BaseDistiller
@@ -23,6 +25,7 @@ class Selection(BaseDistiller):
         images_per_class: IPC: images of each class.
         weighting: Which images count how much.
         selector: How images are picked by weight.
+        features: By what images are compared, for selectors that compare them.
         seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
     """
@@ -34,13 +37,27 @@ class Selection(BaseDistiller):
         images_per_class: int = 10,
         weighting: Weighting = Vanilla(),
         selector: Selector = Random(),
+        features: Extractor = TrainedNetwork(),
         seed: int = 0,
         method: str = "random",
     ) -> None:
         super().__init__(num_classes, image_shape, images_per_class, weighting, seed, method)
         self.remember()
         self.selector = rebuild(selector)
+        self.features = rebuild(features)
         self.register_buffer("chosen", torch.zeros(0, dtype=torch.long), persistent=False)
+
+    @classmethod
+    def objection(cls, weighting: Weighting, arguments: Mapping[str, Any]) -> str:
+        """Return the selector's."""
+        selector: Selector = build(arguments["selector"])
+        return selector.objection(weighting)
+
+    @classmethod
+    def embeds(cls, arguments: Mapping[str, Any]) -> bool:
+        """Tell whether images are compared by embeddings."""
+        selector, features = build(arguments["selector"]), build(arguments["features"])
+        return bool(selector.needs_features and features.needs_embeddings)
 
     @property
     def num_steps(self) -> int:
@@ -51,13 +68,19 @@ class Selection(BaseDistiller):
         """Pick the images."""
         super().setup(stage)
         if stage == "fit":
-            self.chosen = torch.cat([self._pick(c) for c in range(self.num_classes)])
+            features = self.features.prepare(self._gallery()) if self.selector.needs_features else None
+            self.chosen = torch.cat([self._pick(c, features) for c in range(self.num_classes)])
 
-    def _pick(self, target: int) -> Tensor:
+    def _gallery(self) -> Gallery:
+        embeddings = self.embeddings if self.features.needs_embeddings else None
+        return Gallery(self.real, self.num_classes, self.seed, self.trainer.strategy.root_device, embeddings)
+
+    def _pick(self, target: int, features: Callable[[Tensor], Tensor] | None) -> Tensor:
         members = self.real.members(target)
         weights = self.weighting(self.evidence(members))
-        picked = self.selector.select(weights, self.images_per_class, generator(self.seed, "selection", target))
-        return members[picked]
+        points = features(members) if features is not None else None
+        draws = generator(self.seed, "selection", target)
+        return members[self.selector.select(weights, self.images_per_class, draws, points)]
 
     def stored_images(self) -> Tensor:
         """Return the chosen images."""

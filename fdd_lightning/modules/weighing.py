@@ -68,8 +68,9 @@ class WeighingModule(StageModule, ABC):
             ConfigError: With the way out.
         """
         if self._embeds() and self.encoder is None:
+            reader = f"weighting {type(self.weighting).__name__}" if self.weighting.needs_embeddings else "a choice"
             raise ConfigError(
-                f"weighting {type(self.weighting).__name__} reads a bias encoder's embeddings: train one with "
+                f"{reader} reads a bias encoder's embeddings: train one with "
                 "`fdd fit --output DIR` and pass --encoder DIR/encoder.safetensors"
             )
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.selectors.base import Selector
+from fdd_lightning.matching.selectors.base import Selector, enough
 from fdd_lightning.matching.weightings import WeightMatrix
 
 
@@ -17,17 +16,11 @@ class Random(Selector):
     ``KDE`` draws by weight. The rows come in a random order, so that fewer images than rows favour no group.
     """
 
-    def select(self, weights: WeightMatrix, count: int, generator: torch.Generator) -> Tensor:
-        """Return ``count`` positions; a row whose images are used up is passed over.
-
-        Raises:
-            ConfigError: There are fewer images than are asked for.
-        """
-        if weights.rows.shape[1] < count:
-            raise ConfigError(
-                f"{count} images per class are asked for, but a class has only {weights.rows.shape[1]}: lower "
-                "images_per_class"
-            )
+    def select(
+        self, weights: WeightMatrix, count: int, generator: torch.Generator, features: Tensor | None = None
+    ) -> Tensor:
+        """Return ``count`` positions; a row whose images are used up is passed over."""
+        enough(weights, count)
         rows = weights.rows.double().cpu()[torch.randperm(len(weights.rows), generator=generator)].clone()
         chosen: list[int] = []
         turn = 0
