@@ -31,17 +31,18 @@ from fdd_lightning.callbacks import ClockCheckpoint, ImageGrid, Opening, StagePr
 from fdd_lightning.choices import import_class, leaves
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
-from fdd_lightning.io import sha256_file
+from fdd_lightning.io import sha256_path
 from fdd_lightning.memory import keep_freed_memory
 from fdd_lightning.modules.base import FitModule, StageModule
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.modules.evaluator import Evaluator
+from fdd_lightning.modules.experts import Experts  # noqa: F401
 from fdd_lightning.modules.provenance import module_spec
 from fdd_lightning.modules.selection import Selection  # noqa: F401
 from fdd_lightning.modules.supcon import SupCon  # noqa: F401
+from fdd_lightning.modules.trajectories import TrajectoryMatching  # noqa: F401
 from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
-from fdd_lightning.stages.lookup import data_of, names_data, source_state, with_menu, without_data
-from fdd_lightning.synthetic import SyntheticSet
+from fdd_lightning.stages.lookup import data_of, names_class, source_state, with_menu, without_data
 from fdd_lightning.trainer import TALKATIVE, FDDTrainer
 from fdd_lightning.usage import explain
 
@@ -51,11 +52,12 @@ INSIDE_RUN = "FDD_INSIDE_RUN"
 RESUME_EVERY = timedelta(seconds=10)
 """How much work a kill may cost."""
 
-FLAGS = {"fit": (), "distill": ("encoder",), "eval": ("synthetic",)}
-"""Input files of each stage, as top-level flags."""
+FLAGS = {"fit": ("encoder",), "distill": ("encoder", "experts"), "eval": ("synthetic",)}
+"""Input files and folders of each stage, as top-level flags."""
 
 FLAG_HELP = {
     "encoder": "file of the bias encoder (encoder.safetensors of `fdd fit`), where the weighting needs one",
+    "experts": "folder of expert trajectories (--output of `fdd fit --config experts/mtt`), for trajectory matching",
     "synthetic": "the synthetic set to train on (synthetic.safetensors); without it the real training set",
 }
 
@@ -69,6 +71,7 @@ STAGES: dict[str, tuple[type[StageModule], tuple[str, ...]]] = {
 MAIN_PARSER = {"prog": "fdd", "description": "fair dataset distillation"}
 
 DEFAULT_MODEL = {"fit": "SupCon", "distill": "Distiller", "eval": "Evaluator"}
+DEFAULT_DATA = "ColoredDigits"
 
 
 class StageFinished(Exception):
@@ -142,8 +145,6 @@ class FDDCLI(LightningCLI):
         parser.set_defaults({"trainer.log_every_n_steps": 10})
         parser.add_lightning_class_args(model, "model", subclass_mode=True)
         parser.add_lightning_class_args(BaseDataModule, "data", subclass_mode=True)
-        parser.set_defaults({"model": {"class_path": DEFAULT_MODEL[self.stage]}})
-        parser.set_defaults({"data": {"class_path": "ColoredDigits"}})
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the flags by which stages hand each other files, and the links from data to model."""
@@ -158,17 +159,25 @@ class FDDCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse; ``eval --synthetic FILE`` without ``--data`` takes the data set that the file names."""
         stage, *given = cast(list[str], args)
-        if self.stage == "eval" and not names_data(given):
+        if self.stage == "eval" and not names_class("data", given):
             # Its name is an option among others, and printing the configuration ends the parser; arguments of the data
             # can be read only when the data set is known.
             others = (a for a in without_data(given) if not a.startswith("--print_config"))
-            looked = parser.parse_args([stage, *others])
+            looked = parser.parse_args([stage, *self._with_classes(list(others))])
             if looked[stage]["synthetic"]:
                 config, overrides = data_of(looked[stage]["synthetic"])
                 given = ["--config", config, *overrides, *given]
-        self.config = parser.parse_args([stage, *given])
+        self.config = parser.parse_args([stage, *self._with_classes(given)])
         if self.options["ckpt_path"] is not None:
             self._check_checkpoint(self.options["ckpt_path"])
+
+    def _with_classes(self, given: list[str]) -> list[str]:
+        """Return the arguments with the default classes of model and data, where they name no others.
+
+        As defaults of the parser they would hand their arguments on to any class that is named later.
+        """
+        named = {"model": DEFAULT_MODEL[self.stage], "data": DEFAULT_DATA}
+        return [*(f"--{key}={default}" for key, default in named.items() if not names_class(key, given)), *given]
 
     def _check_checkpoint(self, path: str) -> None:
         """Refuse what is no checkpoint of this stage; what is one brings its settings with it."""
@@ -202,9 +211,9 @@ class FDDCLI(LightningCLI):
         for flag in FLAGS[self.stage]:
             path = self.options[flag]
             if path is not None:
-                if not Path(path).is_file():
+                if not Path(path).exists():
                     raise FileFormatError(f"--{flag} {path}: no such file; {FLAG_HELP[flag]}")
-                self.record.inputs[flag] = sha256_file(path)
+                self.record.inputs[flag] = sha256_path(path)
         if self.folder.finished(self.record):
             raise StageFinished(f"finished: {self.stage} in {self.folder.path}")
 
@@ -223,12 +232,13 @@ class FDDCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Hand the model its input files and build the trainer around the output folder."""
-        if isinstance(self.model, BaseDistiller):
-            self.model.encoder = Path(self.options["encoder"]) if self.options["encoder"] else None
-            self.model.check()
-        elif isinstance(self.model, Evaluator) and self.options["synthetic"]:
-            self.model.synthetic = SyntheticSet.load(self.options["synthetic"])
-        chosen = self.config_init[self.stage]["trainer"]
+        model, chosen = cast(StageModule, self.model), self.config_init[self.stage]["trainer"]
+        for flag in FLAGS[self.stage]:
+            if self.options[flag]:
+                model.take(flag, Path(self.options[flag]))
+        model.check()
+        if not chosen["fast_dev_run"]:
+            model.folder = self.folder.path
         given = chosen["callbacks"] or []
         given = given if isinstance(given, list) else [given]
         self.timer = Timer()
@@ -257,7 +267,7 @@ class FDDCLI(LightningCLI):
             words += ["ipc", made["ipc"]] if "ipc" in made else []
             words += [f"x {self.model.count}"]
         else:
-            words.append(type(self.model).__name__.lower())
+            words.append(self.model.title() if isinstance(self.model, FitModule) else type(self.model).__name__.lower())
         return " ".join(str(word) for word in words)
 
     def _run_subcommand(self, subcommand: str) -> None:

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,24 @@ def sha256_file(path: str | Path) -> str:
     """Return a file's SHA-256 as hexadecimal text."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_path(path: str | Path) -> str:
+    """Return the SHA-256 of a file, or of a folder: of the names and bytes of the safetensors files below it."""
+    if not Path(path).is_dir():
+        return sha256_file(path)
+    files = sorted(Path(path).rglob("*.safetensors"))
+    return fingerprint([[file.name, _sha256_once(file, *_state(file))] for file in files])
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+@cache
+def _sha256_once(path: Path, size: int, changed: int) -> str:
+    return sha256_file(path)  # folders of experts have many gigabytes, and a plan asks for them again and again
 
 
 def fingerprint(value: Any) -> str:

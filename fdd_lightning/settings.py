@@ -99,6 +99,14 @@ def encoder_settings(model: Spec) -> dict[str, Any]:
     return found if name == "supcon" else {"encoder": name, **found}
 
 
+def experts_settings(model: Spec) -> dict[str, Any]:
+    """Return how experts differ from the published ones, below ``experts``; their weighting is told by the set's."""
+    found = differences(model, preset("experts", "mtt"))
+    found = {f"experts.{k}": v for k, v in found.items() if not k.startswith("weighting")}
+    seed = (model.get("init_args") or {}).get("seed")
+    return {**found, "experts.seed": seed} if seed else found
+
+
 def data_settings(spec: Spec, name: str) -> dict[str, Any]:
     """Return how a data module differs from the menu's entry of its name, but for where and how it is read."""
     how = {"root", "batch_size", "download", "validation", "construction"}

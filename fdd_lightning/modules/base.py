@@ -30,6 +30,9 @@ class StageModule(LightningModule, ABC):
     draws_own_batches: bool = False
     """True where the module asks the data for images by index; the loader then only counts steps."""
 
+    folder: Path | None = None
+    """The output folder, where there is one: a module may write parts of a large artefact as they come."""
+
     seed: int
 
     def remember(self) -> None:
@@ -123,3 +126,7 @@ class StageModule(LightningModule, ABC):
 
 class FitModule(StageModule, ABC):
     """Base of the modules of ``fdd fit``: what learns on the real data and serves a later stage."""
+
+    def title(self) -> str:
+        """Return what the progress bar calls it."""
+        return type(self).__name__.lower()

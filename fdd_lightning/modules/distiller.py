@@ -43,6 +43,9 @@ class BaseDistiller(WeighingModule):
     artefact = "synthetic.safetensors"
     draws_own_batches = True
 
+    learned: tuple[str, ...] = ()
+    """What is learned besides the images and used in later training: ``lr``, ``soft_labels`` (see `Learned`)."""
+
     def __init__(
         self,
         num_classes: int,

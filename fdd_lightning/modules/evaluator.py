@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from fdd_lightning.choices import Spec, import_class, leaves, rebuild, spec_of
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.io import write_json
+from fdd_lightning.learned import Learned
 from fdd_lightning.learners import ERM, LearnerFactory
 from fdd_lightning.metrics import CellAccuracy, CellCount, group_metrics
 from fdd_lightning.modules.base import StageModule
@@ -24,10 +26,15 @@ from fdd_lightning.report.results import metric_summary
 from fdd_lightning.rng import generator, seeded
 from fdd_lightning.settings import complete
 from fdd_lightning.synthetic import SyntheticSet
+from fdd_lightning.whitening import ZCA, cached_zca
 
 EPOCHS = {"reference": {"synthetic": 1001, "real": 101}, "quick": {"synthetic": 300, "real": 10}}
 """Epochs of each preset. The reference's loop counts 0..1000; for the real set no paper states a number, so those
 are ours: a real epoch has hundreds of times as many steps."""
+
+
+RATE = 0.01
+"""The learning rate of the reference, where none came with the set."""
 
 
 class Evaluator(StageModule):
@@ -36,6 +43,9 @@ class Evaluator(StageModule):
     The protocol is that of the matching methods' reference code: SGD 0.01, momentum 0.9, weight decay 5e-4, batch 256,
     a learning rate dropped once to a tenth just past half time (with the momentum lost, as the optimiser is rebuilt
     there), one DSA operation per batch with parameters per image, accuracy after the last epoch.
+
+    What was learned with a set besides its images is used: the step size, and soft labels in the place of hard ones.
+    Of a set whose networks saw whitened images, training and test images are whitened.
 
     All networks are trained side by side; each has its own draws, so each comes out as if it were trained alone.
 
@@ -48,7 +58,7 @@ class Evaluator(StageModule):
         count: Number of networks.
         preset: ``reference``: 1001 epochs (101 on a real set). ``quick``: 300 epochs (10 on a real set).
         epochs: Overrides the preset's epochs.
-        lr: Learning rate.
+        lr: Learning rate; by default the step size that was learned with the set, where one was (MTT), else 0.01.
         batch_size: Images per step.
         augmentation: Applied to every training batch.
         seed: Seed of every draw.
@@ -70,7 +80,7 @@ class Evaluator(StageModule):
         count: int = 5,
         preset: Literal["reference", "quick"] = "reference",
         epochs: int | None = None,
-        lr: float = 0.01,
+        lr: float | None = None,
         batch_size: int = 256,
         augmentation: Augmentation = DSA(),
         seed: int = 0,
@@ -80,7 +90,7 @@ class Evaluator(StageModule):
         for key, value in {"count": count, "batch_size": batch_size, "epochs": 1 if epochs is None else epochs}.items():
             if value < 1:
                 raise ConfigError(f"{key} must be at least 1, not {value}")
-        if not lr >= 0:
+        if lr is not None and not lr >= 0:
             raise ConfigError(f"lr must not be negative, but is {lr}")
         self.num_classes = num_classes
         self.num_groups = num_groups
@@ -96,7 +106,18 @@ class Evaluator(StageModule):
         self.seed = seed
         self.automatic_optimization = False
         self.learners = nn.ModuleList()
+        self.soft_labels: Tensor | None = None
+        self.whitening: ZCA | None = None
         self.row: dict[str, Any] | None = None
+
+    def take(self, flag: str, path: Path) -> None:
+        """Read the set to train on."""
+        self.synthetic = SyntheticSet.load(path)
+
+    @property
+    def learned_with(self) -> Learned:
+        """What comes with the set besides its images."""
+        return Learned.of(self.synthetic)
 
     @property
     def train_on(self) -> str:
@@ -133,7 +154,9 @@ class Evaluator(StageModule):
                 self.real = None
                 self._check_synthetic(self.synthetic)
                 images, labels = self.synthetic.tensors(normalised=True)
-                self.images, self.labels = images, labels
+                self.whitening = self._read_whitening(self.synthetic)
+                self.images, self.labels = self._seen(images), labels
+                self.soft_labels = self.learned_with.soft_labels
                 self.size = len(labels)
             if not self.learners:
                 for j in range(self.count):
@@ -172,10 +195,39 @@ class Evaluator(StageModule):
                 f"the synthetic set has label {int(synthetic.labels.max())}, the data set {self.data.name} only "
                 f"{self.num_classes} classes: evaluate on the data set that the file names"
             )
+        learner: Any = import_class(spec_of(self.learner)["class_path"])
+        if self.learned_with.soft_labels is not None and not learner.soft_labels:
+            raise ConfigError(f"the synthetic set has soft labels, which trainer {learner.name} does not take: use erm")
+
+    def _read_whitening(self, synthetic: SyntheticSet) -> ZCA | None:
+        """Return the whitening that the set's networks saw images through."""
+        epsilon = synthetic.metadata.get("zca")
+        if epsilon is None:
+            return None
+        if synthetic.metadata.get("data_fingerprint") != self.data.fingerprint:
+            raise ConfigError(
+                f"the synthetic set was made of whitened images, by the training images of "
+                f"{synthetic.metadata.get('dataset')}, which are not those of {self.data.name} as it is set here: "
+                "evaluate on the data set that the file names"
+            )
+        if self.trainer.is_global_zero:
+            cached_zca(self.data.train, epsilon, self.data.fingerprint)
+        self.trainer.strategy.barrier("whitening")
+        return cached_zca(self.data.train, epsilon, self.data.fingerprint)
+
+    def _seen(self, images: Tensor) -> Tensor:
+        """Return normalised images as the networks see them."""
+        return images if self.whitening is None else self.whitening.to(images.device).whiten(images)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate at the start."""
+        learned = self.learned_with.lr
+        return self.lr if self.lr is not None else RATE if learned is None else learned
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return one SGD over all networks; it treats each parameter by itself, so they do not mix."""
-        return torch.optim.SGD(self.learners.parameters(), lr=self.lr, momentum=0.9, weight_decay=5e-4)
+        return torch.optim.SGD(self.learners.parameters(), lr=self.rate, momentum=0.9, weight_decay=5e-4)
 
     def on_fit_start(self) -> None:
         """Keep the training images on the device."""
@@ -183,6 +235,7 @@ class Evaluator(StageModule):
             self.real = self.real.to(self.device)
         if self.synthetic is not None:
             self.images, self.labels = self.images.to(self.device), self.labels.to(self.device)
+            self.soft_labels = None if self.soft_labels is None else self.soft_labels.to(self.device, self.images.dtype)
 
     def batch(self, network: int, step: int) -> dict[str, Tensor]:
         """Return the augmented training batch of one network at a step."""
@@ -192,6 +245,8 @@ class Evaluator(StageModule):
         if self.real is None:
             index = index.to(self.labels.device)
             batch = {"image": self.images[index], "target": self.labels[index], "index": index}
+            if self.soft_labels is not None:
+                batch["soft_target"] = self.soft_labels[index]
         else:
             batch = {key: value.to(self.device) for key, value in self.real.batch(index).items()}
         draws = generator(self.seed, "augmentation", network, step)
@@ -204,7 +259,7 @@ class Evaluator(StageModule):
         optimizer = self.optimizers()
         if step == self.drop_step:
             for group in optimizer.param_groups:  # type: ignore[union-attr]
-                group["lr"] = self.lr * 0.1
+                group["lr"] = self.rate * 0.1
             optimizer.optimizer.state.clear()  # type: ignore[union-attr]
         losses = [learner.loss(self.batch(j, step)) for j, learner in enumerate(self.learners)]  # type: ignore[operator]
         optimizer.zero_grad()  # type: ignore[union-attr]
@@ -214,8 +269,9 @@ class Evaluator(StageModule):
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count hits by class and group."""
+        images = self._seen(batch["image"])
         for learner, scores, cells in zip(self.learners, self.scores, self.cells, strict=True):
-            predictions = learner(batch["image"]).argmax(1)
+            predictions = learner(images).argmax(1)
             scores.update(predictions, batch["target"], batch["group"])  # type: ignore[operator]
             cells.update(predictions, batch["target"], batch["group"])  # type: ignore[operator]
         self.counts.update(predictions, batch["target"], batch["group"])
@@ -244,7 +300,7 @@ class Evaluator(StageModule):
     def _identity(self) -> dict[str, Any]:
         """Return the row's identity: what was trained on what, and how."""
         made = self.synthetic.metadata if self.synthetic is not None else {}
-        own = self.identity_of(module_spec(self), self.train_on)
+        own = self.identity_of(module_spec(self), self.train_on, self.learned_with.names)
         return {
             "dataset": self.data.name,
             "method": made.get("method", "full" if self.synthetic is None else "unknown"),
@@ -262,16 +318,19 @@ class Evaluator(StageModule):
         }
 
     @classmethod
-    def identity_of(cls, spec: Spec, train_on: str) -> dict[str, Any]:
+    def identity_of(cls, spec: Spec, train_on: str, learned: Sequence[str] = ()) -> dict[str, Any]:
         """Return the evaluation's own part of a row's identity, from an evaluator's spec.
 
         Args:
             spec: Class path and arguments; defaults need not be written out.
             train_on: ``synthetic`` or ``real``.
+            learned: What comes with the set besides its images: ``lr``, ``soft_labels``.
         """
         given = leaves(complete(spec))
         defaults = leaves(complete(spec_of(cls)))
         learner = import_class(given["learner"])
+        taken = {"lr": "learned"} if "lr" in learned and given["lr"] is None else {}
+        taken |= {"labels": "soft"} if "soft_labels" in learned else {}
         keys = {"preset", "count", "seed", "num_classes", "num_groups", "image_shape", "learner", "network"}
         return {
             "network": given["network"].rpartition(".")[2].lower(),
@@ -281,7 +340,8 @@ class Evaluator(StageModule):
             "eval_networks": given["count"],
             "eval_settings": {
                 k: v for k, v in given.items() if k not in keys and (k not in defaults or defaults[k] != v)
-            },
+            }
+            | taken,
         }
 
     def note_seconds(self, before: dict[str, float | None], seconds: float) -> None:
@@ -290,8 +350,9 @@ class Evaluator(StageModule):
             self.row["seconds"] = {**before, "eval": round(seconds, 2)}
 
     def remark(self) -> str:
-        """Say why there are no figures of fairness, where there are none."""
-        return " (no group labels, so no fairness metrics)" if self.num_groups < 2 else ""
+        """Say the step size that was learned, and why there are no figures of fairness, where there are none."""
+        told = "" if self.lr is not None or self.rate == RATE else f", learned step size {self.rate:.4g}"
+        return told + (" (no group labels, so no fairness metrics)" if self.num_groups < 2 else "")
 
     def save_artefact(self, folder: Path) -> Path:
         """Write the one row as ``results.json``."""

@@ -8,12 +8,13 @@ import torch
 
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.choices import Spec, class_path, spec_of
-from fdd_lightning.settings import complete, data_settings, distill_settings, encoder_settings
+from fdd_lightning.settings import complete, data_settings, distill_settings, encoder_settings, experts_settings
 
 if TYPE_CHECKING:
     from fdd_lightning.datamodules import BaseDataModule
     from fdd_lightning.modules.base import StageModule
     from fdd_lightning.modules.distiller import BaseDistiller
+    from fdd_lightning.modules.experts import Experts
 
 
 def module_spec(module: StageModule) -> Spec:
@@ -70,5 +71,18 @@ def describe_encoder(module: StageModule) -> dict[str, Any]:
         **about_data(module.data),
         "settings": encoder_settings(spec),
         "seed": module.seed,
+        "config": spec,
+    }
+
+
+def describe_experts(module: Experts) -> dict[str, Any]:
+    """Return the metadata of an expert's file."""
+    spec = module_spec(module)
+    arguments = spec["init_args"]
+    return {
+        **about_data(module.data),
+        "num_classes": module.num_classes,
+        **{key: arguments[key] for key in ("network", "learner", "weighting", "zca", "seed")},
+        "settings": module.inherited_settings() | experts_settings(spec),
         "config": spec,
     }

@@ -10,22 +10,24 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from fdd_lightning.choices import import_class
+from fdd_lightning.choices import build, import_class
 from fdd_lightning.cli import resolve
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError
-from fdd_lightning.io import fingerprint, sha256_file
+from fdd_lightning.io import fingerprint, sha256_path
 from fdd_lightning.matching.weightings import Weighting
+from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.provenance import settings_of_data
 from fdd_lightning.paths import find_config
 from fdd_lightning.report.results import identity_key
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name, method_file
-from fdd_lightning.settings import distill_settings, encoder_settings
+from fdd_lightning.settings import distill_settings
 from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint
 from fdd_lightning.stages.lookup import build_data, source_state
 
-DEFAULT_ENCODER = "supcon"
+FITS = {"encoder": "supcon", "experts": "mtt"}
+"""What `fdd fit` makes for `distill`: the flag that takes it, which is its folder of the menu, and the entry taken."""
 
 
 def option(prefix: str, key: str, value: Any) -> str:
@@ -43,6 +45,7 @@ COUNTED = re.compile(r"--model\.(images_per_class|seed)=(\d+)")
 """Options in which the cells of a grid differ; the others are parsed once for all of them."""
 
 ELSEWHERE = {
+    "fit": {"experts.weighting": "weightings"},
     "distill": {"images_per_class": "ipcs", "seed": "distill_seeds", "weighting": "weightings"},
     "eval": {"seed": "distill_seeds", "network": "eval.networks", "learner": "eval.trainers"},
 }
@@ -72,6 +75,7 @@ class Stage:
         folder: Its output folder.
         args: Its command-line arguments, without the input files.
         inputs: The stages whose artefacts it reads, by flag.
+        section: Where a recipe has its leaves, if not below its kind.
         states: States of source files that were looked up, by the data's spec; one for all stages of a plan.
     """
 
@@ -80,12 +84,26 @@ class Stage:
     folder: StageFolder
     args: list[str]
     inputs: dict[str, Stage] = field(default_factory=dict)
+    section: str = ""
     states: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def artefact(self) -> Path:
-        """The file that later stages read."""
-        return self.folder.path / {"fit": "encoder.safetensors", "distill": "synthetic.safetensors"}[self.kind]
+        """The file or folder that later stages read."""
+        return self.folder.path / self.module.artefact
+
+    @property
+    def module(self) -> type[StageModule]:
+        """The class that does the work."""
+        found: type[StageModule] = import_class(self.config["model"]["class_path"])
+        return found
+
+    def inherited_settings(self) -> dict[str, Any]:
+        """Return the settings of all that leads to this stage's inputs, as they stand in rows."""
+        found: dict[str, Any] = {}
+        for stage in self.inputs.values():
+            found |= stage.inherited_settings() | stage.module.row_settings(stage.config["model"])
+        return found
 
     @property
     def command(self) -> list[str]:
@@ -103,7 +121,7 @@ class Stage:
         try:
             return configuration(self.kind, self.args)
         except ConfigError as error:
-            told = str(error).replace("--model.", f"{self.kind}.").replace("--data.", "data.")
+            told = str(error).replace("--model.", f"{self.section or self.kind}.").replace("--data.", "data.")
             raise ConfigError(f"{self.kind} {self.title}: {told}") from error
 
     @property
@@ -118,7 +136,7 @@ class Stage:
         """Tell whether this work and all that leads to it is done."""
         if not all(stage.finished() for stage in self.inputs.values()):
             return False
-        hashes = {flag: sha256_file(stage.artefact) for flag, stage in self.inputs.items()}
+        hashes = {flag: sha256_path(stage.artefact) for flag, stage in self.inputs.items()}
         return self.folder.finished(StageRecord(self.kind, self.fingerprint, hashes))
 
     def begun(self) -> bool:
@@ -167,7 +185,7 @@ class Cell:
         if self.data.missing is not None:
             raise DatasetNotFoundError(self.data.missing)
         made = self.evaluations[0].inputs.get("synthetic")
-        if made is not None and self.data.num_groups < 2 and weighting_class(made.config["model"]).needs_groups:
+        if made is not None and self.data.num_groups < 2 and weighting_of(made.config["model"]).needs_groups:
             raise ConfigError(
                 f"weighting {self.identity['weighting']} needs groups, and data set {self.data.name} has none: name a "
                 "column of groups, or leave the weighting out (vanilla and kde need none)"
@@ -201,7 +219,12 @@ class Plan:
             if key not in self._taken:
                 raise ConfigError(f"recipe {self.recipe.name}: distill.{key}: no method of the recipe takes it")
         for entry in self.recipe.data if self.recipe.fit else ():
-            _ = self._fit(entry).config  # misspelt leaves are refused also where no weighting needs an encoder
+            _ = self._fit("encoder", entry).config  # misspelt leaves are refused also where nothing needs an encoder
+        made = {flag for cell in self.cells for stage in cell.stages() for flag in stage.inputs}
+        for flag in FITS.keys() - made - {"encoder"}:
+            for key in self.recipe.fit:
+                if key == flag or key.startswith(f"{flag}."):
+                    raise ConfigError(f"recipe {self.recipe.name}: fit.{key}: no method of the recipe needs {flag}")
         seen: dict[str, Cell] = {}
         for cell in self.cells:
             other = seen.setdefault(identity_key(cell.identity), cell)
@@ -238,9 +261,7 @@ class Plan:
         made = first.inputs.get("synthetic")
         settings = settings_of_data(module)
         if made is not None:
-            encoder = made.inputs.get("encoder")
-            if encoder is not None:
-                settings |= encoder_settings(encoder.config["model"])
+            settings |= made.inherited_settings()
             model = made.config["model"]
             settings |= distill_settings(model, model["init_args"]["method"], weighting_name(model))
         identity = {
@@ -251,7 +272,9 @@ class Plan:
             "conflict_ratio": module.conflict_ratio,
             "settings": settings,
             "distill_seeds": list(seeds) if made else [],
-            **Evaluator.identity_of(first.config["model"], "synthetic" if made else "real"),
+            **Evaluator.identity_of(
+                first.config["model"], "synthetic" if made else "real", getattr(made.module, "learned", ()) if made else ()
+            ),
         }
         return Cell(identity, evaluations, module)
 
@@ -277,46 +300,75 @@ class Plan:
         if not any(a.startswith("--trainer.devices=") for a in args):
             args = [*args, "--trainer.devices=1"]
         path = self.root / kind / name
-        stage = Stage(kind, title, StageFolder(path), args, inputs or {}, self._states)
+        stage = Stage(kind, title, StageFolder(path), args, inputs or {}, states=self._states)
         known = self._known.setdefault(str(path), stage)
         if known.args != args:
             raise ConfigError(f"two rows of the recipe would share the folder {path}: name their variants apart")
         return known
 
-    def _fit(self, data: Entry) -> Stage:
-        leaves = dict(self.recipe.fit)
-        encoder = str(leaves.pop("encoder", DEFAULT_ENCODER))
-        config = find_config(f"encoder/{encoder}")
+    def _fit(self, flag: str, data: Entry, weighting: Entry | None = None) -> Stage:
+        """Return the stage that makes what a flag takes; one for each weighting where it weighs images."""
+        name, leaves = self._fit_leaves(flag)
+        config = find_config(f"{flag}/{name}")
         if not config.is_file():
-            raise ConfigError(f"recipe {self.recipe.name}: fit.encoder {encoder!r} is not in configs/encoder")
-        args = ["--config", str(config), *self._data_args(data), *options("model", leaves)]
-        return self._stage("fit", self._name(data), f"encoder for {self._name(data)}", args)
+            raise ConfigError(f"recipe {self.recipe.name}: fit.{flag} {name!r} is not in configs/{flag}")
+        args, folder = ["--config", str(config)], self._name(data)
+        if weighting is not None and "weighting" in known_arguments("fit", config):
+            weighs = {k: v for k, v in weighting.leaves.items() if k.startswith("weighting.")}
+            args += weighting_args(weighting)
+            leaves |= weighs
+            folder += f"-{flag}-{slug(Entry(weighting.name, weighs))}"
+        args += [*self._data_args(data), *options("model", leaves)]
+        stage = self._stage("fit", folder, f"{flag} for {folder}", args)
+        stage.section = "fit" if flag == "encoder" else f"fit.{flag}"
+        return self._with_inputs(stage, data, weighting)
+
+    def _fit_leaves(self, flag: str) -> tuple[str, dict[str, Any]]:
+        """Return the menu's entry and the leaves that a recipe has for a kind of fit; an encoder's have no prefix."""
+        given = self.recipe.fit
+        name = str(given.get(flag, FITS[flag]))
+        if flag != "encoder":
+            leaves = {k.removeprefix(f"{flag}."): v for k, v in given.items() if k.startswith(f"{flag}.")}
+            self._reserved("fit", [f"{flag}.{key}" for key in leaves])
+            return name, leaves
+        others = tuple(f"{other}." for other in FITS if other != flag)
+        return name, {k: v for k, v in given.items() if k not in FITS and not k.startswith(others)}
+
+    def _with_inputs(self, stage: Stage, data: Entry, weighting: Entry | None) -> Stage:
+        """Return a stage with the stages that make its inputs."""
+        if stage.inputs or weighting is None:
+            return stage
+        arguments = stage.config["model"]["init_args"]
+        try:
+            flags = stage.module.needs(arguments)
+        except ConfigError as error:
+            raise ConfigError(f"recipe {self.recipe.name}: {error}") from error
+        stage.inputs = {flag: self._fit(flag, data, weighting) for flag in flags}
+        return stage
 
     def _distill(self, data: Entry, method: Entry, weighting: Entry, ipc: int, seed: int) -> Stage:
-        args = ["--config", str(method_file(method.name))]
-        if "." in weighting.name:
-            args.append(f"--model.weighting={weighting.name}")
-        else:
-            args += ["--config", str(find_config(f"weighting/{weighting.name}"))]
+        args = ["--config", str(method_file(method.name)), *weighting_args(weighting)]
         leaves = {**self._shared_leaves(method), **method.leaves, **weighting.leaves}
         self._reserved("distill", leaves)
         args += self._data_args(data)
         args += options("model", {**leaves, "images_per_class": ipc, "seed": seed})
         name = f"{self._name(data)}/{slug(method)}-{slug(weighting)}-ipc{ipc}-seed{seed}"
         title = f"{method.name} {slug(weighting)}, IPC {ipc}, seed {seed}, {self._name(data)}"
-        stage = self._stage("distill", name, title, args)
-        if needs_encoder(stage.config["model"]):
-            stage.inputs["encoder"] = self._fit(data)
-        return stage
+        return self._with_inputs(self._stage("distill", name, title, args), data, weighting)
 
     def _shared_leaves(self, method: Entry) -> dict[str, Any]:
-        """Return the recipe's distillation leaves, or none for a method that trains nothing."""
-        known = method_arguments(method_file(method.name))
-        taken = {
-            key: value
-            for key, value in self.recipe.distill.items()
-            if "iterations" in known or key.partition(".")[0] in known
-        }
+        """Return those of the recipe's distillation leaves that the method takes; what no method takes, all refuse.
+
+        A method that trains nothing refuses nothing.
+        """
+        known = [known_arguments("distill", method_file(m.name)) for m in self.recipe.methods if m.name != FULL]
+        own = known_arguments("distill", method_file(method.name))
+
+        def takes(key: str) -> bool:
+            first = key.partition(".")[0]
+            return first in own or ("iterations" in own and not any(first in other for other in known))
+
+        taken = {key: value for key, value in self.recipe.distill.items() if takes(key)}
         self._taken |= set(taken)
         return taken
 
@@ -344,9 +396,16 @@ class Plan:
 
 
 @cache
-def method_arguments(config: Path) -> frozenset[str]:
-    """Return the names of the arguments that a method's file leads to."""
-    return frozenset(resolve("distill", ["--config", str(config)])["model"]["init_args"])
+def known_arguments(kind: str, config: Path) -> frozenset[str]:
+    """Return the names of the arguments that a file of the menu leads to."""
+    return frozenset(resolve(kind, ["--config", str(config)])["model"]["init_args"])
+
+
+def weighting_args(weighting: Entry) -> list[str]:
+    """Return the options that choose a weighting; its leaves are not among them."""
+    if "." in weighting.name:
+        return [f"--model.weighting={weighting.name}"]
+    return ["--config", str(find_config(f"weighting/{weighting.name}"))]
 
 
 def plain_first(weightings: Sequence[Entry]) -> list[Entry]:
@@ -366,17 +425,12 @@ def slug(entry: Entry) -> str:
 
 def weighting_name(model: dict[str, Any]) -> str:
     """Return the name that a distiller's weighting has in rows."""
-    return str(weighting_class(model).name)
+    return weighting_of(model).name
 
 
-def weighting_class(model: dict[str, Any]) -> type[Weighting]:
-    """Return the class of a distiller's weighting."""
-    cls = import_class(model["init_args"]["weighting"]["class_path"])
-    if not issubclass(cls, Weighting):
-        raise ConfigError(f"{cls} is no Weighting")
-    return cls
-
-
-def needs_encoder(model: dict[str, Any]) -> bool:
-    """Tell whether a distiller reads a bias encoder's embeddings."""
-    return weighting_class(model).needs_embeddings
+def weighting_of(model: dict[str, Any]) -> Weighting:
+    """Return a distiller's weighting; what it needs may depend on its arguments."""
+    found = build(model["init_args"]["weighting"])
+    if not isinstance(found, Weighting):
+        raise ConfigError(f"{type(found).__name__} is no Weighting")
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from fdd_lightning.errors import FileFormatError
@@ -26,7 +27,7 @@ def _steps(stage: Stage) -> float:
     """Return a number that a stage's time is proportional to."""
     arguments: dict[str, Any] = stage.config["model"]["init_args"]
     if stage.kind != "eval":
-        return float(arguments.get("iterations") or arguments.get("steps") or 1)
+        return math.prod(float(arguments.get(key) or 1) for key in ("iterations", "steps", "count", "epochs"))
     epochs = arguments["epochs"] or {"quick": 300, "reference": 1001}[arguments["preset"]]
     made = stage.inputs.get("synthetic")
     per_class = made.config["model"]["init_args"]["images_per_class"] if made else 1

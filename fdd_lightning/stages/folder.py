@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from fdd_lightning.errors import FileFormatError
-from fdd_lightning.io import fingerprint, read_json, sha256_file, write_json
+from fdd_lightning.io import fingerprint, read_json, sha256_path, write_json
 
 RECORD = "stage.json"
 CHECKPOINT = "last.ckpt"
@@ -69,9 +69,9 @@ class StageRecord:
     Attributes:
         stage: ``fit``, ``distill`` or ``eval``.
         fingerprint: Of the configuration (see :func:`config_fingerprint`).
-        inputs: SHA-256 of each input file, by flag.
+        inputs: SHA-256 of each input file or folder, by flag.
         finished: Whether the artefacts are there.
-        artefacts: SHA-256 of each file left behind, by name.
+        artefacts: SHA-256 of each file or folder left behind, by name.
         seconds: Time spent training, over all restarts.
         steps: Optimiser steps taken.
         threads: Number of threads; with another number results may differ in the last bits.
@@ -145,7 +145,7 @@ class StageFolder:
             found
             and found.finished
             and found.same_work(wanted)
-            and all((self.path / n).is_file() and sha256_file(self.path / n) == h for n, h in found.artefacts.items())
+            and all((self.path / n).exists() and sha256_path(self.path / n) == h for n, h in found.artefacts.items())
         )
 
     def unfinished(self, wanted: StageRecord) -> StageRecord | None:
@@ -167,6 +167,6 @@ class StageFolder:
 
     def finish(self, record: StageRecord, artefacts: list[Path], seconds: float, steps: int) -> None:
         """Note that the work is done."""
-        record.artefacts = {file.name: sha256_file(file) for file in artefacts}
+        record.artefacts = {file.name: sha256_path(file) for file in artefacts}
         record.finished, record.seconds, record.steps = True, seconds, steps
         write_json(self.path / RECORD, asdict(record))

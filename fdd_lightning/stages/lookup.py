@@ -35,18 +35,24 @@ def with_menu(args: Sequence[str]) -> list[str]:
     return found
 
 
-def names_data(args: Sequence[str]) -> bool:
-    """Tell whether the arguments (see :func:`with_menu`) or one of their configuration files choose a data set.
+def names_class(section: str, args: Sequence[str]) -> bool:
+    """Tell whether the arguments (see :func:`with_menu`) or one of their configuration files choose a class.
 
-    Its arguments alone, ``--data.root=elsewhere`` say, do not: they go with whichever set is chosen.
+    Its arguments alone, ``--data.root=elsewhere`` say, do not: they go with whichever class is chosen.
+
+    Args:
+        section: ``model`` or ``data``.
+        args: The arguments of a stage.
     """
     for i, arg in enumerate(args):
         key, equals, value = arg.partition("=")
-        if key in ("--data", "--data.class_path"):
+        if key in (f"--{section}", f"--{section}.class_path"):
             return True
         if key in CONFIG_FLAGS and (equals or i + 1 < len(args)):
             file = Path(value if equals else args[i + 1])
-            if file.is_file() and (yaml.safe_load(file.read_text()) or {}).get("data"):
+            content = yaml.safe_load(file.read_text()) if file.is_file() else None
+            found = content.get(section) if isinstance(content, dict) else None
+            if isinstance(found, str) or (isinstance(found, dict) and "class_path" in found):
                 return True
     return False
 

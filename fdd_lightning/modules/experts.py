@@ -1,0 +1,307 @@
+"""Experts: trajectories of networks that learn on the real data, for trajectory matching."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor
+
+from fdd_lightning.augment import DSA, Augmentation
+from fdd_lightning.choices import Spec, rebuild
+from fdd_lightning.errors import ConfigError, FileFormatError
+from fdd_lightning.experts import FOLDER, flat_parameters, save_expert
+from fdd_lightning.learners import ERM, Learner, LearnerFactory
+from fdd_lightning.matching.shares import epoch_order, image_shares
+from fdd_lightning.matching.weightings import FairDD, Vanilla, Weighting
+from fdd_lightning.modules.base import FitModule
+from fdd_lightning.modules.provenance import describe_experts
+from fdd_lightning.modules.weighing import WeighingModule
+from fdd_lightning.networks import ConvNet, NetworkFactory
+from fdd_lightning.rng import generator, seeded
+from fdd_lightning.settings import experts_settings
+from fdd_lightning.whitening import ZCA, cached_zca
+
+
+class Experts(WeighingModule, FitModule):
+    """Trains networks one after another and keeps their parameters at the start and after each epoch.
+
+    The defaults are those of MTT (Cazenavette et al., CVPR 2022; ``buffer.py`` of its code): 100 experts, 50 epochs,
+    SGD 0.01 without momentum and decay, batch 256, one DSA operation per batch with parameters per image.
+
+    The experts are debiased by what they see: an epoch has as many images as the training set, and an image comes up in
+    it as often as its weight within its class says. ``Vanilla``: each once, which is plain training. ``Barycenter``:
+    every group of a class as often as the others (group-balanced; needs groups). ``KDE``: by inverse density in the
+    bias encoder's space (needs ``--encoder``). Or by how they learn: see ``learner``.
+
+    Args:
+        num_classes: Linked from the data.
+        num_groups: Linked from the data.
+        image_shape: (C, H, W); linked from the data.
+        network: The architecture.
+        learner: How it is trained; of its networks the one that is meant to be used is kept.
+        weighting: How often each image comes up.
+        count: Number of experts.
+        epochs: Epochs of each; it leaves one snapshot more.
+        lr: Learning rate.
+        momentum: Momentum.
+        weight_decay: Weight decay.
+        batch_size: Images per step; the last batch of an epoch may be smaller.
+        augmentation: Applied to every batch, with parameters per image.
+        zca: Whiten the images first, with this value added to the variances (published: 0.1, for some settings).
+        stored: Precision of the stored snapshots; ``float16`` takes half the space.
+        seed: Seed of every draw.
+    """
+
+    artefact = FOLDER
+    draws_own_batches = True
+
+    def __init__(
+        self,
+        num_classes: int,
+        num_groups: int,
+        image_shape: tuple[int, int, int],
+        network: NetworkFactory = ConvNet,
+        learner: LearnerFactory = ERM,
+        weighting: Weighting = Vanilla(),
+        count: int = 100,
+        epochs: int = 50,
+        lr: float = 0.01,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        batch_size: int = 256,
+        augmentation: Augmentation = DSA(),
+        zca: float | None = None,
+        stored: Literal["float32", "float16"] = "float32",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.remember()
+        for key, value in {"count": count, "epochs": epochs, "batch_size": batch_size}.items():
+            if value < 1:
+                raise ConfigError(f"{key} must be at least 1, not {value}")
+        rates = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "zca": zca}
+        for key, rate in rates.items():
+            if rate is not None and not rate >= 0:
+                raise ConfigError(f"{key} must not be negative, but is {rate}")
+        self.num_classes = num_classes
+        self.image_shape = image_shape
+        self.architecture = network
+        self.learner_factory = learner
+        self.weighting = rebuild(weighting)
+        self.count = count
+        self.epochs = epochs
+        self.lr = lr
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.augmentation = rebuild(augmentation)
+        self.zca = zca
+        self.stored = torch.float16 if stored == "float16" else torch.float32
+        self.seed = seed
+        self.automatic_optimization = False
+        self.accuracies: list[float] = []
+        self._snapshots: list[Tensor] = []
+        self._finished: list[Tensor] = []
+        self._drawn: tuple[int, int, Tensor] | None = None
+        self._whitening: ZCA | None = None
+
+    @classmethod
+    def objection(cls, weighting: Weighting, arguments: Mapping[str, Any]) -> str:
+        """Refuse a weighting with a target per group."""
+        return several_rows(weighting)
+
+    @classmethod
+    def row_settings(cls, model: Spec) -> dict[str, Any]:
+        """Return how the experts differ from the published ones."""
+        return experts_settings(model)
+
+    def title(self) -> str:
+        """Return what the progress bar calls it."""
+        return f"{self.count} experts {self.weighting.name}"
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of one pass; known once the data are there."""
+        return math.ceil(len(self.real) / self.batch_size)
+
+    @property
+    def steps_per_expert(self) -> int:
+        """Steps of one expert."""
+        return self.epochs * self.steps_per_epoch
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of all experts."""
+        return self.count * self.steps_per_expert
+
+    def setup(self, stage: str) -> None:
+        """Weigh the images and make the network."""
+        super().setup(stage)
+        if stage != "fit":
+            return
+        self.shares = image_shares(self.real, self.num_classes, lambda members: self.weighting(self.evidence(members)))
+        self.embeddings = None  # they are not looked at again
+        self.learner = self._new_learner(0)
+        if self.zca is not None:
+            if self.trainer.is_global_zero:
+                cached_zca(self.data.train, self.zca, self.data.fingerprint)
+            self.trainer.strategy.barrier("whitening")
+            device = self.trainer.strategy.root_device
+            self._whitening = cached_zca(self.data.train, self.zca, self.data.fingerprint).to(device)
+
+    def _new_learner(self, expert: int) -> Learner:
+        with seeded(self.seed, "expert", expert):
+            return self.learner_factory(self.architecture, self.num_classes, self.image_shape, len(self.real))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return plain SGD."""
+        return torch.optim.SGD(
+            self.learner.parameters(), lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay
+        )
+
+    def on_fit_start(self) -> None:
+        """Keep the images on the device; a run that begins forgets what an earlier one left half done."""
+        if self.device.type != "cpu":
+            self.real = self.real.to(self.device)
+        if self._part is not None and self.global_step == 0 and self.trainer.is_global_zero:
+            shutil.rmtree(self._part, ignore_errors=True)
+            self._part.mkdir(parents=True)
+
+    @property
+    def _part(self) -> Path | None:
+        """Where experts lie until the last one is there."""
+        return None if self.folder is None else self.folder / f"{FOLDER}.part"
+
+    def batch(self, expert: int, epoch: int, position: int) -> dict[str, Tensor]:
+        """Return an augmented training batch of one expert."""
+        if self._drawn is None or self._drawn[:2] != (expert, epoch):
+            order = epoch_order(self.shares, generator(self.seed, "order", expert, epoch))
+            self._drawn = expert, epoch, order
+        index = self._drawn[2][position * self.batch_size : (position + 1) * self.batch_size]
+        batch = {key: value.to(self.device) for key, value in self.real.batch(index).items()}
+        draws = generator(self.seed, "augmentation", expert, epoch, position)
+        batch["image"] = self.augmentation(self._seen(batch["image"]), draws, siamese=False)
+        return batch
+
+    def _seen(self, images: Tensor) -> Tensor:
+        """Return normalised images as the networks see them."""
+        images = images.to(self.device, cast(torch.dtype, self.dtype))
+        return images if self._whitening is None else self._whitening.whiten(images)
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Take one step of one expert; the batch is only a clock."""
+        expert, within = divmod(self.global_step, self.steps_per_expert)
+        epoch, position = divmod(within, self.steps_per_epoch)
+        optimizer = self.optimizers()
+        if within == 0:
+            self.learner.load_state_dict(self._new_learner(expert).state_dict())
+            optimizer.optimizer.state.clear()  # type: ignore[union-attr]
+            self._snapshots = []
+            self._keep(expert)
+        loss = self.learner.loss(self.batch(expert, epoch, position))
+        optimizer.zero_grad()  # type: ignore[union-attr]
+        self.manual_backward(loss)
+        optimizer.step()  # type: ignore[union-attr]
+        self.log("fit/loss", loss.detach(), prog_bar=True)
+        if position == self.steps_per_epoch - 1:
+            self._keep(expert)
+        if within == self.steps_per_expert - 1:
+            self._finish(expert)
+
+    def _keep(self, expert: int) -> None:
+        """Take a snapshot."""
+        snapshot = flat_parameters(self.learner.network).to("cpu", self.stored)
+        if not snapshot.isfinite().all():
+            raise ConfigError(f"expert {expert} is no longer finite after {len(self._snapshots)} epochs: lower lr")
+        self._snapshots.append(snapshot)
+
+    def _finish(self, expert: int) -> None:
+        """Put an expert by: into its file, or into memory where there is no output folder."""
+        trajectory = torch.stack(self._snapshots)
+        self._snapshots = []
+        self.accuracies = [*self.accuracies[:expert], self._accuracy()]
+        self.log("fit/expert_accuracy", self.accuracies[-1])
+        if self._part is None:
+            self._finished = [*self._finished[:expert], trajectory]
+        elif self.trainer.is_global_zero:
+            self._write(self._part, expert, trajectory)
+
+    def _write(self, folder: Path, expert: int, trajectory: Tensor) -> None:
+        save_expert(folder / _name(expert), trajectory, {"index": expert, **describe_experts(self)})
+
+    @torch.no_grad()
+    def _accuracy(self) -> float:
+        """Return the accuracy on the test set: for people to see, nothing is chosen by it."""
+        test, hits = self.data.test, 0
+        self.learner.eval()
+        for index in torch.arange(len(test)).split(512):
+            batch = test.batch(index)
+            hits += int((self.learner(self._seen(batch["image"])).argmax(1).cpu() == batch["target"].cpu()).sum())
+        self.learner.train()
+        return hits / len(test)
+
+    def save_artefact(self, folder: Path) -> Path:
+        """Write the finished experts into ``experts/``, in the place of any that were there.
+
+        Raises:
+            ConfigError: Not one was finished.
+            FileFormatError: One that was finished has gone.
+        """
+        done = self.global_step // self.steps_per_expert
+        if not done:
+            raise ConfigError(
+                f"no expert was finished after {self.global_step} steps: one takes {self.steps_per_expert}"
+            )
+        part, whole = folder / f"{FOLDER}.part", folder / FOLDER
+        if self._part is None:
+            shutil.rmtree(part, ignore_errors=True)
+            for expert, trajectory in enumerate(self._finished):
+                self._write(part, expert, trajectory)
+        present = part if part.is_dir() else whole  # a kill may have come when all was done
+        for expert in range(done):
+            if not (present / _name(expert)).is_file():
+                raise FileFormatError(
+                    f"{present / _name(expert)} has gone since it was written: delete {folder / 'last.ckpt'} and start "
+                    "again"
+                )
+        if part.is_dir():
+            shutil.rmtree(whole, ignore_errors=True)
+            part.rename(whole)
+        return whole
+
+    def remark(self) -> str:
+        """Say how good the experts are on the test set."""
+        found = self.accuracies
+        if not found:
+            return ""
+        mean = sum(found) / len(found)
+        return f", {len(found)} experts, test accuracy {mean:.3f} ({min(found):.3f} to {max(found):.3f})"
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the snapshots of the expert at work beside its network, and those of all where they have no files."""
+        checkpoint["snapshots"] = torch.stack(self._snapshots) if self._snapshots else None
+        checkpoint["finished"] = self._finished
+        checkpoint["accuracies"] = self.accuracies
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take them back."""
+        found = checkpoint.get("snapshots")
+        self._snapshots = [] if found is None else list(cast(Tensor, found))
+        self._finished = list(checkpoint.get("finished", []))
+        self.accuracies = list(checkpoint.get("accuracies", []))
+
+
+def several_rows(weighting: Weighting) -> str:
+    """Say why experts cannot see a target per group, and what to do instead; empty if the weighting has one row."""
+    if not isinstance(weighting, FairDD):
+        return ""
+    return "experts see one mix of images, not a target per group: take barycenter, which makes groups come up equally"
+
+
+def _name(expert: int) -> str:
+    return f"{expert:04d}.safetensors"
