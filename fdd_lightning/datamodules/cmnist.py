@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fdd_lightning.datamodules.idx import IdxDataModule
+from fdd_lightning.datamodules.ready_made import ReadyMade
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.cmnist import cmnist_test, cmnist_train
 from fdd_lightning.datasets.colors import LFF_COLOR_NAMES
-from fdd_lightning.datasets.dfa import WEBSITE, dfa_files, dfa_sets, padded, require_dfa
-from fdd_lightning.datasets.files import listing
 from fdd_lightning.datasets.idx import MNIST
-from fdd_lightning.errors import ConfigError
 
 
-class CMNIST(IdxDataModule):
+class CMNIST(ReadyMade, IdxDataModule):
     """MNIST in ten soft colours with little noise (LfF, DFA, SelecMix, Cui et al.), padded to 32x32, unbiased test.
 
     55,000 training images (5,000 are held out and not used), 10,000 test images with every class evenly in all colours.
@@ -51,44 +47,13 @@ class CMNIST(IdxDataModule):
         folder: str | None = None,
     ) -> None:
         super().__init__(batch_size, seed, conflict_ratio, validation, root, download)
-        self.folder = folder
-        self.reads_root = folder is None
-        if folder is not None and conflict_ratio is None:
-            raise ConfigError(
-                "cmnist: there are no ready-made folders of the unbiased twin: leave out `folder` to generate it"
-            )
-
-    @property
-    def _ready_made(self) -> tuple[Path, float] | None:
-        """The folder of ready-made images and the share wanted; None if the set is generated."""
-        if self.folder is None or self.conflict_ratio is None:
-            return None
-        return Path(self.folder).expanduser(), self.conflict_ratio
-
-    def check_source(self) -> None:
-        """Check that MNIST's files, or the ready-made folders, are there."""
-        if self._ready_made is None:
-            super().check_source()
-        else:
-            require_dfa(
-                self.name,
-                *self._ready_made,
-                f"let `folder` name the unpacked set (linked at {WEBSITE}), or leave it out to generate it from MNIST",
-            )
-
-    def source_state(self) -> str | None:
-        """Return a hash of the ready-made images' names and sizes; None for MNIST, which is the same everywhere."""
-        if self._ready_made is None:
-            return None
-        self.check_source()
-        train, test = dfa_files(*self._ready_made)
-        return listing(self._ready_made[0], [*train, *test])
+        self.take_folder(folder)
 
     def build(self) -> dict[str, Split]:
-        """Build both splits (see :mod:`fdd_lightning.datasets.cmnist` and :mod:`fdd_lightning.datasets.dfa`)."""
-        if self._ready_made is not None:
-            sets = dfa_sets(self.name, *self._ready_made, self.class_names, self.group_names)
-            return {split: files.split(padded(self.image_shape[1])) for split, files in sets.items()}
+        """Build both splits (see :mod:`fdd_lightning.datasets.cmnist`), or read the ready-made ones."""
+        ready_made = self.ready_made()
+        if ready_made is not None:
+            return ready_made
         return {
             "train": cmnist_train(*self.load(train=True), self.conflict_ratio, self.seed),
             "test": cmnist_test(*self.load(train=False), self.seed),

@@ -1,0 +1,61 @@
+"""Sets that are generated, or else read from folders in which their authors hand them out."""
+
+from __future__ import annotations
+
+from abc import ABC
+from pathlib import Path
+
+from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datasets import Split
+from fdd_lightning.datasets.dfa import WEBSITE, dfa_files, dfa_sets, padded, require_dfa
+from fdd_lightning.datasets.files import listing
+from fdd_lightning.errors import ConfigError
+
+
+class ReadyMade(BaseDataModule, ABC):
+    """Mixin, to stand before the base that generates; the subclass calls :meth:`take_folder` in its ``__init__``."""
+
+    folder: str | None = None
+
+    def take_folder(self, folder: str | None) -> None:
+        """Note the folder of ready-made images, if one is given.
+
+        Raises:
+            ConfigError: The unbiased twin is wanted, which nobody hands out.
+        """
+        self.folder = folder
+        self.reads_root = folder is None
+        if folder is not None and self.conflict_ratio is None:
+            raise ConfigError(
+                f"{self.name}: there are no ready-made folders of the unbiased twin: leave out `folder` to generate it"
+            )
+
+    @property
+    def _wanted(self) -> tuple[Path, float] | None:
+        """The folder of ready-made images and the share wanted; None if the set is generated."""
+        if self.folder is None or self.conflict_ratio is None:
+            return None
+        return Path(self.folder).expanduser(), self.conflict_ratio
+
+    def check_source(self) -> None:
+        """Check that the source files, or the ready-made folders, are there."""
+        if self._wanted is None:
+            super().check_source()
+        else:
+            way_out = f"let `folder` name the unpacked set (linked at {WEBSITE}), or leave it out to generate the set"
+            require_dfa(self.name, *self._wanted, way_out)
+
+    def source_state(self) -> str | None:
+        """Return the state of the source files, or a hash of the ready-made images' names and sizes."""
+        if self._wanted is None:
+            return super().source_state()
+        self.check_source()
+        train, test = dfa_files(*self._wanted)
+        return listing(self._wanted[0], [*train, *test])
+
+    def ready_made(self) -> dict[str, Split] | None:
+        """Read both splits from the ready-made folders, smaller images padded; None if the set is generated."""
+        if self._wanted is None:
+            return None
+        sets = dfa_sets(self.name, *self._wanted, self.class_names, self.group_names)
+        return {split: files.split(padded(self.image_shape[1])) for split, files in sets.items()}
