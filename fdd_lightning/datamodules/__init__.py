@@ -2,6 +2,7 @@
 
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datamodules.bffhq import BFFHQ
+from fdd_lightning.datamodules.bg_fmnist import BGFMNIST
 from fdd_lightning.datamodules.celeba import CelebA
 from fdd_lightning.datamodules.cfmnist import CFMNISTBackground, CFMNISTBackgroundIntended, CFMNISTForeground
 from fdd_lightning.datamodules.cmnist import CMNIST
@@ -13,6 +14,7 @@ from fdd_lightning.datamodules.utkface import UTKFace
 
 __all__ = [
     "BFFHQ",
+    "BGFMNIST",
     "CMNIST",
     "BaseDataModule",
     "CFMNISTBackground",

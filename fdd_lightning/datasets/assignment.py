@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from fdd_lightning.errors import ConfigError
+
 
 def class_sizes(labels: Tensor, num_classes: int) -> Tensor:
     """Count the images of each class: int64, (num_classes,)."""
@@ -47,6 +49,38 @@ def even_cells(totals: Tensor, num_groups: int, generator: Generator, *, own: bo
     counts = (totals // len(offsets))[:, None] + extra
     groups = (torch.arange(len(totals))[:, None] + offsets) % num_groups
     return torch.zeros(len(totals), num_groups, dtype=torch.int64).scatter(1, groups, counts)
+
+
+def biased_cells(sizes: Tensor, conflicting: int | None, num_groups: int, generator: Generator) -> Tensor:
+    """Count cells such that an exact number of images conflict with the bias.
+
+    These are spread over the classes, and within a class over the groups but its own, as evenly as possible; all other
+    images of class c are in group c.
+
+    Args:
+        sizes: int64, (num_classes,), images per class; ``num_classes <= num_groups``.
+        conflicting: Bias-conflicting images; None spreads every class evenly over all groups (the unbiased twin).
+        num_groups: Number of groups.
+        generator: Draws where the images left over after equal shares go.
+
+    Returns:
+        int64, (num_classes, num_groups), rows summing to ``sizes``.
+
+    Raises:
+        ConfigError: A class has fewer images than it should have conflicting ones.
+    """
+    if conflicting is None:
+        return even_cells(sizes, num_groups, generator, own=True)
+    totals = even_totals(conflicting, len(sizes), generator)
+    if (totals > sizes).any():
+        raise ConfigError(
+            f"conflict_ratio asks for {int(totals.max())} conflicting images of a class, but the smallest has "
+            f"{int(sizes.min())}: lower it"
+        )
+    cells = even_cells(totals, num_groups, generator, own=False)
+    own = torch.arange(len(sizes))
+    cells[own, own] = sizes - totals
+    return cells
 
 
 def fairdd_cells(totals: Tensor, num_groups: int, majority: float, generator: Generator) -> Tensor:

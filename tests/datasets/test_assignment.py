@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from fdd_lightning.datasets.assignment import (
+    biased_cells,
     class_sizes,
     deal,
     even_cells,
@@ -13,6 +14,7 @@ from fdd_lightning.datasets.assignment import (
     fairdd_cells,
     stratified_cut,
 )
+from fdd_lightning.errors import ConfigError
 
 SEEDS = range(5)
 MNIST_TRAIN = torch.tensor([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949])
@@ -122,3 +124,28 @@ def test_stratified_cut_takes_its_share_of_rare_strata_and_empties_none():
     assert int((strata[cut] > 0).sum()) == 18
     left = torch.ones(len(strata), dtype=torch.bool).index_fill(0, cut, False)
     assert len(strata[left].unique()) == 91
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("conflicting", [0, 249, 2449, None])
+def test_biased_cells_have_exactly_the_conflicting_images_asked_for(conflicting, seed):
+    cells = biased_cells(MNIST_TRAIN, conflicting, 10, generator(seed))
+    assert cells.sum(1).tolist() == MNIST_TRAIN.tolist()
+    others = cells[~torch.eye(10, dtype=torch.bool)].view(10, 9)
+    if conflicting is None:
+        assert int((cells.max(1).values - cells.min(1).values).max()) <= 1
+        return
+    assert int(others.sum()) == conflicting
+    assert int(others.max() - others.min()) <= 1
+    for totals in (others.sum(1), (cells - torch.diag(cells.diag())).sum(0)):  # of classes, and of groups
+        assert int(totals.max() - totals.min()) <= 1
+
+
+def test_biased_cells_may_have_more_groups_than_classes():
+    cells = biased_cells(torch.tensor([50, 60]), 12, 4, generator(0))
+    assert cells.tolist() == [[44, 2, 2, 2], [2, 54, 2, 2]]
+
+
+def test_more_conflicting_images_than_a_class_has():
+    with pytest.raises(ConfigError, match=r"50 conflicting images of a class, but the smallest has 10: lower it"):
+        biased_cells(torch.tensor([90, 10]), 100, 2, generator(0))
