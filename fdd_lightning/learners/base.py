@@ -66,7 +66,7 @@ class Learner(nn.Module, ABC):
         self.size = size
         self.regime = None if regime is None else rebuild(regime)
 
-    def prepare(self, targets: Tensor, groups: Tensor | None = None, num_groups: int = 1) -> None:  # noqa: B027
+    def prepare(self, targets: Tensor, groups: Tensor | None = None, num_groups: int = 1) -> None:
         """Look at the labels of the training set, before the first update; most need not.
 
         Args:

@@ -1,0 +1,82 @@
+"""Relative difficulty: how much harder an image is for a debiased network than for a biased one."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class LossMemory(nn.Module):
+    """Remembers a smoothed loss of every training image.
+
+    Args:
+        size: Number of training images.
+        num_classes: Number of classes.
+        momentum: Weight of what was remembered: m <- momentum m + (1 - momentum) loss. The first loss is taken as is.
+    """
+
+    mean: Tensor
+    seen: Tensor
+    classes: Tensor
+
+    def __init__(self, size: int, num_classes: int, momentum: float) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.momentum = momentum
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("seen", torch.zeros(size, dtype=torch.bool))
+        self.register_buffer("classes", torch.zeros(size, dtype=torch.int64))
+
+    @torch.no_grad()
+    def remember(self, losses: Tensor, targets: Tensor, index: Tensor) -> None:
+        """Take in the losses (n,) of images of classes ``targets`` (n,) at places ``index`` (n,)."""
+        kept = self.momentum * self.seen[index].to(self.mean.dtype)
+        self.mean[index] = kept * self.mean[index] + (1 - kept) * losses.to(self.mean.dtype)
+        self.seen[index] = True
+        self.classes[index] = targets
+
+    @torch.no_grad()
+    def relative(self, targets: Tensor, index: Tensor) -> Tensor:
+        """Return what is remembered of images as a share of the largest of all training images of their class.
+
+        Where the largest is 0, so is the share (the published codes divide 0 by 0 there).
+        """
+        # Images that were not seen yet stand under class 0 with a loss of 0, which is never the largest.
+        largest = self.mean.new_zeros(self.num_classes).scatter_reduce(0, self.classes, self.mean, "amax")
+        return self.mean[index] / largest[targets].clamp(min=torch.finfo(self.mean.dtype).tiny)
+
+
+class RelativeDifficulty(nn.Module):
+    """Weights of LfF (Nam et al., NeurIPS 2020, equation 1): b / (b + d + 1e-8).
+
+    b and d are an image's losses under the biased and the debiased network, each smoothed over its visits and divided
+    by the largest of its class. Near 1 where only the biased network fails: images that conflict with the bias.
+
+    Args:
+        size: Number of training images.
+        num_classes: Number of classes.
+        momentum: See :class:`LossMemory`; published: 0.7.
+    """
+
+    def __init__(self, size: int, num_classes: int, momentum: float = 0.7) -> None:
+        super().__init__()
+        self.biased = LossMemory(size, num_classes, momentum)
+        self.debiased = LossMemory(size, num_classes, momentum)
+
+    def forward(self, biased: Tensor, debiased: Tensor, targets: Tensor, index: Tensor) -> Tensor:
+        """Take in the cross-entropies of a batch and return its weights.
+
+        Args:
+            biased: (n,), under the biased network, without gradient.
+            debiased: (n,), under the debiased network, without gradient.
+            targets: int64 (n,).
+            index: int64 (n,), places in the training set.
+
+        Returns:
+            (n,), in 0..1.
+        """
+        shares = []
+        for memory, losses in ((self.biased, biased), (self.debiased, debiased)):
+            memory.remember(losses, targets, index)
+            shares.append(memory.relative(targets, index))
+        return shares[0] / (shares[0] + shares[1] + 1e-8)
