@@ -12,8 +12,8 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Evidence
 from fdd_lightning.matching.weightings.base import Weighting, WeightMatrix, single_row
 
-ENTRIES = 2**24
-"""Kernel values in memory at a time (128 MB, and some copies of it): of a large class fewer rows are compared."""
+ENTRIES = 2**22
+"""Kernel values in memory at a time (32 MB, and some copies of it): of a large class fewer rows are compared."""
 
 
 def kernel_density(embeddings: Tensor, variance: float = 0.1, chunk: int = 2048) -> Tensor:
