@@ -113,7 +113,7 @@ def _index(
     folder: Path, found: Found, columns: Columns, classes: Sequence[str] | None, test_share: float, seed: int
 ) -> FolderIndex:
     """Number classes and groups, and make the splits."""
-    names = [below(folder, path) for path in found.files]
+    names = below(folder, *found.files)
     order = sorted(range(len(names)), key=names.__getitem__)
     class_names = tuple(classes or in_order(found.targets))
     number = {name: i for i, name in enumerate(class_names)}

@@ -152,7 +152,7 @@ def _rows_of(folder: Path, files: Sequence[Path], labels: Table, columns: Column
         if place is None and alike:
             raise FileFormatError(
                 f"{labels.row(row)}: there are {len(alike)} images {cell!r}: write them with their folders, "
-                f"such as {below(folder, files[alike[0]])!r}"
+                f"such as {below(folder, files[alike[0]])[0]!r}"
             )
         if place is None:
             raise DatasetNotFoundError(
@@ -167,7 +167,7 @@ def _rows_of(folder: Path, files: Sequence[Path], labels: Table, columns: Column
     if without:
         raise FileFormatError(
             f"{labels.file} has no row for {len(without)} of {len(files)} images, such as "
-            f"{below(folder, without[0])!r}: add rows, or take the images out of the class folders (which say the "
+            f"{below(folder, without[0])[0]!r}: add rows, or take the images out of the class folders (which say the "
             f"class, for want of a column {columns.target!r})"
         )
     return [row for row in rows if row is not None]
@@ -233,10 +233,10 @@ def _plain(path: Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100 (resolve() would follow links)
 
 
-def below(folder: Path, path: Path) -> str:
-    """Return a file's path below the folder, or the whole path of one that lies elsewhere."""
-    whole, start = _plain(path), _plain(folder) + os.sep
-    return Path(whole.removeprefix(start)).as_posix()
+def below(folder: Path, *files: Path) -> list[str]:
+    """Return the paths of files below the folder, or the whole paths of those that lie elsewhere."""
+    start = _plain(folder) + os.sep
+    return [_plain(path).removeprefix(start).replace(os.sep, "/") for path in files]
 
 
 def _similar(path: Path) -> str:
