@@ -97,17 +97,18 @@ class BGFMNIST(IdxDataModule):
     def build(self) -> dict[str, Split]:
         """Build both splits (see :mod:`fdd_lightning.datasets.bg_fmnist`)."""
         how = self.composite, self.seed
+        train, test = self._backgrounds()
         return {
-            "train": bg_fmnist(*self.load(train=True), self._backgrounds("train"), self.conflict_ratio, *how, "train"),
-            "test": bg_fmnist(*self.load(train=False), self._backgrounds("test"), None, *how, "test"),
+            "train": bg_fmnist(*self.load(train=True), train, self.conflict_ratio, *how, "train"),
+            "test": bg_fmnist(*self.load(train=False), test, None, *how, "test"),
         }
 
-    def _backgrounds(self, split: str) -> list[Tensor]:
-        """Return the backgrounds of each group, uint8, (n, 3, 32, 32)."""
+    def _backgrounds(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the backgrounds of training and test: per group, uint8, (n, 3, 32, 32)."""
         if self.scenes == TEXTURES:
-            return textures.textures(SIZE, self.seed, split)
+            return textures.textures(SIZE, self.seed, "train"), textures.textures(SIZE, self.seed, "test")
         files = self._scene_files()
-        return read_scenes(files.train if split == "train" else files.test, SIZE)
+        return read_scenes(files.train, SIZE), read_scenes(files.test, SIZE)
 
     def _scene_files(self) -> SceneFiles:
         folder = scenes_folder(self.source()) if self.scenes is None else Path(self.scenes).expanduser()

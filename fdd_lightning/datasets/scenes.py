@@ -225,7 +225,9 @@ def _categories(lists: Path) -> dict[int, str]:
 def _listed(lists: Path, split: str, names: Sequence[str]) -> list[list[Path]]:
     """Return the files that one list gives to each scene, in the list's order."""
     path, scenes = lists / f"{split}.txt", _categories(lists)
-    images = lists / "images" if (lists / "images").is_dir() else lists
+    images = lists / "images"
+    if not images.is_dir() and (lists / split).is_dir():
+        images = lists  # the layout as its README shows it
     found: dict[str, list[Path]] = {name: [] for name in names}
     for entry, number in _lines(path):
         scene = scenes.get(number)

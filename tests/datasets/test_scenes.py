@@ -38,6 +38,12 @@ def test_miniplaces_without_a_folder_of_images(tmp_path):
     assert [len(files) for files in find_scenes(tmp_path, TWO, 0).train] == [4, 4]
 
 
+def test_lists_without_images_say_where_those_go(tmp_path):
+    write_miniplaces(tmp_path)
+    shutil.rmtree(tmp_path / "images")
+    assert f"into {tmp_path / 'images'}" in failure(tmp_path)[1]
+
+
 def test_names_of_miniplaces_are_joined(tmp_path):
     write_miniplaces(tmp_path, TWO)
     assert scene_names(tmp_path) == ("bakery_shop", "cockpit", "track_outdoor")
