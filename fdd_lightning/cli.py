@@ -310,7 +310,7 @@ class FDDCLI(LightningCLI):
 
     def _leave(self, model: StageModule) -> None:
         """Write the artefact, note that the stage is finished, tell TensorBoard."""
-        seconds = self.timer.time_elapsed("train")
+        seconds = self.timer.time_elapsed("train") + model.seconds_of_setup
         if isinstance(model, Evaluator):
             seconds += self.timer.time_elapsed("test")
             model.note_seconds(self._seconds_before(), seconds)

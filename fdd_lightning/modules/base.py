@@ -35,6 +35,9 @@ class StageModule(LightningModule, ABC):
 
     seed: int
 
+    seconds_of_setup: float = 0.0
+    """What set-up took, where it does the stage's own work (selecting images, say); added to the training's time."""
+
     def remember(self) -> None:
         """Keep the constructor's arguments as class-path specs, as the command line stores them.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -55,9 +56,9 @@ class Selection(BaseDistiller):
 
     @classmethod
     def embeds(cls, arguments: Mapping[str, Any]) -> bool:
-        """Tell whether images are compared by embeddings."""
-        selector, features = build(arguments["selector"]), build(arguments["features"])
-        return bool(selector.needs_features and features.needs_embeddings)
+        """Tell whether embeddings are looked at, by the weighting or to compare images."""
+        weighting, selector, features = (build(arguments[key]) for key in ("weighting", "selector", "features"))
+        return bool(weighting.needs_embeddings or (selector.needs_features and features.needs_embeddings))
 
     @property
     def num_steps(self) -> int:
@@ -68,8 +69,10 @@ class Selection(BaseDistiller):
         """Pick the images."""
         super().setup(stage)
         if stage == "fit":
+            begun = time.perf_counter()
             features = self.features.prepare(self._gallery()) if self.selector.needs_features else None
             self.chosen = torch.cat([self._pick(c, features) for c in range(self.num_classes)])
+            self.seconds_of_setup = time.perf_counter() - begun
 
     def _gallery(self) -> Gallery:
         embeddings = self.embeddings if self.features.needs_embeddings else None

@@ -44,7 +44,7 @@ class WeighingModule(StageModule, ABC):
         if objection := cls.objection(weighting, given):
             name = given.get("method", cls.__name__.lower())
             raise ConfigError(f"{name} does not take weighting {weighting.name}: {objection}")
-        return ("encoder",) if weighting.needs_embeddings or cls.embeds(given) else ()
+        return ("encoder",) if cls.embeds(given) else ()
 
     @classmethod
     def objection(cls, weighting: Weighting, arguments: Mapping[str, Any]) -> str:
@@ -58,8 +58,13 @@ class WeighingModule(StageModule, ABC):
 
     @classmethod
     def embeds(cls, arguments: Mapping[str, Any]) -> bool:
-        """Tell whether any choice looks at embeddings, from all arguments of the constructor."""
-        return looks_at_embeddings(arguments)
+        """Tell whether embeddings are looked at, by the weighting or any other choice.
+
+        Args:
+            arguments: All arguments of the constructor, choices among them as specs.
+        """
+        weighting: Weighting = build(arguments["weighting"])  # built, as its needs may depend on its arguments
+        return weighting.needs_embeddings or looks_at_embeddings(arguments)
 
     def check(self) -> None:
         """Refuse a weighting whose encoder is missing.
