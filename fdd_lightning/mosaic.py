@@ -170,7 +170,10 @@ def _cell(data: ImageSet, target: int, group: int, layout: _Layout) -> Image.Ima
     if not len(members):
         return cell
     spread = torch.linspace(0, len(members) - 1, min(layout.images, len(members))).round().long()
-    for place, pixels in enumerate(to_rgb(data.pixels(members[spread]) / 255)):
+    chosen = data.pixels(members[spread])
+    # Bytes in three channels are shown as they are.
+    shown = chosen.permute(0, 2, 3, 1).contiguous().numpy() if chosen.shape[1] == 3 else to_rgb(chosen / 255)
+    for place, pixels in enumerate(shown):
         image = Image.fromarray(pixels)
         if layout.down > 1:
             image = image.resize(layout.tile, Image.Resampling.BOX)
