@@ -10,7 +10,9 @@ from rich.table import Table
 
 from fdd_lightning.data_command.lookup import find
 from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.datasets.cache import read_manifest
 from fdd_lightning.errors import FDDError
+from fdd_lightning.paths import cache_root
 
 WIDTH = 120
 """Columns of text where the table does not go to a terminal."""
@@ -38,8 +40,7 @@ def print_table(names: Sequence[str], options: Sequence[str] = ()) -> None:
             entry = find(name)
             note = entry.note
             data = entry.data(options)
-            missing = data.missing
-            state = "missing" if missing else "built" if data.cache_folder.is_dir() else "to build"
+            state, missing = _state(data)
             facts = _facts(data)
         except FDDError as error:  # one that cannot be had as it is still has its line
             missing, state, facts = str(error), "see below", (UNKNOWN,) * 3
@@ -50,6 +51,34 @@ def print_table(names: Sequence[str], options: Sequence[str] = ()) -> None:
     for reason, which in told.items():
         line = f"{', '.join(which)}: {reason.removeprefix(f'{which[0]}: ')}"
         console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _state(data: BaseDataModule) -> tuple[str, str | None]:
+    """Return whether a data set is built, in a word, and why it cannot be had.
+
+    Folders of images are not listed for it, which takes seconds for large ones. So a set whose images have changed
+    since it was built still counts as built here; it is built anew once it is used.
+    """
+    try:
+        if data.reads_root:
+            data.source()
+        if _is_built(data):
+            return "built", None
+        data.check_source()
+    except FDDError as error:
+        return "missing", str(error)
+    return "to build", None
+
+
+def _is_built(data: BaseDataModule) -> bool:
+    for folder in cache_root().glob(f"{data.name}-*"):
+        try:
+            manifest = read_manifest(folder)
+        except (FDDError, OSError):  # damaged: said where it is used
+            continue
+        if (manifest["dataset"], manifest["parameters"]) == (data.name, data.parameters):
+            return True
+    return False
 
 
 def _facts(data: BaseDataModule) -> tuple[str, str, str]:
