@@ -34,6 +34,7 @@ from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
 from fdd_lightning.io import sha256_path
 from fdd_lightning.memory import keep_freed_memory
 from fdd_lightning.modules.base import FitModule, StageModule
+from fdd_lightning.modules.classifier import Classifier  # noqa: F401
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.experts import Experts  # noqa: F401

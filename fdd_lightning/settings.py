@@ -107,6 +107,14 @@ def experts_settings(model: Spec) -> dict[str, Any]:
     return {**found, "experts.seed": seed} if seed else found
 
 
+def trainer_settings(learner: Spec) -> dict[str, Any]:
+    """Return how a trainer differs from the menu's entry of its name, or from its class, below ``learner``."""
+    cls = import_class(learner["class_path"])
+    named = preset("trainer", getattr(cls, "name", ""))
+    same = named is not None and import_class(named["class_path"]) is cls
+    return {f"learner.{k}": v for k, v in differences(learner, named if same else None).items()}
+
+
 def data_settings(spec: Spec, name: str) -> dict[str, Any]:
     """Return how a data module differs from the menu's entry of its name, but for where and how it is read."""
     how = {"root", "batch_size", "download", "validation", "construction"}

@@ -9,6 +9,28 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.learners.base import Batch, Learner
 
 
+def refuse_groups(learner: type, train_on: str, num_groups: int) -> None:
+    """Refuse a learner that reads group labels where there are none.
+
+    Args:
+        learner: Its class.
+        train_on: ``synthetic`` or ``real``.
+        num_groups: Number of groups of the real set.
+
+    Raises:
+        ConfigError: With the alternative.
+    """
+    if not getattr(learner, "needs_groups", False) or (train_on == "real" and num_groups > 1):
+        return
+    name = getattr(learner, "name", learner.__name__)
+    where, instead = ("a synthetic set", "train it on the real set (in a recipe: method full), or ")
+    if num_groups < 2:
+        where, instead = "this data set", ""
+    raise ConfigError(
+        f"trainer {name} needs group labels, and {where} has none: {instead}take lff, dfa or selecmix, which need none"
+    )
+
+
 class GroupLearner(Learner):
     """Base of learners that read group labels; a cell is a pair of class and group, numbered class by class.
 
@@ -27,10 +49,9 @@ class GroupLearner(Learner):
         Raises:
             ConfigError: There are no groups.
         """
-        if groups is None or num_groups < 2:
-            raise ConfigError(
-                f"trainer {self.name} needs group labels, and the training set has none: take lff, dfa or selecmix"
-            )
+        refuse_groups(type(self), "synthetic" if groups is None else "real", num_groups)
+        if groups is None:
+            return
         self.num_groups = num_groups
         cells = targets * num_groups + groups
         dtype = next(self.parameters()).dtype

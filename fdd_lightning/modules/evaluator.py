@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +18,17 @@ from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.io import write_json
 from fdd_lightning.learned import Learned
-from fdd_lightning.learners import ERM, LearnerFactory
+from fdd_lightning.learners import ERM, Learner, LearnerFactory, Regime
+from fdd_lightning.learners.groups import refuse_groups
+from fdd_lightning.learners.optimizers import build_optimizer, forget, set_rate
+from fdd_lightning.learners.passes import Passes, epoch_order
 from fdd_lightning.metrics import CellAccuracy, CellCount, group_metrics
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.provenance import module_spec, settings_of_data
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.report.results import metric_summary
 from fdd_lightning.rng import generator, seeded
-from fdd_lightning.settings import complete
+from fdd_lightning.settings import complete, trainer_settings
 from fdd_lightning.synthetic import SyntheticSet
 from fdd_lightning.whitening import ZCA, cached_zca
 
@@ -54,7 +58,8 @@ class Evaluator(StageModule):
         num_groups: Linked from the data.
         image_shape: (C, H, W); linked from the data.
         network: The architecture that is trained.
-        learner: How it is trained.
+        learner: How it is trained. One that has a regime of its own is trained by it: optimiser, learning rate, steps,
+            batches and augmentation are then not those said here.
         count: Number of networks.
         preset: ``reference``: 1001 epochs (101 on a real set). ``quick``: 300 epochs (10 on a real set).
         epochs: Overrides the preset's epochs.
@@ -106,6 +111,7 @@ class Evaluator(StageModule):
         self.seed = seed
         self.automatic_optimization = False
         self.learners = nn.ModuleList()
+        self._drawn: dict[int, tuple[int, Tensor]] = {}
         self.soft_labels: Tensor | None = None
         self.whitening: ZCA | None = None
         self.row: dict[str, Any] | None = None
@@ -132,12 +138,23 @@ class Evaluator(StageModule):
     @property
     def steps_per_epoch(self) -> int:
         """Steps of one pass; the last batch may be smaller, none is dropped."""
-        return math.ceil(self.size / self.batch_size)
+        return self.passes.per_epoch
 
     @property
     def num_steps(self) -> int:
         """Optimiser steps of the whole training."""
-        return self.steps_per_epoch * self.total_epochs
+        return self.regime.steps if self.regime else self.steps_per_epoch * self.total_epochs
+
+    @property
+    def regime(self) -> Regime | None:
+        """The trainer's own way to be trained, where it has one; known once :meth:`setup` ran."""
+        return cast(Learner, self.learners[0]).regime if self.learners else None
+
+    @property
+    def passes(self) -> Passes:
+        """How the training set is cut into updates."""
+        pool = cast(Learner, self.learners[0]).pool if self.learners else 1
+        return Passes(self.size, self.regime.batch_size if self.regime else self.batch_size, pool)
 
     @property
     def drop_step(self) -> int:
@@ -159,11 +176,8 @@ class Evaluator(StageModule):
                 self.soft_labels = self.learned_with.soft_labels
                 self.size = len(labels)
             if not self.learners:
-                for j in range(self.count):
-                    with seeded(self.seed, "network", j):
-                        self.learners.append(
-                            self.learner(self.architecture, self.num_classes, self.image_shape, self.size)
-                        )
+                self.check()
+                self._make_learners()
         if stage == "test" or not hasattr(self, "scores"):
             aligned = self.data.aligned
             self.scores = nn.ModuleList(
@@ -172,6 +186,19 @@ class Evaluator(StageModule):
             self.cells = nn.ModuleList(CellAccuracy(self.num_classes, self.num_groups) for _ in range(self.count))
             self.counts = CellCount(self.num_classes, self.num_groups)
         super().setup(stage)
+
+    def check(self) -> None:
+        """Refuse a trainer that reads group labels on a set that has none."""
+        refuse_groups(import_class(spec_of(self.learner)["class_path"]), self.train_on, self.num_groups)
+
+    def _make_learners(self) -> None:
+        labels = self.labels if self.real is None else self.real.targets
+        groups = None if self.real is None or self.num_groups < 2 else self.real.groups
+        for j in range(self.count):
+            with seeded(self.seed, "network", j):
+                learner = self.learner(self.architecture, self.num_classes, self.image_shape, self.size)
+            learner.prepare(labels, groups, self.num_groups)
+            self.learners.append(learner)
 
     def _check_synthetic(self, synthetic: SyntheticSet) -> None:
         """Refuse a set that was made for other images."""
@@ -226,8 +253,11 @@ class Evaluator(StageModule):
         return self.lr if self.lr is not None else RATE if learned is None else learned
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return one SGD over all networks; it treats each parameter by itself, so they do not mix."""
-        return torch.optim.SGD(self.learners.parameters(), lr=self.rate, momentum=0.9, weight_decay=5e-4)
+        """Return one SGD over all networks, or what the trainer brings; networks do not mix in it."""
+        protocol = partial(torch.optim.SGD, lr=self.rate, momentum=0.9, weight_decay=5e-4)
+        return build_optimizer(
+            cast(list[Learner], list(self.learners)), self.regime.optimizer if self.regime else protocol
+        )
 
     def on_fit_start(self) -> None:
         """Keep the training images on the device."""
@@ -239,9 +269,7 @@ class Evaluator(StageModule):
 
     def batch(self, network: int, step: int) -> dict[str, Tensor]:
         """Return the augmented training batch of one network at a step."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        order = torch.randperm(self.size, generator=generator(self.seed, "order", network, epoch))
-        index = order[position * self.batch_size : (position + 1) * self.batch_size]
+        index = self.passes.batch(step, self._order(network, self.passes.epoch(step)))
         if self.real is None:
             index = index.to(self.labels.device)
             batch = {"image": self.images[index], "target": self.labels[index], "index": index}
@@ -250,22 +278,40 @@ class Evaluator(StageModule):
         else:
             batch = {key: value.to(self.device) for key, value in self.real.batch(index).items()}
         draws = generator(self.seed, "augmentation", network, step)
-        batch["image"] = self.augmentation(batch["image"].to(self.dtype), draws, siamese=False)
+        augmentation = self.regime.augmentation if self.regime else self.augmentation
+        batch["image"] = augmentation(batch["image"].to(self.dtype), draws, siamese=False)
         return batch
 
+    def _order(self, network: int, epoch: int) -> Tensor:
+        """Return the order in which a network sees the training set in an epoch; that of the last epoch is kept."""
+        if self._drawn.get(network, (None,))[0] != epoch:
+            draws = generator(self.seed, "order", network, epoch)
+            chances = cast(Learner, self.learners[network]).chances
+            self._drawn[network] = epoch, epoch_order(self.size, chances, draws)
+        return self._drawn[network][1]
+
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        """Take one step of every network; the batch is only a clock."""
+        """Take the steps that one batch of every network is for, one as a rule; Lightning's batch is only a clock."""
         step = self.global_step
         optimizer = self.optimizers()
-        if step == self.drop_step:
-            for group in optimizer.param_groups:  # type: ignore[union-attr]
-                group["lr"] = self.rate * 0.1
-            optimizer.optimizer.state.clear()  # type: ignore[union-attr]
-        losses = [learner.loss(self.batch(j, step)) for j, learner in enumerate(self.learners)]  # type: ignore[operator]
-        optimizer.zero_grad()  # type: ignore[union-attr]
-        self.manual_backward(torch.stack(losses).sum())
-        optimizer.step()  # type: ignore[union-attr]
-        self.log("eval/train_loss", torch.stack(losses).detach().mean(), prog_bar=True)
+        share = self.passes.share
+        side_by_side = [cast(Learner, own).losses(self.batch(j, step), share) for j, own in enumerate(self.learners)]
+        for losses in zip(*side_by_side, strict=True):
+            self._set_rate(optimizer.optimizer, self.global_step)  # type: ignore[union-attr]
+            optimizer.zero_grad()  # type: ignore[union-attr]
+            self.manual_backward(torch.stack(losses).sum())
+            optimizer.step()  # type: ignore[union-attr]
+            self.log("eval/train_loss", torch.stack(losses).detach().mean(), prog_bar=True)
+            if self.global_step >= self.trainer.max_steps:
+                break
+
+    def _set_rate(self, optimizer: torch.optim.Optimizer, step: int) -> None:
+        """Set the learning rate of a step."""
+        if self.regime:
+            set_rate(optimizer, self.regime.rate(step))
+        elif step == self.drop_step:
+            set_rate(optimizer, 0.1)
+            forget(optimizer)
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count hits by class and group."""
@@ -329,9 +375,12 @@ class Evaluator(StageModule):
         given = leaves(complete(spec))
         defaults = leaves(complete(spec_of(cls)))
         learner = import_class(given["learner"])
-        taken = {"lr": "learned"} if "lr" in learned and given["lr"] is None else {}
+        own = trainer_settings(complete(spec)["init_args"]["learner"])
+        protocol = given["lr"] is None and given.get("learner.regime") is None
+        taken = {"lr": "learned"} if "lr" in learned and protocol else {}
         taken |= {"labels": "soft"} if "soft_labels" in learned else {}
         keys = {"preset", "count", "seed", "num_classes", "num_groups", "image_shape", "learner", "network"}
+        keys |= {key for key in given if key.startswith("learner.")}
         return {
             "network": given["network"].rpartition(".")[2].lower(),
             "train_on": train_on,
@@ -341,6 +390,7 @@ class Evaluator(StageModule):
             "eval_settings": {
                 k: v for k, v in given.items() if k not in keys and (k not in defaults or defaults[k] != v)
             }
+            | own
             | taken,
         }
 

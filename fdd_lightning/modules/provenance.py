@@ -8,11 +8,19 @@ import torch
 
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.choices import Spec, class_path, spec_of
-from fdd_lightning.settings import complete, data_settings, distill_settings, encoder_settings, experts_settings
+from fdd_lightning.settings import (
+    complete,
+    data_settings,
+    distill_settings,
+    encoder_settings,
+    experts_settings,
+    trainer_settings,
+)
 
 if TYPE_CHECKING:
     from fdd_lightning.datamodules import BaseDataModule
     from fdd_lightning.modules.base import StageModule
+    from fdd_lightning.modules.classifier import Classifier
     from fdd_lightning.modules.distiller import BaseDistiller
     from fdd_lightning.modules.experts import Experts
 
@@ -84,5 +92,19 @@ def describe_experts(module: Experts) -> dict[str, Any]:
         "num_classes": module.num_classes,
         **{key: arguments[key] for key in ("network", "learner", "weighting", "zca", "seed")},
         "settings": module.inherited_settings() | experts_settings(spec),
+        "config": spec,
+    }
+
+
+def describe_classifier(module: Classifier) -> dict[str, Any]:
+    """Return the metadata of a trained classifier's file."""
+    spec = module_spec(module)
+    arguments = spec["init_args"]
+    return {
+        **about_data(module.data),
+        "num_classes": module.num_classes,
+        **{key: arguments[key] for key in ("network", "learner", "seed")},
+        "trainer": module.learner.name,
+        "settings": settings_of_data(module.data) | trainer_settings(arguments["learner"]),
         "config": spec,
     }

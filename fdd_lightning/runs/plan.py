@@ -15,6 +15,7 @@ from fdd_lightning.cli import resolve
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError
 from fdd_lightning.io import fingerprint, sha256_path
+from fdd_lightning.learners.groups import refuse_groups
 from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.evaluator import Evaluator
@@ -180,7 +181,7 @@ class Cell:
 
         Raises:
             DatasetNotFoundError: They are missing.
-            ConfigError: The row's weighting needs groups, and the data have none.
+            ConfigError: The row's weighting or trainer needs groups, and the data have none.
         """
         if self.data.missing is not None:
             raise DatasetNotFoundError(self.data.missing)
@@ -190,6 +191,8 @@ class Cell:
                 f"weighting {self.identity['weighting']} needs groups, and data set {self.data.name} has none: name a "
                 "column of groups, or leave the weighting out (vanilla and kde need none)"
             )
+        trainer = trainer_class(self.evaluations[0].config["model"])
+        refuse_groups(trainer, self.identity["train_on"], self.data.num_groups)
 
 
 class Plan:
@@ -248,7 +251,7 @@ class Plan:
                 for weighting in [Entry("vanilla")] if whole else plain_first(method.weightings or recipe.weightings):
                     for ipc in (None,) if whole else method.ipcs or recipe.ipcs:
                         for network in recipe.networks:
-                            for trainer in recipe.trainers:
+                            for trainer in method.trainers or recipe.trainers:
                                 yield self._cell(data, method, weighting, ipc, network, trainer)
 
     def _cell(
@@ -264,6 +267,11 @@ class Plan:
             settings |= made.inherited_settings()
             model = made.config["model"]
             settings |= distill_settings(model, model["init_args"]["method"], weighting_name(model))
+        train_on = "synthetic" if made else "real"
+        try:
+            refuse_groups(trainer_class(first.config["model"]), train_on, 2)
+        except ConfigError as error:
+            raise ConfigError(f"recipe {self.recipe.name}: {error}") from error
         identity = {
             "dataset": module.name,
             "method": made.config["model"]["init_args"]["method"] if made else FULL,
@@ -273,7 +281,7 @@ class Plan:
             "settings": settings,
             "distill_seeds": list(seeds) if made else [],
             **Evaluator.identity_of(
-                first.config["model"], "synthetic" if made else "real", getattr(made.module, "learned", ()) if made else ()
+                first.config["model"], train_on, getattr(made.module, "learned", ()) if made else ()
             ),
         }
         return Cell(identity, evaluations, module)
@@ -421,6 +429,11 @@ def slug(entry: Entry) -> str:
     text = re.sub(r"[^\w.=+-]+", "_", ",".join(words).replace(",", "+"))
     # Folder names have a limit; what was cut off still counts.
     return text if len(text) <= 120 else f"{text[:110]}-{fingerprint(words)[:8]}"
+
+
+def trainer_class(model: dict[str, Any]) -> type:
+    """Return the class of an evaluator's learner."""
+    return import_class(model["init_args"]["learner"]["class_path"])
 
 
 def weighting_name(model: dict[str, Any]) -> str:

@@ -28,6 +28,9 @@ def _steps(stage: Stage) -> float:
     arguments: dict[str, Any] = stage.config["model"]["init_args"]
     if stage.kind != "eval":
         return math.prod(float(arguments.get(key) or 1) for key in ("iterations", "steps", "count", "epochs"))
+    regime = (arguments["learner"].get("init_args") or {}).get("regime")
+    if regime:
+        return float(regime["init_args"]["steps"] * arguments["count"])
     epochs = arguments["epochs"] or {"quick": 300, "reference": 1001}[arguments["preset"]]
     made = stage.inputs.get("synthetic")
     per_class = made.config["model"]["init_args"]["images_per_class"] if made else 1

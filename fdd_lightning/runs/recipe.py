@@ -26,12 +26,14 @@ class Entry:
         leaves: Settings by dotted key, over those of the recipe.
         weightings: A method's own weightings, or None.
         ipcs: A method's own IPCs, or None.
+        trainers: A method's own trainers, or None.
     """
 
     name: str
     leaves: dict[str, Any] = field(default_factory=dict)
     weightings: tuple[Entry, ...] | None = None
     ipcs: tuple[int, ...] | None = None
+    trainers: tuple[Entry, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Recipe:
         distill: Leaves of every distillation.
         eval: Leaves of every evaluation.
         networks: Networks that are evaluated, by name in the menu, with leaves of their own.
-        trainers: Ways to train them, by name in the menu.
+        trainers: Ways to train them, by name in the menu; of every method without trainers of its own.
     """
 
     name: str
@@ -98,11 +100,13 @@ class _Reader:
         self.known(key, name, kind)
         weightings = own.pop("weightings", None) if kind == "method" else None
         ipcs = own.pop("ipcs", None) if kind == "method" else None
+        trainers = own.pop("trainers", None) if kind == "method" else None
         return Entry(
             name,
             flatten(own, ""),
             None if weightings is None else self.entries(f"{key}.weightings", weightings, "weighting"),
             None if ipcs is None else self.numbers(f"{key}.ipcs", ipcs, least=1),
+            None if trainers is None else self.entries(f"{key}.trainers", trainers, "trainer"),
         )
 
     def known(self, key: str, name: str, kind: str) -> None:

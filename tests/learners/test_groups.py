@@ -114,9 +114,13 @@ def test_without_balance_each_image_comes_once():
 
 @pytest.mark.parametrize("kind", [GroupDRO, Reweighted])
 def test_training_sets_without_groups_are_refused(kind):
-    for labels, number in ((None, 1), (torch.zeros(SIZE, dtype=torch.long), 1)):
-        with pytest.raises(ConfigError, match=f"trainer {kind.name} needs group labels.*take lff, dfa or selecmix"):
-            kind(NETWORK, CLASSES, SHAPE, SIZE).prepare(targets(), labels, number)
+    learner = kind(NETWORK, CLASSES, SHAPE, SIZE)
+    told = f"trainer {kind.name} needs group labels, and this data set has none: take lff, dfa or selecmix"
+    for labels in (None, torch.zeros(SIZE, dtype=torch.long)):
+        with pytest.raises(ConfigError, match=told):
+            learner.prepare(targets(), labels, 1)
+    with pytest.raises(ConfigError, match=r"a synthetic set has none: train it on the real set \(in a recipe: method"):
+        learner.prepare(targets(), None, 2)
 
 
 def test_resumes_from_its_state():
