@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.augment.base import Augmentation
-from fdd_lightning.augment.operations import OPERATIONS
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.augment.operations import OPERATIONS, strategy_names
 
 ALWAYS = ("flip", "color")
 
@@ -25,11 +24,7 @@ class DiffAug(Augmentation):
     """
 
     def __init__(self, strategy: str = "color_crop_cutout") -> None:
-        self.names = tuple(strategy.split("_"))
-        wrong = [name for name in self.names if name not in OPERATIONS]
-        if wrong or len(set(self.names)) < len(self.names):
-            fault = f"names no operation {wrong[0]!r}" if wrong else "names an operation twice"
-            raise ConfigError(f"DiffAug strategy {strategy!r} {fault}: join any of {', '.join(OPERATIONS)} by '_'")
+        self.names = strategy_names(strategy, "DiffAug")
 
     def __call__(self, images: Tensor, generator: torch.Generator, *, siamese: bool) -> Tensor:
         """Return augmented images; see :class:`~fdd_lightning.augment.base.Augmentation`."""

@@ -19,6 +19,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from fdd_lightning.errors import ConfigError
+
 BRIGHTNESS: Final = 1.0
 SATURATION: Final = 2.0
 CONTRAST: Final = 0.5
@@ -36,6 +38,27 @@ class Operation(NamedTuple):
 
     draw: Callable[[int, Size, Generator], Tensor]
     apply: Callable[[Tensor, Tensor], Tensor]
+
+
+def strategy_names(strategy: str, kind: str) -> tuple[str, ...]:
+    """Return the operations that a strategy names.
+
+    Args:
+        strategy: Names joined by ``_``.
+        kind: The augmentation that it is for.
+
+    Raises:
+        ConfigError: It names an operation that does not exist, or names one twice.
+    """
+    names = tuple(strategy.split("_"))
+    wrong = [name for name in names if name not in OPERATIONS]
+    if wrong or len(set(names)) < len(names):
+        fault = f"names no operation {wrong[0]!r}" if wrong else "names an operation twice"
+        raise ConfigError(
+            f"{kind} strategy {strategy!r} {fault}: join any of {', '.join(OPERATIONS)} by '_', "
+            "or take the class NoAugmentation"
+        )
+    return names
 
 
 def draw_color(count: int, size: Size, generator: Generator) -> Tensor:
