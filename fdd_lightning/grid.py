@@ -125,11 +125,17 @@ def picture(images: Tensor, labels: Tensor, class_names: Sequence[str], *, colum
     return page
 
 
-def shorten(name: str, length: Callable[[str], float]) -> str:
-    """Cut a name to the width that a picture has for it."""
+def shorten(name: str, length: Callable[[str], float], width: float = TEXT_WIDTH) -> str:
+    """Cut a name to the width that a picture has for it.
+
+    Args:
+        name: The name.
+        length: Tells how wide a text is.
+        width: Pixels.
+    """
     name = " ".join(name.split())
-    if length(name) <= TEXT_WIDTH:
+    if length(name) <= width:
         return name
-    while name and length(name + "...") > TEXT_WIDTH:
+    while name and length(name + "...") > width:
         name = name[:-1]
     return name + "..."

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.datasets import ImageSet
-from fdd_lightning.grid import BACKGROUND, magnification, shorten, to_rgb
+from fdd_lightning.grid import BACKGROUND, TEXT_WIDTH, magnification, shorten, to_rgb
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFont
@@ -105,9 +105,10 @@ def mosaic(
         ),
     ]
     font, large = ImageFont.load_default(TEXT), ImageFont.load_default(TITLE)
-    rows, columns = ([shorten(name, font.getlength) for name in names] for names in (rows, columns))
     layout = _layout(data.image_shape, len(rows), len(columns), per_cell)
     width, height = layout.size
+    rows = [shorten(name, font.getlength) for name in rows]
+    columns = [shorten(name, font.getlength, max(width, TEXT_WIDTH)) for name in columns]
     step_x, step_y = width + BETWEEN, height + UNDER + BETWEEN
     left = MARGIN + _widest(rows, font) + BETWEEN
     turned = _widest(columns, font) > width

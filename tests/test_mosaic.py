@@ -8,6 +8,7 @@ import torch
 
 from fdd_lightning import mosaic as module
 from fdd_lightning.datasets import ImageSet
+from fdd_lightning.grid import TEXT_WIDTH
 from fdd_lightning.mosaic import FRAME, VOID, mosaic
 
 SHADES = {(0, 0): 40, (0, 1): 90, (1, 0): 140, (2, 1): 220}
@@ -94,6 +95,15 @@ def test_long_group_names_are_turned_and_have_room(name, turned):
     assert (picture.shape[0] > 230) == turned
     assert ink.min() >= module.MARGIN // 2
     assert (ink.max(0) < np.array(picture.shape[:2]) - module.MARGIN // 2).all()
+
+
+def test_a_wide_column_has_room_for_a_long_name():
+    data = flat({(0, 0): 20, (0, 1): 20}, 64)
+    long, short = (np.asarray(mosaic(data, ["a"], [name * 12, "x"], title="t")) for name in ("long ", "l"))
+    assert long.shape == short.shape
+    above = slice(0, places(long, colour((0, 0)))[0][0])  # what stands above the first image
+    width = np.ptp(places(long[above], module.INK)[:, 1])
+    assert width > TEXT_WIDTH
 
 
 def test_what_stands_outside_the_cells_is_not_cut_off():

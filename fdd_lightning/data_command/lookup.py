@@ -83,7 +83,7 @@ class Entry:
     def _check(self, parser: ArgumentParser, keys: Iterable[str]) -> None:
         known = list(parser.get_defaults().as_dict().get(COMMAND, {}))
         for key in keys:
-            if key.partition(".")[0] not in known:
+            if key.partition(".")[0].removesuffix("+") not in known:
                 near = close_to(key, known) or f"it has {', '.join(known) or 'none'}"
                 raise ConfigError(f"{self.name}: --{COMMAND}.{key}: no such argument: {near}")
 
