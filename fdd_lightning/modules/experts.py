@@ -17,7 +17,7 @@ from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.experts import FOLDER, flat_parameters, save_expert
 from fdd_lightning.learners import ERM, Learner, LearnerFactory
 from fdd_lightning.matching.shares import epoch_order, image_shares
-from fdd_lightning.matching.weightings import FairDD, Vanilla, Weighting
+from fdd_lightning.matching.weightings import FairDD, GroupKDE, Vanilla, Weighting
 from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.provenance import describe_experts
 from fdd_lightning.modules.weighing import WeighingModule
@@ -147,6 +147,8 @@ class Experts(WeighingModule, FitModule):
         self.shares = image_shares(self.real, self.num_classes, lambda members: self.weighting(self.evidence(members)))
         self.embeddings = None  # they are not looked at again
         self.learner = self._new_learner(0)
+        groups = self.real.groups if self.data.num_groups > 1 else None
+        self.learner.prepare(self.real.targets, groups, self.data.num_groups)
         if self.zca is not None:
             if self.trainer.is_global_zero:
                 cached_zca(self.data.train, self.zca, self.data.fingerprint)
@@ -165,9 +167,12 @@ class Experts(WeighingModule, FitModule):
         )
 
     def on_fit_start(self) -> None:
-        """Keep the images on the device; a run that begins forgets what an earlier one left half done."""
+        """Keep the images on the device."""
         if self.device.type != "cpu":
             self.real = self.real.to(self.device)
+
+    def on_train_start(self) -> None:
+        """Forget what an earlier run left half done, where this one begins (only now is that known)."""
         if self._part is not None and self.global_step == 0 and self.trainer.is_global_zero:
             shutil.rmtree(self._part, ignore_errors=True)
             self._part.mkdir(parents=True)
@@ -298,9 +303,13 @@ class Experts(WeighingModule, FitModule):
 
 def several_rows(weighting: Weighting) -> str:
     """Say why experts cannot see a target per group, and what to do instead; empty if the weighting has one row."""
-    if not isinstance(weighting, FairDD):
+    if isinstance(weighting, FairDD):
+        way = "take barycenter, which makes groups come up equally"
+    elif isinstance(weighting, GroupKDE) and weighting.reduction != "barycenter":
+        way = "set weighting.reduction to barycenter"
+    else:
         return ""
-    return "experts see one mix of images, not a target per group: take barycenter, which makes groups come up equally"
+    return f"experts see one mix of images, not a target per group: {way}"
 
 
 def _name(expert: int) -> str:
