@@ -93,6 +93,14 @@ def test_a_subset_is_moved_piece_by_piece(data, monkeypatch, piece):
     assert len(data.subset(torch.zeros(0, dtype=torch.long)).to("cpu")) == 0
 
 
+def test_images_in_another_order_of_memory_are_read_as_they_are(data):
+    other = data.images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    again = ImageSet(other, data.targets, data.groups, MEAN, STD)
+    index = torch.tensor([7, 3, 3, 49])
+    assert torch.equal(again.pixels(index), data.pixels(index))
+    assert torch.equal(again.subset(index).pixels(torch.tensor([3, 0])), data.pixels(index[[3, 0]]))
+
+
 def test_the_shape_of_an_image_is_known_without_reading_any(data):
     assert data.image_shape == data.subset(torch.zeros(0, dtype=torch.long)).image_shape == (3, 4, 5)
 
