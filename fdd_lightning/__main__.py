@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"error: {line}")
         return 2
     except KeyboardInterrupt as stop:
-        say(f"interrupted; {stop or 'the same command again goes on from the last checkpoint'}")
+        say(f"interrupted; {str(stop) or 'the same command again goes on from the last checkpoint'}")
         return 130
 
 
