@@ -55,10 +55,11 @@ def load_classifier(path: str | Path) -> tuple[Learner, dict[str, Any]]:
     learner: Learner = _factory(header["learner"], Learner, path)(
         network, header["num_classes"], tuple(header["image_shape"]), 1
     )
-    found = learner.load_state_dict(tensors, strict=False)
-    strange = [*found.unexpected_keys, *(key for key in found.missing_keys if _lasts(learner, key))]
+    own = {k: v.shape for k, v in learner.state_dict().items() if _lasts(learner, k)}
+    strange = sorted(key for key in own.keys() | tensors if key not in tensors or own.get(key) != tensors[key].shape)
     if strange:
         raise FileFormatError(f"{path} does not fit its own learner ({strange[0]}): {TRAIN}")
+    learner.load_state_dict(tensors, strict=False)
     return learner.eval().requires_grad_(False), header
 
 

@@ -7,17 +7,21 @@ from itertools import product
 
 import pytest
 import torch
+import yaml
 from torch.nn.functional import cross_entropy
 
 from fdd_lightning import SyntheticSet
 from fdd_lightning.augment import DSA
+from fdd_lightning.choices import build
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.learners import DFA, GroupDRO, Regime, Reweighted, SelecMixLfF
 from fdd_lightning.matching.weightings import FairDD
 from fdd_lightning.modules.evaluator import EPOCHS, Evaluator
 from fdd_lightning.modules.selection import Selection
 from fdd_lightning.networks import ConvNet
+from fdd_lightning.paths import CONFIGS
 from fdd_lightning.report.results import validate
 from fdd_lightning.rng import generator, seeded
 from tests.modules.conftest import trainer
@@ -301,3 +305,78 @@ def test_checkpoints_from_python_load(digits, chosen, tmp_path):
     runs.save_checkpoint(tmp_path / "x.ckpt")
     content = torch.load(tmp_path / "x.ckpt", weights_only=True)
     assert content["hyper_parameters"]["network"]["class_path"] == "fdd_lightning.networks.ConvNet"
+
+
+# Trainers with a way of their own.
+
+REGIME = Regime(partial(torch.optim.Adam, lr=0.01), steps=5, batch_size=12, decay=0.1, decay_every=2, decay_from=1)
+ENCODER = {"encoder": NETWORK, "hidden": 8, "dimension": 4}
+
+
+@pytest.mark.parametrize("kind", [DFA, SelecMixLfF])
+def test_a_trainer_with_a_regime_is_trained_alone_by_it(digits, chosen, kind):
+    """Thirty images: batches of 12, 12 and 6; of SelecMix, two updates make one batch."""
+    more = {} if kind is DFA else {"pool": 2, **ENCODER}
+    model = evaluator(chosen, learner=partial(kind, regime=REGIME, **more), seed=3)
+    runs = trainer()
+    runs.eval(model, digits)
+    assert runs.global_step == model.num_steps == 5
+    for j in (0, 1):
+        with seeded(3, "network", j):
+            literal = kind(NETWORK, 10, (3, 16, 16), 30, **more)
+        networks = [p for name, p in literal.named_parameters() if not name.startswith("encoder.")]
+        main = torch.optim.Adam(networks, lr=0.01)
+        others = [torch.optim.Adam(literal.encoder.parameters())] if more else []
+        step = 0
+        while step < 5:
+            order = torch.randperm(30, generator=generator(3, "order", j, step // 3))
+            for index in order.split(24 if more else 12):
+                batch = {"image": chosen.images[index], "target": chosen.labels[index], "index": index}
+                for loss in literal.losses(batch, 12):
+                    if step < 5:
+                        main.param_groups[0]["lr"] = 0.01 * 0.1 ** (max(0, step - 1) // 2)
+                        for optimizer in (main, *others):
+                            optimizer.zero_grad()
+                        loss.backward()
+                        for optimizer in (main, *others):
+                            optimizer.step()
+                        step += 1
+        for (name, own), expected in zip(model.learners[j].named_parameters(), literal.parameters(), strict=True):
+            assert torch.equal(own, expected), name
+
+
+def test_the_row_says_how_a_trainer_differs_from_its_preset(digits, chosen):
+    spec = yaml.safe_load((CONFIGS / "trainer" / "dfa.yaml").read_text())
+    spec["init_args"]["regime"]["init_args"] |= {"steps": 2}
+    row = trainer().eval(evaluator(chosen, learner=build(spec)), digits)
+    assert row is not None
+    assert row["trainer"] == "dfa"
+    assert {k: v for k, v in row["eval_settings"].items() if k.startswith("learner")} == {"learner.regime.steps": 2}
+    validate({"format": 1, "rows": [row]}, "x")
+
+
+def test_images_are_drawn_by_a_trainers_chances(digits):
+    model = evaluator(learner=Reweighted, count=1, epochs=1, batch_size=400)
+    trainer(max_steps=1).eval(model, digits)
+    drawn = model._order(0, 0)
+    cells = torch.bincount(digits.train.targets[drawn] * 10 + digits.train.groups[drawn], minlength=100)
+    assert len(drawn) == len(digits.train)
+    assert int(cells.max()) < 4 * len(drawn) / 100  # nine of ten images of a class have its own colour
+
+
+@pytest.mark.parametrize("kind", [GroupDRO, Reweighted])
+def test_trainers_that_read_groups_are_refused_on_a_synthetic_set(digits, chosen, kind):
+    told = (
+        f"trainer {kind.name} needs group labels, and a synthetic set has none: train it on the real set.*or take lff"
+    )
+    model = evaluator(chosen, learner=kind)
+    for refuse in (model.check, lambda: trainer().eval(model, digits)):
+        with pytest.raises(ConfigError, match=told) as caught:
+            refuse()
+        assert "\n" not in str(caught.value)
+
+
+def test_trainers_that_read_groups_are_refused_on_a_set_without(digits):
+    model = Evaluator.for_data(Plain(), network=NETWORK, learner=GroupDRO)
+    with pytest.raises(ConfigError, match="needs group labels, and this data set has none: take lff"):
+        trainer().eval(model, Plain())
