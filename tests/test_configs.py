@@ -90,21 +90,23 @@ def files(digits_cache, tmp_path_factory):
 def test_methods_and_weightings(fdd, files, method, weighting):
     args = [f"--config=method/{method}", f"--config=weighting/{weighting}", "--config=data/colored_digits", *QUIET]
     known = content("method", method)["model"]["init_args"]
-    if "iterations" in known:
-        args += ["--model.iterations=2", "--model.surrogate.network.width=4"]
+    if method == "mtt":
+        pytest.skip("needs trained experts: tests/modules/test_trajectories.py")
+    if "surrogate" in known:
+        args += ["--trainer.max_steps=2", "--model.surrogate.network.width=4"]
     if "features" in known:
         args += ["--model.features.epochs=1", "--model.features.network.width=4"]
-    said = fdd("distill", *args, f"--encoder={files[0]}", "--model.images_per_class=2", "--output=x")
+    said = fdd("distill", *args, f"--encoder={files[0]}", "--model.images_per_class=1", "--output=x")
     if method == "kcenter" and weighting != "vanilla":
         assert said.code == 2
         assert f"kcenter does not take weighting {weighting}: " in said.err
         return
     assert said.code == 0, said.err
     made = SyntheticSet.load("x/synthetic.safetensors")
-    assert (made.metadata["method"], made.metadata["weighting"]) == (method, weighting)
+    assert (made.metadata["method"], made.metadata["weighting"]) == (known["method"], weighting)
     assert not {k for k in made.metadata["settings"] if k.startswith("weighting")}
-    assert made.metadata["ipc"] == 2
-    assert len(made) % 20 == 0
+    assert made.metadata["ipc"] == 1
+    assert len(made) % 10 == 0
 
 
 @pytest.mark.parametrize("name", menu("encoder"))
