@@ -63,17 +63,31 @@ def weighting_preset(name: str) -> Spec | None:
 def differences(actual: Spec, reference: Spec | None) -> dict[str, Any]:
     """Return the leaves of ``actual`` that differ from ``reference``, by dotted key.
 
+    Where another class was chosen, its path is such a leaf, and its arguments are compared with its own defaults.
+
     Args:
         actual: A class-path spec; defaults need not be written out.
         reference: The preset; None compares with the class's own defaults.
     """
-    reference = reference or {"class_path": actual["class_path"]}
-    expected = leaves(complete(reference))
+    own, other = complete(actual), complete(reference or {"class_path": actual["class_path"]})
+    expected = leaves({**other, "init_args": _counterparts(own["init_args"], other["init_args"])})
     return {
         key: value
-        for key, value in leaves(complete(actual)).items()
+        for key, value in leaves(own).items()
         if key not in OWN_KEYS and (key not in expected or expected[key] != value)
     }
+
+
+def _counterparts(own: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what each of some arguments is compared with."""
+    found = dict(other)
+    for key, value in own.items():
+        if is_spec(value):
+            there: Any = other.get(key)
+            path = there["class_path"] if is_spec(there) else None
+            base = there if path == value["class_path"] else complete({"class_path": value["class_path"]})
+            found[key] = {"class_path": path, "init_args": _counterparts(value["init_args"], base["init_args"])}
+    return found
 
 
 def distill_settings(model: Spec, method: str, weighting: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Which leaves tell one variant from another."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,13 +8,15 @@ import yaml
 
 from fdd_lightning.choices import spec_of
 from fdd_lightning.datamodules import ColoredDigits
+from fdd_lightning.matching.groupings import DBSCANClusters, KMeansClusters, WrongLabels
+from fdd_lightning.matching.samplers import Stratified
 from fdd_lightning.matching.surrogates import Fresh
 from fdd_lightning.matching.weightings import KDE, FairDD
 from fdd_lightning.modules.distiller import Distiller
 from fdd_lightning.modules.provenance import module_spec
 from fdd_lightning.modules.selection import Selection
 from fdd_lightning.modules.supcon import SupCon
-from fdd_lightning.networks import ConvNet
+from fdd_lightning.networks import MLP, ConvNet
 from fdd_lightning.paths import CONFIGS
 from fdd_lightning.settings import (
     complete,
@@ -88,6 +91,34 @@ def test_a_weighting_of_ones_own_is_compared_with_its_defaults():
 
 def test_a_method_that_the_menu_does_not_know_is_compared_with_its_defaults():
     assert distill_settings(distiller(momentum=0.9), "mine", "vanilla") == {"momentum": 0.9}
+
+
+def test_another_class_is_named_and_compared_with_its_own_defaults():
+    groupings = "fdd_lightning.matching.groupings"
+    chosen = {
+        FairDD(groups=DBSCANClusters()): {"weighting.groups": f"{groupings}.DBSCANClusters"},
+        FairDD(groups=DBSCANClusters(noise="drop")): {
+            "weighting.groups": f"{groupings}.DBSCANClusters",
+            "weighting.groups.noise": "drop",
+        },
+        FairDD(groups=KMeansClusters(3)): {
+            "weighting.groups": f"{groupings}.KMeansClusters",
+            "weighting.groups.count": 3,
+        },
+        FairDD("mean", WrongLabels(0.3, seed=2)): {
+            "weighting.reduction": "mean",
+            "weighting.groups": f"{groupings}.WrongLabels",
+            "weighting.groups.rate": 0.3,
+            "weighting.groups.seed": 2,
+        },
+    }
+    for weighting, expected in chosen.items():
+        assert distill_settings(distiller(weighting=weighting), "dm", "fairdd") == expected
+    assert distill_settings(distiller(sampler=Stratified()), "dm", "vanilla") == {
+        "sampler": "fdd_lightning.matching.samplers.Stratified"
+    }
+    own = distill_settings(distiller(surrogate=Fresh(partial(MLP, widths=(7,)))), "dm", "vanilla")
+    assert own == {"surrogate.network": "fdd_lightning.networks.MLP", "surrogate.network.widths": [7]}
 
 
 def test_encoder_settings_name_the_menus_entry():

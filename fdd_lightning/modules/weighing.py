@@ -118,19 +118,17 @@ class WeighingModule(StageModule, ABC):
         Args:
             index: int64 (n,), places in the training set.
         """
-        asked = self.weighting
+        asked, data = self.weighting, self.real
+        embeddings = self.embeddings[index] if asked.needs_embeddings and self.embeddings is not None else None
+        device = index.device if embeddings is None else embeddings.device  # all on one: the images may be elsewhere
         return Evidence(
             size=len(index),
-            groups=self.real.groups[index] if asked.needs_groups else None,
+            groups=data.groups[index].to(device) if asked.needs_groups else None,
             num_groups=self.data.num_groups if asked.needs_groups else None,
-            embeddings=self.embeddings[index] if asked.needs_embeddings and self.embeddings is not None else None,
-            index=index if asked.needs_index else None,
-            cell_sizes=self._cell_sizes(index) if asked.needs_cell_sizes else None,
+            embeddings=embeddings,
+            index=index.to(device) if asked.needs_index else None,
+            cell_sizes=self.cells[int(data.targets[index[0]])].to(device) if asked.needs_cell_sizes else None,
         )
-
-    def _cell_sizes(self, index: Tensor) -> Tensor:
-        targets = self.real.targets
-        return self.cells[int(targets[index[0]])].to(targets.device)
 
     def inherited_settings(self) -> dict[str, Any]:
         """Return the settings that stand in the rows and come with the input files."""

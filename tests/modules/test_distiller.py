@@ -360,7 +360,6 @@ def test_groupings_stand_in_the_settings(digits):
     assert found == {
         "weighting.groups": "fdd_lightning.matching.groupings.WrongLabels",
         "weighting.groups.rate": 0.3,
-        "weighting.groups.seed": 0,
     }
 
 

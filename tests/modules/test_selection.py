@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 
+from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.extractors import BiasEncoder, RandomNetwork, TrainedNetwork
 from fdd_lightning.matching.groupings import DBSCANClusters, KMeansClusters, WrongLabels
@@ -26,12 +27,14 @@ def select(data, weighting, ipc=10, seed=0, encoder=None, **choices):
     return model, made
 
 
-@pytest.fixture
-def encoder(digits, tmp_path):
+@pytest.fixture(scope="module")
+def encoder(digits_cache, tmp_path_factory):
     """The file of a small bias encoder."""
-    model = SupCon(10, 10, (3, 16, 16), partial(ConvNet, width=8, norm="batch"), 32, 16, steps=20)
-    trainer().fit(model, datamodule=digits)
-    return model.save_artefact(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FDD_CACHE", str(digits_cache))
+        model = SupCon(10, 10, (3, 16, 16), partial(ConvNet, width=8, norm="batch"), 32, 16, steps=20)
+        trainer().fit(model, datamodule=ColoredDigits())
+        return model.save_artefact(tmp_path_factory.mktemp("encoder"))
 
 
 ALL = [

@@ -18,6 +18,9 @@ class WrongLabels(Grouping):
     place in the training set alone. Each of the other groups is equally likely. Only the weighting is misled: samplers
     and evaluation read the true labels.
 
+    A little is much where groups are small. With ten groups and a majority of 90%, a rate of 0.2 makes two thirds of
+    the images that pass for a minority group images of the majority.
+
     Args:
         rate: Probability, in 0..1, that a label is replaced.
         seed: Seed of the mistakes; the distiller's own seed does not change them.
