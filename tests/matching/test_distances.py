@@ -40,6 +40,7 @@ def test_a_vanishing_gradient_has_a_distance_and_a_slope():
     distance = LayerCosine()([torch.ones(1, 2, 3)], [zero])
     assert distance.tolist() == [2.0]
     distance.sum().backward()
+    assert zero.grad is not None
     assert zero.grad.isfinite().all()
 
 

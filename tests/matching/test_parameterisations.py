@@ -73,6 +73,7 @@ def test_only_multi_formation_keeps_its_range():
 def test_gradients_reach_what_is_stored():
     stored = torch.rand(2, 3, 8, 8, requires_grad=True)
     multi(2).decode(stored).sum().backward()
+    assert stored.grad is not None
     torch.testing.assert_close(stored.grad.sum((2, 3)), (4 * 64 / torch.tensor(STD)).expand(2, 3), rtol=1e-4, atol=1e-2)
 
 

@@ -75,9 +75,13 @@ def test_kmeans_finds_every_tone(data, network):
 
 
 def test_kmeans_sees_raw_pixels(data, network, monkeypatch):
-    seen = []
-    embed = ConvNet.embed
-    monkeypatch.setattr(ConvNet, "embed", lambda self, x: (seen.append(x.clone()), embed(self, x))[1])
+    seen, embed = [], ConvNet.embed
+
+    def noted(self, x):
+        seen.append(x.clone())
+        return embed(self, x)
+
+    monkeypatch.setattr(ConvNet, "embed", noted)
     draws(KMeans(4), data, network, 1)
     torch.testing.assert_close(torch.cat(seen), data.images[:40].float() / 255)
 

@@ -58,16 +58,20 @@ def test_the_synthetic_gradient_is_that_of_the_mean_and_has_a_graph(images):
     expected = weighted_gradient(net, [0.2] * 5, images, 1)
     for layer, g in zip(found, [g for g in expected if g.ndim >= 2], strict=True):
         torch.testing.assert_close(layer, g, rtol=1e-10, atol=1e-12)
-    sum(layer.square().sum() for layer in found).backward()
+    torch.stack([layer.square().sum() for layer in found]).sum().backward()
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
     assert all(p.grad is None for p in net.parameters())
 
 
 def test_groups_run_only_their_own_images(images, monkeypatch):
-    seen = []
-    forward = ConvNet.forward
-    monkeypatch.setattr(ConvNet, "forward", lambda self, x: (seen.append(len(x)), forward(self, x))[1])
+    seen, forward = [], ConvNet.forward
+
+    def noted(self, x):
+        seen.append(len(x))
+        return forward(self, x)
+
+    monkeypatch.setattr(ConvNet, "forward", noted)
     Gradients().targets(network(), [ClassBatch(images, 0)], [ROWS["groups"].double()])
     assert sorted(seen) == [1, 2, 2]
 

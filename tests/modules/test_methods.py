@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -67,7 +67,8 @@ class Literal:
         self.members = [[i for i, target in enumerate(self.train.targets.tolist()) if target == c] for c in range(C)]
 
     def image(self, index: int) -> Tensor:
-        return ((self.train.images[index].float() / 255 - 0.5) / 0.5).double()
+        pixels: Tensor = self.train.images[index]
+        return ((pixels.float() / 255 - 0.5) / 0.5).double()
 
     def rows(self, chosen: list[int]) -> list[list[float]]:
         groups = [int(self.train.groups[i]) for i in chosen]
@@ -98,7 +99,7 @@ class SGD:
         self.lr, self.momentum, self.decay = lr, momentum, decay
         self.velocity: list[Tensor] | None = None
 
-    def __call__(self, values: list[Tensor], gradients: list[Tensor]) -> None:
+    def __call__(self, values: Sequence[Tensor], gradients: list[Tensor]) -> None:
         gradients = [g + self.decay * v.detach() for v, g in zip(values, gradients, strict=True)]
         if self.velocity is None:
             self.velocity = gradients
@@ -111,7 +112,7 @@ class SGD:
 
 def train(network: ConvNet, sgd: SGD, images: Tensor, labels: Tensor) -> Tensor:
     """One step of mean cross-entropy; returns the logits."""
-    logits = network(images)
+    logits: Tensor = network(images)
     parameters = list(network.parameters())
     sgd(parameters, list(torch.autograd.grad(cross_entropy(logits, labels), parameters)))
     return logits.detach()
@@ -242,7 +243,7 @@ def teach(case: Literal, network: ConvNet, sgd: SGD, tick: int, learner: OnReal)
             mixed[:, :, top:bottom, left:right] = images[partner][:, :, top:bottom, left:right]
             kept = 1 - (bottom - top) * (right - left) / 256
             images, loss_of = mixed, [(labels, kept), (labels[partner], 1 - kept)]
-        loss = sum(share * cross_entropy(network(images), target) for target, share in loss_of)
+        loss = torch.stack([share * cross_entropy(network(images), target) for target, share in loss_of]).sum()
         parameters = list(network.parameters())
         sgd(parameters, list(torch.autograd.grad(loss, parameters)))
 
