@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +11,12 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.augment import DSA, Augmentation
-from fdd_lightning.choices import Spec, rebuild
+from fdd_lightning.choices import Spec, import_class, rebuild, spec_of
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.experts import FOLDER, flat_parameters, save_expert
 from fdd_lightning.learners import ERM, Learner, LearnerFactory
+from fdd_lightning.learners.groups import refuse_groups
+from fdd_lightning.learners.passes import Passes
 from fdd_lightning.matching.shares import epoch_order, image_shares
 from fdd_lightning.matching.weightings import FairDD, GroupKDE, Vanilla, Weighting
 from fdd_lightning.modules.base import FitModule
@@ -89,6 +90,7 @@ class Experts(WeighingModule, FitModule):
             if rate is not None and not rate >= 0:
                 raise ConfigError(f"{key} must not be negative, but is {rate}")
         self.num_classes = num_classes
+        self.num_groups = num_groups
         self.image_shape = image_shape
         self.architecture = network
         self.learner_factory = learner
@@ -124,15 +126,24 @@ class Experts(WeighingModule, FitModule):
         """Return what the progress bar calls it."""
         return f"{self.count} experts {self.weighting.name}"
 
+    def check(self) -> None:
+        """Refuse a learner that reads group labels where there are none.
+
+        Raises:
+            ConfigError: With the alternative.
+        """
+        super().check()
+        refuse_groups(import_class(spec_of(self.learner_factory)["class_path"]), "real", self.num_groups)
+
     @property
-    def steps_per_epoch(self) -> int:
-        """Steps of one pass; known once the data are there."""
-        return math.ceil(len(self.real) / self.batch_size)
+    def passes(self) -> Passes:
+        """How the training set is cut into updates; known once :meth:`setup` ran."""
+        return Passes(len(self.real), self.batch_size, self.learner.pool)
 
     @property
     def steps_per_expert(self) -> int:
         """Steps of one expert."""
-        return self.epochs * self.steps_per_epoch
+        return self.epochs * self.passes.per_epoch
 
     @property
     def num_steps(self) -> int:
@@ -140,15 +151,20 @@ class Experts(WeighingModule, FitModule):
         return self.count * self.steps_per_expert
 
     def setup(self, stage: str) -> None:
-        """Weigh the images and make the network."""
+        """Make the network and weigh the images."""
+        if stage == "fit":
+            self.check()
+            self.learner = self._new_learner(0)  # first: how many steps there are depends on it
         super().setup(stage)
         if stage != "fit":
             return
         self.shares = image_shares(self.real, self.num_classes, lambda members: self.weighting(self.evidence(members)))
         self.embeddings = None  # they are not looked at again
-        self.learner = self._new_learner(0)
-        groups = self.real.groups if self.data.num_groups > 1 else None
-        self.learner.prepare(self.real.targets, groups, self.data.num_groups)
+        if self.learner.regime is not None:
+            raise ConfigError("experts are trained by the settings said here: leave the regime out of their learner")
+        if self.learner.chances is not None:
+            self.shares = self.shares * self.learner.chances.double().cpu()
+            self.shares = self.shares / self.shares.sum()
         if self.zca is not None:
             if self.trainer.is_global_zero:
                 cached_zca(self.data.train, self.zca, self.data.fingerprint)
@@ -158,7 +174,10 @@ class Experts(WeighingModule, FitModule):
 
     def _new_learner(self, expert: int) -> Learner:
         with seeded(self.seed, "expert", expert):
-            return self.learner_factory(self.architecture, self.num_classes, self.image_shape, len(self.real))
+            real = self.data.train
+            learner = self.learner_factory(self.architecture, self.num_classes, self.image_shape, len(real))
+        learner.prepare(real.targets, real.groups if self.num_groups > 1 else None, self.num_groups)
+        return learner
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return plain SGD."""
@@ -182,14 +201,15 @@ class Experts(WeighingModule, FitModule):
         """Where experts lie until the last one is there."""
         return None if self.folder is None else self.folder / f"{FOLDER}.part"
 
-    def batch(self, expert: int, epoch: int, position: int) -> dict[str, Tensor]:
-        """Return an augmented training batch of one expert."""
+    def batch(self, expert: int, step: int) -> dict[str, Tensor]:
+        """Return the augmented training batch of one expert at one of its steps."""
+        epoch = self.passes.epoch(step)
         if self._drawn is None or self._drawn[:2] != (expert, epoch):
             order = epoch_order(self.shares, generator(self.seed, "order", expert, epoch))
             self._drawn = expert, epoch, order
-        index = self._drawn[2][position * self.batch_size : (position + 1) * self.batch_size]
+        index = self.passes.batch(step, self._drawn[2])
         batch = {key: value.to(self.device) for key, value in self.real.batch(index).items()}
-        draws = generator(self.seed, "augmentation", expert, epoch, position)
+        draws = generator(self.seed, "augmentation", expert, step)
         batch["image"] = self.augmentation(self._seen(batch["image"]), draws, siamese=False)
         return batch
 
@@ -199,23 +219,24 @@ class Experts(WeighingModule, FitModule):
         return images if self._whitening is None else self._whitening.whiten(images)
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        """Take one step of one expert; the batch is only a clock."""
-        expert, within = divmod(self.global_step, self.steps_per_expert)
-        epoch, position = divmod(within, self.steps_per_epoch)
+        """Take the steps of one expert that one batch is for, one as a rule; Lightning's batch is only a clock."""
+        expert, step = divmod(self.global_step, self.steps_per_expert)
         optimizer = self.optimizers()
-        if within == 0:
+        if step == 0:
             self.learner.load_state_dict(self._new_learner(expert).state_dict())
             optimizer.optimizer.state.clear()  # type: ignore[union-attr]
             self._snapshots = []
             self._keep(expert)
-        loss = self.learner.loss(self.batch(expert, epoch, position))
-        optimizer.zero_grad()  # type: ignore[union-attr]
-        self.manual_backward(loss)
-        optimizer.step()  # type: ignore[union-attr]
-        self.log("fit/loss", loss.detach(), prog_bar=True)
-        if position == self.steps_per_epoch - 1:
-            self._keep(expert)
-        if within == self.steps_per_expert - 1:
+        for loss in self.learner.losses(self.batch(expert, step), self.batch_size):
+            optimizer.zero_grad()  # type: ignore[union-attr]
+            self.manual_backward(loss)
+            optimizer.step()  # type: ignore[union-attr]
+            self.log("fit/loss", loss.detach(), prog_bar=True)
+            if self.global_step % self.passes.per_epoch == 0:
+                self._keep(expert)
+            if self.global_step >= self.trainer.max_steps:
+                break
+        if self.global_step == (expert + 1) * self.steps_per_expert:
             self._finish(expert)
 
     def _keep(self, expert: int) -> None:

@@ -11,7 +11,7 @@ from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.encoder import Encoder
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.experts import Trajectories, flat_parameters
-from fdd_lightning.learners import ERM
+from fdd_lightning.learners import ERM, LfF, Regime
 from fdd_lightning.matching.shares import epoch_order
 from fdd_lightning.matching.weightings import KDE, Barycenter, FairDD, GroupKDE, Vanilla
 from fdd_lightning.modules.experts import Experts
@@ -40,10 +40,12 @@ def literal(data, expert, shares, seed=0, epochs=2, lr=0.05, see=lambda x: x, **
         network = ERM(NETWORK, 10, (3, 16, 16), len(data.train)).network
     optimizer = torch.optim.SGD(network.parameters(), lr=lr, **sgd)
     snapshots = [flat_parameters(network)]
+    step = 0
     for epoch in range(epochs):
         order = epoch_order(shares, generator(seed, "order", expert, epoch))
-        for position, index in enumerate(order.split(400)):
-            draws = generator(seed, "augmentation", expert, epoch, position)
+        for index in order.split(400):
+            draws = generator(seed, "augmentation", expert, step)
+            step += 1
             batch = data.train.batch(index)
             images = DSA()(see(batch["image"]), draws, siamese=False)
             optimizer.zero_grad()
@@ -137,6 +139,35 @@ def test_files_say_what_they_are(digits, tmp_path):
         "experts.stored": "float16",
         "experts.seed": 2,
     }
+
+
+class Pooled(ERM):
+    """Takes two updates from one batch, as SelecMix does."""
+
+    name = "pooled"
+    pool = 2
+
+    def losses(self, batch, size):
+        for part in torch.arange(len(batch["target"])).split(size):
+            yield self.loss({key: value[part] for key, value in batch.items()})
+
+
+@pytest.mark.parametrize("learner", [LfF, Pooled])
+def test_debiased_by_how_they_learn(digits, tmp_path, learner):
+    model = trained(digits, learner=learner)
+    assert model.num_steps == 16
+    found = Trajectories(model.save_artefact(tmp_path))
+    assert found.snapshots == 3
+    assert torch.equal(found.snapshot(1, 2), flat_parameters(model.learner.network))
+    assert found.header["learner"]["class_path"].endswith(learner.__name__)
+    assert found.header["settings"]["experts.learner"] == found.header["learner"]["class_path"]
+    alone = trained(digits, learner=learner, seed=0, count=1)
+    assert torch.equal(alone._finished[0], model._finished[0])
+
+
+def test_a_learner_with_a_regime_is_refused(digits):
+    with pytest.raises(ConfigError, match="leave the regime out of their learner"):
+        trained(digits, learner=partial(LfF, regime=Regime()))
 
 
 def test_accuracies_are_told(digits):
