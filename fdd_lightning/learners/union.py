@@ -20,7 +20,7 @@ class _Union(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        gradient = gradient.contiguous()
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # it may serve other terms of the loss as well
         dist.all_reduce(gradient)
         return gradient[dist.get_rank() :: dist.get_world_size()]
 
