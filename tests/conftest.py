@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +13,10 @@ import pytest
 
 from fdd_lightning.__main__ import main
 from fdd_lightning.datamodules import ColoredDigits
+
+if threading.current_thread() is threading.main_thread():
+    # A run in the background inherits that Ctrl-C is ignored, and would hand that on to the commands under test.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Said(NamedTuple):
