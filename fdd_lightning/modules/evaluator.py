@@ -401,7 +401,7 @@ class Evaluator(StageModule):
 
     def remark(self) -> str:
         """Say the step size that was learned, and why there are no figures of fairness, where there are none."""
-        told = "" if self.lr is not None or self.rate == RATE else f", learned step size {self.rate:.4g}"
+        told = "" if self.lr is not None or self.regime or self.rate == RATE else f", learned step size {self.rate:.4g}"
         return told + (" (no group labels, so no fairness metrics)" if self.num_groups < 2 else "")
 
     def save_artefact(self, folder: Path) -> Path:
