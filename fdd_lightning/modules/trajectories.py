@@ -323,11 +323,11 @@ class TrajectoryMatching(BaseDistiller):
         Raises:
             ConfigError: They are no longer finite, or the step size is not positive.
         """
-        images = self.images.detach()
-        if not (images.isfinite().all() and self.lr > 0):
+        images, lr = self.images.detach(), float(self.lr.detach())
+        if not (images.isfinite().all() and lr > 0):
             raise ConfigError(
-                f"after {self.global_step} steps the images are not finite or the step size {float(self.lr):g} is not "
-                "positive: lower lr_images or lr_lr"
+                f"after {self.global_step} steps the images are not finite or the step size {lr:g} is not positive: "
+                "lower lr_images or lr_lr"
             )
         return (images if self.whitening is None else self.whitening.restore(images)).float().cpu()
 
@@ -344,4 +344,4 @@ class TrajectoryMatching(BaseDistiller):
 
     def remark(self) -> str:
         """Say the step size."""
-        return f", step size {float(self.lr):.4g}"
+        return f", step size {float(self.lr.detach()):.4g}"
