@@ -59,7 +59,7 @@ class TrajectoryMatching(BaseDistiller):
         lr_lr: Learning rate of the student's step size (SGD).
         momentum: Momentum of images and step size.
         recompute: Keep one student's step in memory at a time and compute it again where the gradient needs it: for
-            large N, at about a third more time.
+            large N, at about half as much time again.
         seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
     """
