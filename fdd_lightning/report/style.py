@@ -23,6 +23,7 @@ MARKERS = {"random": "o", "dm": "s", "full": "*", "herding": "v", "kcenter": "P"
 MORE_MARKERS = ("^", "X", "<", ">", "p", "h")
 DPI = 150
 FONT = 9.5
+MARKER = 7.5
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 from rich.console import Console
 
 from fdd_lightning.io import atomic_path
-from fdd_lightning.report.figures import accuracy_against_deo, accuracy_against_ipc, sets_side_by_side
+from fdd_lightning.report.figures import draw_all
 from fdd_lightning.report.results import Row
+from fdd_lightning.report.sets import sets_side_by_side
 from fdd_lightning.report.table import markdown, print_table
 from fdd_lightning.synthetic import SyntheticSet
 
@@ -25,9 +26,9 @@ def summarise(
 ) -> list[Path]:
     """Write tables and pictures of a run and print its table.
 
-    ``table.md`` and ``accuracy_deo.png`` are written where there are rows to show, ``sets.png`` where there are sets,
-    ``accuracy_ipc.png`` where rows have two or more numbers of images per class. A picture of an earlier run that no
-    longer applies is removed.
+    ``table.md`` is written where there are rows to show, ``sets.png`` where there are sets, and of
+    :mod:`fdd_lightning.report.figures` what the rows allow. A picture of an earlier run that no longer applies is
+    removed.
 
     Args:
         folder: Where to; made when absent.
@@ -48,14 +49,9 @@ def summarise(
         with atomic_path(folder / "table.md") as temporary:
             temporary.write_text(markdown(rows), encoding="utf-8")
         written.append(folder / "table.md")
-    pictures = {
-        "sets.png": sets_side_by_side(sets or {}, folder / "sets.png"),
-        "accuracy_deo.png": accuracy_against_deo(rows, folder / "accuracy_deo.png"),
-        "accuracy_ipc.png": accuracy_against_ipc(rows, folder / "accuracy_ipc.png"),
-    }
-    for name, path in pictures.items():
-        if path is None:
-            (folder / name).unlink(missing_ok=True)
-        else:
-            written.append(path)
-    return written
+    beside = sets_side_by_side(sets or {}, folder / "sets.png")
+    if beside is None:
+        (folder / "sets.png").unlink(missing_ok=True)
+    else:
+        written.append(beside)
+    return written + draw_all(rows, folder)

@@ -2,6 +2,9 @@
 
 import random
 
+import torch
+
+from fdd_lightning import SyntheticSet
 from fdd_lightning.report.results import metric_summary
 
 
@@ -64,3 +67,13 @@ def quickstart():
         row("dm", "barycenter", 0.84, 0.21),
         row("full", "vanilla", 0.95, 0.10),
     ]
+
+
+def by_size():
+    return [row(m, "fairdd", 0.2 + 0.05 * ipc, 0.5, ipc=ipc) for m in ("random", "dm") for ipc in (1, 2, 10)]
+
+
+def fake_set(seed, ipc=3, names=("zero", "one")):
+    images = torch.rand(len(names) * ipc, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+    facts = {"class_names": list(names), "image_shape": [3, 8, 8], "mean": [0.0] * 3, "std": [1.0] * 3}
+    return SyntheticSet(images, torch.arange(len(names)).repeat_interleave(ipc), facts)

@@ -2,8 +2,7 @@ import subprocess
 import sys
 
 from fdd_lightning.report.summary import summarise
-from tests.report.fake_rows import quickstart, row
-from tests.report.test_figures import by_size, fake_set
+from tests.report.fake_rows import by_size, fake_set, quickstart, row
 
 
 def test_everything_is_written_and_printed(tmp_path, capsys):
