@@ -53,12 +53,14 @@ INSIDE_RUN = "FDD_INSIDE_RUN"
 RESUME_EVERY = timedelta(seconds=10)
 """How much work a kill may cost."""
 
-FLAGS = {"fit": ("encoder",), "distill": ("encoder", "experts"), "eval": ("synthetic",)}
+FLAGS = {"fit": ("encoder",), "distill": ("encoder", "experts", "classifier"), "eval": ("synthetic",)}
 """Input files and folders of each stage, as top-level flags."""
 
 FLAG_HELP = {
     "encoder": "file of the bias encoder (encoder.safetensors of `fdd fit`), where the weighting needs one",
     "experts": "folder of expert trajectories (--output of `fdd fit --config experts/mtt`), for trajectory matching",
+    "classifier": "file of a trained classifier (classifier.safetensors of `fdd fit --model Classifier`), for debiased "
+    "surrogates and sources",
     "synthetic": "the synthetic set to train on (synthetic.safetensors); without it the real training set",
 }
 

@@ -121,6 +121,18 @@ def experts_settings(model: Spec) -> dict[str, Any]:
     return {**found, "experts.seed": seed} if seed else found
 
 
+def classifier_settings(model: Spec) -> dict[str, Any]:
+    """Return which trainer made a classifier that serves `distill`, and how it differs from the menu's."""
+    arguments = dict(complete(model)["init_args"])
+    learner = arguments.pop("learner")
+    told = {k.removeprefix("learner."): v for k, v in trainer_settings(learner).items()}
+    own = differences({"class_path": model["class_path"], "init_args": arguments}, None)
+    found = {**{k: v for k, v in own.items() if not k.startswith("learner")}, **told}
+    name = getattr(import_class(learner["class_path"]), "name", learner["class_path"])
+    seed = (model.get("init_args") or {}).get("seed")
+    return {"classifier": name, **{f"classifier.{k}": v for k, v in (found | ({"seed": seed} if seed else {})).items()}}
+
+
 def trainer_settings(learner: Spec) -> dict[str, Any]:
     """Return how a trainer differs from the menu's entry of its name, or from its class, below ``learner``."""
     cls = import_class(learner["class_path"])

@@ -46,6 +46,8 @@ class Learner(nn.Module, ABC):
     """Whether it takes ``soft_target``, a distribution over classes for each image, in the place of ``target``."""
     needs_groups: ClassVar[bool] = False
     """Whether it reads group labels, which synthetic sets do not have."""
+    classifies: ClassVar[bool] = True
+    """Whether :attr:`network` has a classifier of its own."""
     memory: ClassVar[tuple[str, ...]] = ()
     """Parts of its state that are of use in training only."""
 

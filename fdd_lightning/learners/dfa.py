@@ -18,6 +18,18 @@ from fdd_lightning.losses import gce_loss
 from fdd_lightning.networks import NetworkFactory
 
 
+class NoClassifier(nn.Module):
+    """Stands where an encoder has no classifier, so that nobody takes its features for logits."""
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Refuse.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError("DFA's intrinsic encoder has no classifier of its own: match its features, not gradients")
+
+
 class DFA(Learner):
     """Two encoders, one of what is intrinsic to a class and one of the bias, whose features are swapped between images.
 
@@ -50,6 +62,7 @@ class DFA(Learner):
     """
 
     name = "dfa"
+    classifies = False
     memory = ("difficulty", "clock")
 
     def __init__(
@@ -87,8 +100,8 @@ class DFA(Learner):
         self.head = nn.Linear(width, num_classes)
         self.biased_head = nn.Linear(width, num_classes)
         # Left in, the networks' own classifiers would be parameters that no loss reaches.
-        self.network.classifier = nn.Identity()
-        self.biased.classifier = nn.Identity()
+        self.network.classifier = NoClassifier()
+        self.biased.classifier = NoClassifier()
         self.difficulty = RelativeDifficulty(size, num_classes, momentum)
         self.clock = Clock()
 

@@ -118,9 +118,8 @@ class SelecMix(Learner):
             self.clock.tick()
             yield loss
 
-    @torch.no_grad()
     def mix(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Mix images with partners that contradict the bias.
+        """Mix images with partners that contradict the bias, by the draws of this update.
 
         Args:
             images: (n, C, H, W), normalised.
@@ -129,7 +128,21 @@ class SelecMix(Learner):
         Returns:
             The mixes (n, C, H, W) and their labels (n,).
         """
-        draws = self.clock.generator("mix")
+        mixed, partner = self.mixes(images, targets, self.clock.generator("mix"))
+        return mixed, self.everyone(targets)[partner]
+
+    @torch.no_grad()
+    def mixes(self, images: Tensor, targets: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Mix images with partners that contradict the bias.
+
+        Args:
+            images: (n, C, H, W), normalised.
+            targets: int64 (n,).
+            draws: One coin for all images, and a share for each.
+
+        Returns:
+            The mixes (n, C, H, W), and which image each one's partner is, int64 (n,).
+        """
         z = self.encoder(images)
         labels, candidates = self.everyone(targets), self.everyone(images)
         places = self.mine(torch.arange(len(labels), device=images.device))
@@ -137,7 +150,7 @@ class SelecMix(Learner):
         partner = contradicting(z @ self.everyone(z).T, targets[:, None] == labels, places, positive=coin)
         drawn = 0.5 * torch.rand(len(labels), generator=draws)
         own = self.mine(drawn.to(images.device, images.dtype)).view(-1, 1, 1, 1)
-        return own * images + (1 - own) * candidates[partner], labels[partner]
+        return own * images + (1 - own) * candidates[partner], partner
 
     def _mix_loss(self, mixed: Tensor, labels: Tensor, batch: Batch) -> Tensor:
         """Return the loss of the classifier."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from fdd_lightning.choices import import_class, rebuild, spec_of
+from fdd_lightning.choices import Spec, import_class, rebuild, spec_of
 from fdd_lightning.classifier import save_classifier
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
@@ -22,6 +22,7 @@ from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.provenance import describe_classifier
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.rng import generator, seeded
+from fdd_lightning.settings import classifier_settings
 
 
 class Classifier(FitModule):
@@ -74,6 +75,11 @@ class Classifier(FitModule):
         self.figures: dict[str, float | None] = {}
         self._drawn: tuple[int, Tensor] | None = None
         self._looked = 0
+
+    @classmethod
+    def row_settings(cls, model: Spec) -> dict[str, Any]:
+        """Return which trainer it is and how it differs from the menu's."""
+        return classifier_settings(model)
 
     def check(self) -> None:
         """Refuse a learner that reads group labels on a set that has none."""

@@ -12,19 +12,25 @@ from torch import Tensor, nn
 
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.choices import rebuild
+from fdd_lightning.classifier import load_classifier
+from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.io import sha256_path
+from fdd_lightning.learners import Learner
 from fdd_lightning.matching.distances import Distance, Squared
 from fdd_lightning.matching.initialisers import Initialiser, Real
 from fdd_lightning.matching.objective import matching_losses
 from fdd_lightning.matching.parameterisations import Parameterisation, Pixels
 from fdd_lightning.matching.samplers import Sampler, Uniform
 from fdd_lightning.matching.signals import ClassBatch, Features, Layers, Signal
+from fdd_lightning.matching.sources import AsIs, Source
 from fdd_lightning.matching.surrogates import Fresh, Lesson, Surrogate
 from fdd_lightning.matching.terms import Matched, Term
 from fdd_lightning.matching.weightings import Vanilla, Weighting, WeightMatrix
 from fdd_lightning.modules.provenance import describe
-from fdd_lightning.modules.weighing import WeighingModule
+from fdd_lightning.modules.weighing import WeighingModule, any_choice
 from fdd_lightning.rng import generator
+from fdd_lightning.settings import classifier_settings
 from fdd_lightning.synthetic import SyntheticSet
 
 
@@ -38,7 +44,11 @@ class BaseDistiller(WeighingModule):
         weighting: Which mean of the real images counts.
         seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
+        source: What stands for the real images.
     """
+
+    classifier: Path | None = None
+    """File of a trained classifier (``--classifier``), for sources and surrogates that read one."""
 
     artefact = "synthetic.safetensors"
     draws_own_batches = True
@@ -54,6 +64,7 @@ class BaseDistiller(WeighingModule):
         weighting: Weighting,
         seed: int,
         method: str,
+        source: Source = AsIs(),
     ) -> None:
         super().__init__()
         if images_per_class < 1:
@@ -64,8 +75,50 @@ class BaseDistiller(WeighingModule):
         self.weighting = rebuild(weighting)
         self.seed = seed
         self.method = method
+        self.source = rebuild(source)
+        self.learner: Learner | None = None
         self.parameterisation: Parameterisation = Pixels()
         self.automatic_optimization = False
+        self._classifier_settings: dict[str, Any] = {}
+
+    def check(self) -> None:
+        """Refuse a missing classifier where one is read.
+
+        Raises:
+            ConfigError: With the way out.
+        """
+        super().check()
+        if self.classifier is None and any_choice(dict(self.hparams), "needs_classifier"):
+            raise ConfigError(
+                "the source or the surrogate reads a trained classifier: train one with `fdd fit --model Classifier "
+                "--model.learner configs/trainer/NAME.yaml --output DIR` and pass --classifier "
+                "DIR/classifier.safetensors"
+            )
+
+    def setup(self, stage: str) -> None:
+        """Read the classifier where there is one; see :meth:`WeighingModule.setup`."""
+        if stage == "fit" and self.classifier is not None and any_choice(dict(self.hparams), "needs_classifier"):
+            self.learner, header = load_classifier(self.classifier)
+            if header["data_fingerprint"] != self.data.fingerprint:
+                raise ConfigError(
+                    f"classifier {self.classifier} was trained on other images ({header['dataset']}) than these of "
+                    f"{self.data.name}: name its data set with its parameters, or train one on this"
+                )
+            self._classifier_settings = classifier_settings(header["config"])
+        super().setup(stage)
+
+    def real_images(self) -> ImageSet:
+        """Return what the source makes of the training set."""
+        return self.source.images(self.data.train, self.learner, self.seed, self.trainer.strategy.root_device)
+
+    def real_fingerprint(self) -> str:
+        """Return what names exactly these images."""
+        made_by = sha256_path(self.classifier) if self.classifier is not None and self.source.needs_classifier else ""
+        return self.source.fingerprint(self.data.fingerprint, made_by, self.seed)
+
+    def inherited_settings(self) -> dict[str, Any]:
+        """Return the settings of the classifier that was read, and of the encoder."""
+        return super().inherited_settings() | self._classifier_settings
 
     @abstractmethod
     def stored_images(self) -> Tensor:
@@ -98,6 +151,7 @@ class Distiller(BaseDistiller):
         image_shape: (C, H, W); linked from the data.
         images_per_class: IPC: synthetic images stored for each class.
         weighting: Which mean of the real images is matched.
+        source: What stands for the real images: they themselves, or mixes of a debiased training.
         signal: What of the images is matched.
         distance: How signals are compared.
         sampler: Which real images a step sees.
@@ -124,6 +178,7 @@ class Distiller(BaseDistiller):
         image_shape: tuple[int, int, int],
         images_per_class: int = 10,
         weighting: Weighting = Vanilla(),
+        source: Source = AsIs(),
         signal: Signal = Features(),
         distance: Distance = Squared(),
         sampler: Sampler = Uniform(),
@@ -142,7 +197,7 @@ class Distiller(BaseDistiller):
         seed: int = 0,
         method: str = "dm",
     ) -> None:
-        super().__init__(num_classes, image_shape, images_per_class, weighting, seed, method)
+        super().__init__(num_classes, image_shape, images_per_class, weighting, seed, method, source)
         self.remember()
         counts = {"iterations": iterations, "synthetic_batch": synthetic_batch, "lr_at_ipc": lr_at_ipc}
         for name, count in counts.items():
@@ -187,17 +242,18 @@ class Distiller(BaseDistiller):
             )
         self.sampler.check(self.cells)
         device = self.trainer.strategy.root_device
-        self.surrogate.prepare(self.num_classes, self.image_shape, self.images_per_class, self.seed, device)
+        facts = self.num_classes, self.image_shape, self.images_per_class, self.seed, device
+        self.surrogate.prepare(*facts, classifier=self.learner)
         self.parameterisation.prepare(self.data.mean, self.data.std)
-        if device.type != "cpu":
-            self.real = self.real.to(device)
         per_class = self.images_per_class * self.parameterisation.expansion
         starts = [
-            self.initialiser.images(self.data.train, c, per_class, generator(self.seed, "initial images", c))
+            self.initialiser.images(self.real, c, per_class, generator(self.seed, "initial images", c))
             for c in range(self.num_classes)
         ]
         with torch.no_grad():
             self.images.copy_(self.parameterisation.encode(torch.cat(starts)))
+        if device.type != "cpu":
+            self.real = self.real.to(device)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return plain SGD over the images."""

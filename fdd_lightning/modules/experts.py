@@ -127,13 +127,19 @@ class Experts(WeighingModule, FitModule):
         return f"{self.count} experts {self.weighting.name}"
 
     def check(self) -> None:
-        """Refuse a learner that reads group labels where there are none.
+        """Refuse a learner that reads group labels where there are none, or whose network is no classifier.
 
         Raises:
             ConfigError: With the alternative.
         """
         super().check()
-        refuse_groups(import_class(spec_of(self.learner_factory)["class_path"]), "real", self.num_groups)
+        learner = import_class(spec_of(self.learner_factory)["class_path"])
+        refuse_groups(learner, "real", self.num_groups)
+        if not getattr(learner, "classifies", True):
+            raise ConfigError(
+                f"experts cannot learn by {learner.__name__}, whose network has no classifier of its own: take LfF, "
+                "SelecMix or SelecMixLfF"
+            )
 
     @property
     def passes(self) -> Passes:

@@ -12,6 +12,7 @@ from torch import Tensor
 from fdd_lightning.choices import build, rebuild
 from fdd_lightning.matching.extractors import Extractor, Gallery, TrainedNetwork
 from fdd_lightning.matching.selectors import Random, Selector
+from fdd_lightning.matching.sources import AsIs, Source
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.rng import generator
@@ -25,6 +26,7 @@ class Selection(BaseDistiller):
         image_shape: (C, H, W); linked from the data.
         images_per_class: IPC: images of each class.
         weighting: Which images count how much.
+        source: What stands for the real images: they themselves, or mixes of a debiased training.
         selector: How images are picked by weight.
         features: By what images are compared, for selectors that compare them.
         seed: Seed of every draw; another seed gives another set.
@@ -37,12 +39,13 @@ class Selection(BaseDistiller):
         image_shape: tuple[int, int, int],
         images_per_class: int = 10,
         weighting: Weighting = Vanilla(),
+        source: Source = AsIs(),
         selector: Selector = Random(),
         features: Extractor = TrainedNetwork(),
         seed: int = 0,
         method: str = "random",
     ) -> None:
-        super().__init__(num_classes, image_shape, images_per_class, weighting, seed, method)
+        super().__init__(num_classes, image_shape, images_per_class, weighting, seed, method, source)
         self.remember()
         self.selector = rebuild(selector)
         self.features = rebuild(features)

@@ -32,7 +32,7 @@ class WeighingModule(StageModule, ABC):
 
     @classmethod
     def needs(cls, arguments: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return ``encoder`` where a choice looks at embeddings.
+        """Return ``encoder`` where a choice looks at embeddings, ``classifier`` where one reads a trained classifier.
 
         Raises:
             ConfigError: The weighting cannot apply (see :meth:`objection`).
@@ -44,7 +44,8 @@ class WeighingModule(StageModule, ABC):
         if objection := cls.objection(weighting, given):
             name = given.get("method", cls.__name__.lower())
             raise ConfigError(f"{name} does not take weighting {weighting.name}: {objection}")
-        return ("encoder",) if cls.embeds(given) else ()
+        wanted = {"encoder": cls.embeds(given), "classifier": any_choice(given, "needs_classifier")}
+        return tuple(flag for flag, is_needed in wanted.items() if is_needed)
 
     @classmethod
     def objection(cls, weighting: Weighting, arguments: Mapping[str, Any]) -> str:
@@ -64,7 +65,7 @@ class WeighingModule(StageModule, ABC):
             arguments: All arguments of the constructor, choices among them as specs.
         """
         weighting: Weighting = build(arguments["weighting"])  # built, as its needs may depend on its arguments
-        return weighting.needs_embeddings or looks_at_embeddings(arguments)
+        return weighting.needs_embeddings or any_choice(arguments, "needs_embeddings")
 
     def check(self) -> None:
         """Refuse a weighting whose encoder is missing.
@@ -84,7 +85,7 @@ class WeighingModule(StageModule, ABC):
         if stage == "fit":
             self.check()
             data = self.data
-            self.real = data.train
+            self.real = self.real_images()
             if self.weighting.needs_groups and data.num_groups < 2:
                 raise ConfigError(
                     f"weighting {type(self.weighting).__name__} needs at least two groups, data set {data.name} has "
@@ -108,9 +109,17 @@ class WeighingModule(StageModule, ABC):
             raise ConfigError("no encoder")
         device = self.trainer.strategy.root_device
         if self.trainer.is_global_zero:
-            cached_embeddings(self.encoder, self.real, self.data.fingerprint, device)
+            cached_embeddings(self.encoder, self.real, self.real_fingerprint(), device)
         self.trainer.strategy.barrier("embeddings")
-        return cached_embeddings(self.encoder, self.real, self.data.fingerprint, device).to(device)
+        return cached_embeddings(self.encoder, self.real, self.real_fingerprint(), device).to(device)
+
+    def real_images(self) -> ImageSet:
+        """Return the images that are weighed: the training set."""
+        return self.data.train
+
+    def real_fingerprint(self) -> str:
+        """Return what names exactly these images."""
+        return self.data.fingerprint
 
     def evidence(self, index: Tensor) -> Evidence:
         """Return what the weighting may know of real images of one class: nothing that it does not ask for.
@@ -135,12 +144,12 @@ class WeighingModule(StageModule, ABC):
         return dict(Encoder.load(self.encoder)[1].get("settings", {})) if self.encoder and self._embeds() else {}
 
 
-def looks_at_embeddings(value: Any) -> bool:
-    """Tell whether any choice in some arguments asks for embeddings."""
+def any_choice(value: Any, attribute: str) -> bool:
+    """Tell whether any choice in some arguments has an attribute set, such as ``needs_embeddings``."""
     if is_spec(value):
-        if getattr(import_class(value["class_path"]), "needs_embeddings", False):
+        if getattr(import_class(value["class_path"]), attribute, False):
             return True
         value = value.get("init_args") or {}
     if isinstance(value, Mapping):
-        return any(looks_at_embeddings(part) for part in value.values())
-    return isinstance(value, list | tuple) and any(looks_at_embeddings(part) for part in value)
+        return any(any_choice(part, attribute) for part in value.values())
+    return isinstance(value, list | tuple) and any(any_choice(part, attribute) for part in value)

@@ -116,6 +116,27 @@ def content(
         spreads: Give standard deviations for every metric, not for accuracy alone.
         plus_minus: Sign between mean and deviation.
     """
+    columns, caption = identity_columns(rows)
+    for heading, metric, spare in _METRICS:
+        if any(mean_of(row, metric) is not None for row in rows):
+            sign = plus_minus if spreads or metric == "accuracy" else None
+            columns.append(Column(heading, tuple(_percent(row, metric, sign) for row in rows), spare=spare))
+    papers = published(rows) if with_published else []
+    if papers:
+        columns.append(Column("published", tuple(_published_cell(row) for row in rows)))
+    columns.append(Column("seconds", tuple(map(_seconds, rows)), spare=4))
+    caption.append(_explain({column.heading for column in columns}, plus_minus))
+    ungrouped = dict.fromkeys(row["dataset"] for row in rows if _groups(row) == 1)
+    if ungrouped:
+        caption.append(f"{', '.join(ungrouped)}: no group labels, so fairness is not measured (no DEO_M, DEO_A, worst)")
+    if papers:
+        sources = ", ".join(dict.fromkeys(p.source for p in papers))
+        caption.append(f"published: accuracy at the papers' own settings, which may differ from the row's ({sources})")
+    return Content(tuple(columns), _best(rows), tuple(line for line in caption if line))
+
+
+def identity_columns(rows: Sequence[Row]) -> tuple[list[Column], list[str]]:
+    """Return the columns that tell rows apart, and what they share as lines of a caption."""
     columns: list[Column] = []
     facts: list[str] = []
     for key in (*_DATA, *_METHOD):
@@ -125,24 +146,8 @@ def content(
         columns.append(Column("variant", own, number=False, wraps=True))
     for key in _EVALUATION:
         _place(key, rows, columns, facts)
-    for heading, metric, spare in _METRICS:
-        if any(mean_of(row, metric) is not None for row in rows):
-            sign = plus_minus if spreads or metric == "accuracy" else None
-            columns.append(Column(heading, tuple(_percent(row, metric, sign) for row in rows), spare=spare))
-    papers = published(rows) if with_published else []
-    if papers:
-        columns.append(Column("published", tuple(_published_cell(row) for row in rows)))
-    columns.append(Column("seconds", tuple(map(_seconds, rows)), spare=4))
-    caption = [", ".join(facts)]
-    caption += [f"{method} with {describe(shared)}" for method, shared in shared_settings(rows).items() if shared]
-    caption.append(_explain({column.heading for column in columns}, plus_minus))
-    ungrouped = dict.fromkeys(row["dataset"] for row in rows if _groups(row) == 1)
-    if ungrouped:
-        caption.append(f"{', '.join(ungrouped)}: no group labels, so fairness is not measured (no DEO_M, DEO_A, worst)")
-    if papers:
-        sources = ", ".join(dict.fromkeys(p.source for p in papers))
-        caption.append(f"published: accuracy at the papers' own settings, which may differ from the row's ({sources})")
-    return Content(tuple(columns), _best(rows), tuple(line for line in caption if line))
+    shared = [f"{method} with {describe(settings)}" for method, settings in shared_settings(rows).items() if settings]
+    return columns, [", ".join(facts), *shared]
 
 
 def _place(key: _Key, rows: Sequence[Row], columns: list[Column], facts: list[str]) -> None:

@@ -13,7 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fdd_lightning.io import atomic_path
-from fdd_lightning.report.labels import hashable
+from fdd_lightning.report.alike import setting
+from fdd_lightning.report.labels import describe, hashable
 from fdd_lightning.report.results import Row
 
 # Okabe and Ito's palette, told apart with any common colour blindness; yellow is too pale for lines on white.
@@ -49,14 +50,17 @@ def markers(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def panels(rows: Sequence[Row]) -> list[Panel]:
-    """Split rows by data set, conflict ratio and evaluation, in order of appearance."""
-    keys = ("dataset", "conflict_ratio", "network", "trainer", "preset", "eval_settings")
-    values = [[row[key] for key in keys] for row in rows]  # type: ignore[literal-required]
-    differ = [i for i in range(1, len(keys)) if len({hashable(v[i]) for v in values}) > 1]
+    """Split rows by data set, conflict ratio and evaluation, in order of appearance.
+
+    What of an evaluation comes with the set (the step size that MTT learns) parts nothing: it is the method's.
+    """
+    values = list(map(setting, rows))
+    differ = [i for i in range(2, 6) if len({hashable(value[i]) for value in values}) > 1]
     found: dict[object, Panel] = {}
     for row, value in zip(rows, values, strict=True):
         ratio = "" if value[1] is None else f"{100 * value[1]:g}% bias-conflicting"
-        parts = [value[0], ratio, *(str(value[i]) for i in differ if i > 1 and value[i] not in (None, {}))]
+        told = [*value[:-1], describe(value[-1])]
+        parts = [value[0], ratio, *(told[i] for i in differ)]
         title = ", ".join(part for part in parts if part)
         found.setdefault(hashable(value), Panel(title, [])).rows.append(row)
     return list(found.values())
@@ -66,17 +70,28 @@ def figure(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]
     """Return a figure with ``count`` equal axes, at most three side by side; one is ``width`` by ``height`` inches."""
     columns = min(count, 3)
     lines = math.ceil(count / columns)
-    made = Figure(figsize=(columns * width, lines * height), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(made)
+    made = page(columns * width, lines * height)
     # Panels share their limits: they are there to be compared.
     first = made.add_subplot(lines, columns, 1)
     axes = [first, *(made.add_subplot(lines, columns, n + 1, sharex=first, sharey=first) for n in range(1, count))]
     for ax in axes:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.grid(color="#E6E6E6", linewidth=0.7)
-        ax.set_axisbelow(True)
-        ax.tick_params(labelsize=FONT)
+        dress(ax)
     return made, axes
+
+
+def page(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches."""
+    made = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(made)
+    return made
+
+
+def dress(ax: Axes) -> None:
+    """Give axes the look of all charts."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(color="#E6E6E6", linewidth=0.7)
+    ax.set_axisbelow(True)
+    ax.tick_params(labelsize=FONT)
 
 
 def save(made: Figure, path: str | Path) -> Path:

@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from fdd_lightning.report.columns import Column, content
+from fdd_lightning.report.columns import Column, Content, content
 from fdd_lightning.report.results import Row
 
 CAPTION_WIDTH = 100
@@ -79,7 +79,11 @@ def print_table(
 
 def markdown(rows: Sequence[Row], *, with_published: bool = True) -> str:
     """Return the rows as a Markdown table with its caption; deviations for every metric, a newline at the end."""
-    said = content(rows, with_published=with_published, spreads=True)
+    return as_markdown(content(rows, with_published=with_published, spreads=True))
+
+
+def as_markdown(said: Content) -> str:
+    """Return what a table says as Markdown: the table, then its caption as a list, a newline at the end."""
     lines = [[column.heading for column in said.columns], ["---:" if c.number else "---" for c in said.columns]]
     for number, best in enumerate(said.best):
         cells = [_escape(column.cells[number]) for column in said.columns]

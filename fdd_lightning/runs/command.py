@@ -11,9 +11,10 @@ from fdd_lightning.arguments import LineParser
 from fdd_lightning.io import write_json
 from fdd_lightning.report.labels import describe, shared_settings, variants
 from fdd_lightning.runs.execute import execute
-from fdd_lightning.runs.plan import Plan, Stage
+from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.rates import estimate
 from fdd_lightning.runs.recipe import read_recipe
+from fdd_lightning.runs.stage import Stage
 
 
 def run(args: list[str]) -> int:

@@ -16,8 +16,10 @@ from fdd_lightning.errors import FDDError
 from fdd_lightning.report.labels import labels
 from fdd_lightning.report.results import Row, join_seeds, read_results, write_results
 from fdd_lightning.report.summary import summarise
-from fdd_lightning.runs.plan import Cell, Plan, Stage
+from fdd_lightning.runs.cell import Cell
+from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.rates import note_rate
+from fdd_lightning.runs.stage import Stage
 from fdd_lightning.synthetic import SyntheticSet
 
 

@@ -4,46 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fdd_lightning.choices import build, import_class
-from fdd_lightning.cli import resolve
 from fdd_lightning.datamodules import BaseDataModule
-from fdd_lightning.errors import ConfigError, DatasetNotFoundError
-from fdd_lightning.io import fingerprint, sha256_path
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.io import fingerprint
 from fdd_lightning.learners.groups import refuse_groups
-from fdd_lightning.matching.weightings import Weighting
-from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.provenance import settings_of_data
 from fdd_lightning.paths import find_config
 from fdd_lightning.report.results import identity_key
+from fdd_lightning.runs.cell import Cell, trainer_class, weighting_name
+from fdd_lightning.runs.fits import FITS, SECTION, entry_args, fit_leaves, flag_of, split_leaves
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name, method_file
+from fdd_lightning.runs.stage import Stage, known_arguments, options
 from fdd_lightning.settings import distill_settings
-from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint
-from fdd_lightning.stages.lookup import build_data, source_state
-
-FITS = {"encoder": "supcon", "experts": "mtt"}
-"""What `fdd fit` makes for `distill`: the flag that takes it, which is its folder of the menu, and the entry taken."""
-
-
-def option(prefix: str, key: str, value: Any) -> str:
-    """Return one command-line option; values are written as JSON, which is YAML too."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    return f"--{key}={text}" if key.startswith("trainer.") else f"--{prefix}.{key}={text}"
-
-
-def options(prefix: str, leaves: dict[str, Any]) -> list[str]:
-    """Return the options of a stage's leaves: ``trainer.*`` as they are, all others below ``prefix``."""
-    return [option(prefix, key, value) for key, value in leaves.items()]
-
-
-COUNTED = re.compile(r"--model\.(images_per_class|seed)=(\d+)")
-"""Options in which the cells of a grid differ; the others are parsed once for all of them."""
+from fdd_lightning.stages.folder import StageFolder
+from fdd_lightning.stages.lookup import build_data
 
 ELSEWHERE = {
     "fit": {"experts.weighting": "weightings"},
@@ -51,148 +30,6 @@ ELSEWHERE = {
     "eval": {"seed": "distill_seeds", "network": "eval.networks", "learner": "eval.trainers"},
 }
 """Leaves that a recipe says by keys of its own."""
-
-
-@cache
-def _resolved(kind: str, args: tuple[str, ...]) -> str:
-    return json.dumps(resolve(kind, list(args)))
-
-
-def configuration(kind: str, args: Sequence[str]) -> dict[str, Any]:
-    """Return the resolved configuration of a stage's arguments; parsing is what refuses misspelt leaves."""
-    config: dict[str, Any] = json.loads(_resolved(kind, tuple(a for a in args if not COUNTED.fullmatch(a))))
-    for found in filter(None, map(COUNTED.fullmatch, args)):
-        config["model"]["init_args"][found[1]] = int(found[2])
-    return config
-
-
-@dataclass
-class Stage:
-    """One call of ``fdd fit``, ``distill`` or ``eval``.
-
-    Attributes:
-        kind: ``fit``, ``distill`` or ``eval``.
-        title: What it is, for people.
-        folder: Its output folder.
-        args: Its command-line arguments, without the input files.
-        inputs: The stages whose artefacts it reads, by flag.
-        section: Where a recipe has its leaves, if not below its kind.
-        states: States of source files that were looked up, by the data's spec; one for all stages of a plan.
-    """
-
-    kind: str
-    title: str
-    folder: StageFolder
-    args: list[str]
-    inputs: dict[str, Stage] = field(default_factory=dict)
-    section: str = ""
-    states: dict[str, str | None] = field(default_factory=dict)
-
-    @property
-    def artefact(self) -> Path:
-        """The file or folder that later stages read."""
-        return self.folder.path / self.module.artefact
-
-    @property
-    def module(self) -> type[StageModule]:
-        """The class that does the work."""
-        found: type[StageModule] = import_class(self.config["model"]["class_path"])
-        return found
-
-    def inherited_settings(self) -> dict[str, Any]:
-        """Return the settings of all that leads to this stage's inputs, as they stand in rows."""
-        found: dict[str, Any] = {}
-        for stage in self.inputs.values():
-            found |= stage.inherited_settings() | stage.module.row_settings(stage.config["model"])
-        return found
-
-    @property
-    def command(self) -> list[str]:
-        """The whole command line behind ``fdd``'s subcommand."""
-        flags = [f"--{flag}={stage.artefact}" for flag, stage in self.inputs.items()]
-        return [*self.args, *flags, f"--output={self.folder.path}"]
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        """The resolved configuration.
-
-        Raises:
-            ConfigError: A leaf of the recipe does not fit the stage.
-        """
-        try:
-            return configuration(self.kind, self.args)
-        except ConfigError as error:
-            told = str(error).replace("--model.", f"{self.section or self.kind}.").replace("--data.", "data.")
-            raise ConfigError(f"{self.kind} {self.title}: {told}") from error
-
-    @property
-    def fingerprint(self) -> str:
-        """Fingerprint of all that decides the stage's result, but for its inputs."""
-        key = json.dumps(self.config["data"], sort_keys=True)
-        if key not in self.states:
-            self.states[key] = source_state(self.config["data"])
-        return config_fingerprint(self.kind, self.config, self.states[key])
-
-    def finished(self) -> bool:
-        """Tell whether this work and all that leads to it is done."""
-        if not all(stage.finished() for stage in self.inputs.values()):
-            return False
-        hashes = {flag: sha256_path(stage.artefact) for flag, stage in self.inputs.items()}
-        return self.folder.finished(StageRecord(self.kind, self.fingerprint, hashes))
-
-    def begun(self) -> bool:
-        """Tell whether a checkpoint of this work lies in the folder."""
-        found = self.folder.read()
-        return bool(
-            found and not found.finished and found.fingerprint == self.fingerprint and self.folder.checkpoint.is_file()
-        )
-
-
-@dataclass
-class Cell:
-    """One row to come.
-
-    Attributes:
-        identity: The row's identity keys.
-        evaluations: Its evaluation of each distilled set, in the order of the seeds.
-        data: The data module, not set up.
-    """
-
-    identity: dict[str, Any]
-    evaluations: list[Stage]
-    data: BaseDataModule
-
-    def stages(self) -> list[Stage]:
-        """Return all stages of the row, inputs first."""
-        found: list[Stage] = []
-
-        def visit(stage: Stage) -> None:
-            for before in stage.inputs.values():
-                visit(before)
-            if stage not in found:
-                found.append(stage)
-
-        for evaluation in self.evaluations:
-            visit(evaluation)
-        return found
-
-    def check_data(self) -> None:
-        """Refuse data that are missing or do not suffice, before the first of many stages runs.
-
-        Raises:
-            DatasetNotFoundError: They are missing.
-            ConfigError: The row's weighting or trainer needs groups, and the data have none.
-        """
-        if self.data.missing is not None:
-            raise DatasetNotFoundError(self.data.missing)
-        made = self.evaluations[0].inputs.get("synthetic")
-        if made is not None and self.data.num_groups < 2 and weighting_of(made.config["model"]).needs_groups:
-            raise ConfigError(
-                f"weighting {self.identity['weighting']} needs groups, and data set {self.data.name} has none: name a "
-                "column of groups, or leave the weighting out (vanilla and kde need none)"
-            )
-        trainer = trainer_class(self.evaluations[0].config["model"])
-        refuse_groups(trainer, self.identity["train_on"], self.data.num_groups)
 
 
 class Plan:
@@ -224,10 +61,14 @@ class Plan:
         for entry in self.recipe.data if self.recipe.fit else ():
             _ = self._fit("encoder", entry).config  # misspelt leaves are refused also where nothing needs an encoder
         made = {flag for cell in self.cells for stage in cell.stages() for flag in stage.inputs}
-        for flag in FITS.keys() - made - {"encoder"}:
-            for key in self.recipe.fit:
-                if key == flag or key.startswith(f"{flag}."):
-                    raise ConfigError(f"recipe {self.recipe.name}: fit.{key}: no method of the recipe needs {flag}")
+        for key in self.recipe.fit:
+            if flag_of(key) not in {*made, "encoder"}:
+                raise ConfigError(f"recipe {self.recipe.name}: fit.{key}: no method of the recipe needs {flag_of(key)}")
+        for method in self.recipe.methods:
+            for key in method.leaves:
+                if key.startswith(SECTION) and key not in self._taken:
+                    needed = flag_of(key.removeprefix(SECTION))
+                    raise ConfigError(f"recipe {self.recipe.name}: {method.name}: {key}: no row of it needs {needed}")
         seen: dict[str, Cell] = {}
         for cell in self.cells:
             other = seen.setdefault(identity_key(cell.identity), cell)
@@ -314,35 +155,42 @@ class Plan:
             raise ConfigError(f"two rows of the recipe would share the folder {path}: name their variants apart")
         return known
 
-    def _fit(self, flag: str, data: Entry, weighting: Entry | None = None) -> Stage:
-        """Return the stage that makes what a flag takes; one for each weighting where it weighs images."""
-        name, leaves = self._fit_leaves(flag)
-        config = find_config(f"{flag}/{name}")
-        if not config.is_file():
-            raise ConfigError(f"recipe {self.recipe.name}: fit.{flag} {name!r} is not in configs/{flag}")
-        args, folder = ["--config", str(config)], self._name(data)
-        if weighting is not None and "weighting" in known_arguments("fit", config):
+    def _fit(
+        self, flag: str, data: Entry, weighting: Entry | None = None, given: Mapping[str, Any] | None = None
+    ) -> Stage:
+        """Return the stage that makes what a flag takes; one for each weighting where it weighs images.
+
+        Args:
+            flag: The flag.
+            data: The data set.
+            weighting: The weighting of the row.
+            given: A method's own leaves of its fits, over the recipe's.
+        """
+        given = given or {}
+        name, leaves = fit_leaves(flag, {**self.recipe.fit, **given})
+        self._reserved("fit", [f"{FITS[flag].prefix}{key}" for key in leaves])
+        try:
+            args, config = entry_args(flag, name)
+        except ConfigError as error:
+            raise ConfigError(f"recipe {self.recipe.name}: {error}") from None
+        own = {key: value for key, value in given.items() if flag_of(key) == flag}
+        self._taken |= {f"{SECTION}{key}" for key in own}
+        folder, variants = self._name(data), {k.removeprefix(FITS[flag].prefix): v for k, v in own.items()}
+        if weighting is not None and not FITS[flag].learner and "weighting" in known_arguments("fit", config):
             weighs = {k: v for k, v in weighting.leaves.items() if k.startswith("weighting.")}
             args += weighting_args(weighting)
             leaves |= weighs
-            folder += f"-{flag}-{slug(Entry(weighting.name, weighs))}"
+            folder += f"-{flag}-{slug(Entry(weighting.name, weighs | variants))}"
+        elif flag != "encoder" or variants:
+            folder += f"-{slug(Entry(name if FITS[flag].learner else flag, variants))}"
         args += [*self._data_args(data), *options("model", leaves)]
         stage = self._stage("fit", folder, f"{flag} for {folder}", args)
-        stage.section = "fit" if flag == "encoder" else f"fit.{flag}"
-        return self._with_inputs(stage, data, weighting)
+        stage.section = f"fit.{flag}" if FITS[flag].prefix else "fit"
+        return self._with_inputs(stage, data, weighting, given)
 
-    def _fit_leaves(self, flag: str) -> tuple[str, dict[str, Any]]:
-        """Return the menu's entry and the leaves that a recipe has for a kind of fit; an encoder's have no prefix."""
-        given = self.recipe.fit
-        name = str(given.get(flag, FITS[flag]))
-        if flag != "encoder":
-            leaves = {k.removeprefix(f"{flag}."): v for k, v in given.items() if k.startswith(f"{flag}.")}
-            self._reserved("fit", [f"{flag}.{key}" for key in leaves])
-            return name, leaves
-        others = tuple(f"{other}." for other in FITS if other != flag)
-        return name, {k: v for k, v in given.items() if k not in FITS and not k.startswith(others)}
-
-    def _with_inputs(self, stage: Stage, data: Entry, weighting: Entry | None) -> Stage:
+    def _with_inputs(
+        self, stage: Stage, data: Entry, weighting: Entry | None, given: Mapping[str, Any] | None = None
+    ) -> Stage:
         """Return a stage with the stages that make its inputs."""
         if stage.inputs or weighting is None:
             return stage
@@ -351,18 +199,19 @@ class Plan:
             flags = stage.module.needs(arguments)
         except ConfigError as error:
             raise ConfigError(f"recipe {self.recipe.name}: {error}") from error
-        stage.inputs = {flag: self._fit(flag, data, weighting) for flag in flags}
+        stage.inputs = {flag: self._fit(flag, data, weighting, given) for flag in flags}
         return stage
 
     def _distill(self, data: Entry, method: Entry, weighting: Entry, ipc: int, seed: int) -> Stage:
         args = ["--config", str(method_file(method.name)), *weighting_args(weighting)]
-        leaves = {**self._shared_leaves(method), **method.leaves, **weighting.leaves}
+        own, fitted = split_leaves(method.leaves)
+        leaves = {**self._shared_leaves(method), **own, **weighting.leaves}
         self._reserved("distill", leaves)
         args += self._data_args(data)
         args += options("model", {**leaves, "images_per_class": ipc, "seed": seed})
         name = f"{self._name(data)}/{slug(method)}-{slug(weighting)}-ipc{ipc}-seed{seed}"
         title = f"{method.name} {slug(weighting)}, IPC {ipc}, seed {seed}, {self._name(data)}"
-        return self._with_inputs(self._stage("distill", name, title, args), data, weighting)
+        return self._with_inputs(self._stage("distill", name, title, args), data, weighting, fitted)
 
     def _shared_leaves(self, method: Entry) -> dict[str, Any]:
         """Return those of the recipe's distillation leaves that the method takes; what no method takes, all refuse.
@@ -403,12 +252,6 @@ class Plan:
         return self._stage("eval", folder, title, args, {"synthetic": made} if made else {})
 
 
-@cache
-def known_arguments(kind: str, config: Path) -> frozenset[str]:
-    """Return the names of the arguments that a file of the menu leads to."""
-    return frozenset(resolve(kind, ["--config", str(config)])["model"]["init_args"])
-
-
 def weighting_args(weighting: Entry) -> list[str]:
     """Return the options that choose a weighting; its leaves are not among them."""
     if "." in weighting.name:
@@ -429,21 +272,3 @@ def slug(entry: Entry) -> str:
     text = re.sub(r"[^\w.=+-]+", "_", ",".join(words).replace(",", "+"))
     # Folder names have a limit; what was cut off still counts.
     return text if len(text) <= 120 else f"{text[:110]}-{fingerprint(words)[:8]}"
-
-
-def trainer_class(model: dict[str, Any]) -> type:
-    """Return the class of an evaluator's learner."""
-    return import_class(model["init_args"]["learner"]["class_path"])
-
-
-def weighting_name(model: dict[str, Any]) -> str:
-    """Return the name that a distiller's weighting has in rows."""
-    return weighting_of(model).name
-
-
-def weighting_of(model: dict[str, Any]) -> Weighting:
-    """Return a distiller's weighting; what it needs may depend on its arguments."""
-    found = build(model["init_args"]["weighting"])
-    if not isinstance(found, Weighting):
-        raise ConfigError(f"{type(found).__name__} is no Weighting")
-    return found

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from fdd_lightning.choices import Choice
 from fdd_lightning.datasets import ImageSet
+from fdd_lightning.learners import Learner
 from fdd_lightning.networks import Network
 
 
@@ -36,6 +37,9 @@ class Surrogate(Choice, ABC):
     run. Everything is drawn from the seed and the round, so that all processes have equal networks.
     """
 
+    needs_classifier: ClassVar[bool] = False
+    """Whether it reads a trained classifier (``--classifier``)."""
+
     accuracy: float = 0.0
     """Training accuracy of the current network in percent, where a surrogate measures it (IDM's term reads it)."""
 
@@ -54,8 +58,18 @@ class Surrogate(Choice, ABC):
         images_per_class: int,
         seed: int,
         device: torch.device,
+        classifier: Learner | None = None,
     ) -> None:
-        """Take the facts of the run; called once before the first step, and before a state is loaded."""
+        """Take the facts of the run; called once before the first step, and before a state is loaded.
+
+        Args:
+            num_classes: Number of classes.
+            image_shape: (C, H, W).
+            images_per_class: IPC.
+            seed: Seed of every draw.
+            device: Where networks are.
+            classifier: The trained classifier, for surrogates that need one; frozen, in evaluation mode.
+        """
         self.num_classes = num_classes
         self.image_shape = image_shape
         self.images_per_class = images_per_class

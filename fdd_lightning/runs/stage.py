@@ -1,0 +1,135 @@
+"""One stage of a run: its command line, its configuration, its folder, and how far it has got."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from fdd_lightning.choices import import_class
+from fdd_lightning.cli import resolve
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.io import sha256_path
+from fdd_lightning.modules.base import StageModule
+from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint
+from fdd_lightning.stages.lookup import source_state
+
+
+def option(prefix: str, key: str, value: Any) -> str:
+    """Return one command-line option; values are written as JSON, which is YAML too."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return f"--{key}={text}" if key.startswith("trainer.") else f"--{prefix}.{key}={text}"
+
+
+def options(prefix: str, leaves: dict[str, Any]) -> list[str]:
+    """Return the options of a stage's leaves: ``trainer.*`` as they are, all others below ``prefix``."""
+    return [option(prefix, key, value) for key, value in leaves.items()]
+
+
+COUNTED = re.compile(r"--model\.(images_per_class|seed)=(\d+)")
+"""Options in which the cells of a grid differ; the others are parsed once for all of them."""
+
+
+@cache
+def _resolved(kind: str, args: tuple[str, ...]) -> str:
+    return json.dumps(resolve(kind, list(args)))
+
+
+def configuration(kind: str, args: Sequence[str]) -> dict[str, Any]:
+    """Return the resolved configuration of a stage's arguments; parsing is what refuses misspelt leaves."""
+    config: dict[str, Any] = json.loads(_resolved(kind, tuple(a for a in args if not COUNTED.fullmatch(a))))
+    for found in filter(None, map(COUNTED.fullmatch, args)):
+        config["model"]["init_args"][found[1]] = int(found[2])
+    return config
+
+
+@dataclass
+class Stage:
+    """One call of ``fdd fit``, ``distill`` or ``eval``.
+
+    Attributes:
+        kind: ``fit``, ``distill`` or ``eval``.
+        title: What it is, for people.
+        folder: Its output folder.
+        args: Its command-line arguments, without the input files.
+        inputs: The stages whose artefacts it reads, by flag.
+        section: Where a recipe has its leaves, if not below its kind.
+        states: States of source files that were looked up, by the data's spec; one for all stages of a plan.
+    """
+
+    kind: str
+    title: str
+    folder: StageFolder
+    args: list[str]
+    inputs: dict[str, Stage] = field(default_factory=dict)
+    section: str = ""
+    states: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def artefact(self) -> Path:
+        """The file or folder that later stages read."""
+        return self.folder.path / self.module.artefact
+
+    @property
+    def module(self) -> type[StageModule]:
+        """The class that does the work."""
+        found: type[StageModule] = import_class(self.config["model"]["class_path"])
+        return found
+
+    def inherited_settings(self) -> dict[str, Any]:
+        """Return the settings of all that leads to this stage's inputs, as they stand in rows."""
+        found: dict[str, Any] = {}
+        for stage in self.inputs.values():
+            found |= stage.inherited_settings() | stage.module.row_settings(stage.config["model"])
+        return found
+
+    @property
+    def command(self) -> list[str]:
+        """The whole command line behind ``fdd``'s subcommand."""
+        flags = [f"--{flag}={stage.artefact}" for flag, stage in self.inputs.items()]
+        return [*self.args, *flags, f"--output={self.folder.path}"]
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration.
+
+        Raises:
+            ConfigError: A leaf of the recipe does not fit the stage.
+        """
+        try:
+            return configuration(self.kind, self.args)
+        except ConfigError as error:
+            told = str(error).replace("--model.", f"{self.section or self.kind}.").replace("--data.", "data.")
+            raise ConfigError(f"{self.kind} {self.title}: {told}") from error
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of all that decides the stage's result, but for its inputs."""
+        key = json.dumps(self.config["data"], sort_keys=True)
+        if key not in self.states:
+            self.states[key] = source_state(self.config["data"])
+        return config_fingerprint(self.kind, self.config, self.states[key])
+
+    def finished(self) -> bool:
+        """Tell whether this work and all that leads to it is done."""
+        if not all(stage.finished() for stage in self.inputs.values()):
+            return False
+        hashes = {flag: sha256_path(stage.artefact) for flag, stage in self.inputs.items()}
+        return self.folder.finished(StageRecord(self.kind, self.fingerprint, hashes))
+
+    def begun(self) -> bool:
+        """Tell whether a checkpoint of this work lies in the folder."""
+        found = self.folder.read()
+        return bool(
+            found and not found.finished and found.fingerprint == self.fingerprint and self.folder.checkpoint.is_file()
+        )
+
+
+@cache
+def known_arguments(kind: str, config: Path) -> frozenset[str]:
+    """Return the names of the arguments that a file of the menu leads to."""
+    return frozenset(resolve(kind, ["--config", str(config)])["model"]["init_args"])
