@@ -55,6 +55,14 @@ def row(
     }
 
 
+def pair(method, weighting="vanilla", unbiased=0.9, biased=0.4, **more):
+    """Return the rows of a method on a biased set and on its unbiased twin."""
+    return [
+        row(method, weighting, biased, conflict_ratio=0.05, **more),
+        row(method, weighting, unbiased, conflict_ratio=None, **more),
+    ]
+
+
 def quickstart():
     return [
         row("random", "vanilla", 0.31, 0.93),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
@@ -19,12 +21,15 @@ from fdd_lightning.report.style import FONT, Panel, dress, page, panels, save
 FILES = ("amplification.png", "amplification.md", "amplification.csv")
 # Neither is the colour of a weighting: here a colour says which set.
 CLEAN, TAINTED = "#56B4E9", "#E69F00"
+GREY = "#555555"
 THICK = 0.38
 """Height of a bar, where the distance of two methods is 1."""
 LINE = 1.3 * FONT / 72
 """Inches that a line of text takes."""
 BARS, EXCESS = 5.6, 3.0
 """Inches of width that are for the bars and for what exceeds full training."""
+PAD = 6
+"""Points between axes and what stands above them."""
 LABEL = 34
 """Characters after which a method's name takes another line."""
 
@@ -59,7 +64,7 @@ def bias_amplification(found: Sequence[Amplification], path: str | Path) -> Path
         for panel in panels([each.biased for each in found])
     ]
     compared = any(each.full for each in found)
-    heights = [sum(map(_height, names)) for _, _, names in parts]
+    heights = [len(names) * max(map(_height, names)) for _, _, names in parts]
     # Above the bars a panel has its title, below them the ticks, and the last one what they are.
     width = 1.9 + BARS + (EXCESS if compared else 0)
     made = page(width, sum(heights) + 0.75 * len(parts) + 0.55)
@@ -71,7 +76,7 @@ def bias_amplification(found: Sequence[Amplification], path: str | Path) -> Path
     for number, (panel, own, names) in enumerate(parts):
         left.append(made.add_subplot(grid[number, 0], sharex=left[0] if left else None))
         _draw_bars(left[-1], own, names)
-        left[-1].set_title(panel.title, fontsize=FONT + 1, loc="left", pad=8)
+        left[-1].set_title(panel.title, fontsize=FONT + 1, loc="left", pad=PAD)
         if compared:
             right.append(made.add_subplot(grid[number, 1], sharex=right[0] if right else None, sharey=left[-1]))
             _draw_excess(right[-1], own)
@@ -87,8 +92,8 @@ def bias_amplification(found: Sequence[Amplification], path: str | Path) -> Path
         right[-1].set_xlabel("drop minus that of full training (points)", fontsize=FONT)
     made.legend(
         handles=[
-            Patch(color=CLEAN, label="D: trained on the unbiased set"),
-            Patch(color=TAINTED, label="D_b: trained on the biased set"),
+            Patch(color=CLEAN, label="$D$: trained on the unbiased set"),
+            Patch(color=TAINTED, label="$D_b$: trained on the biased set"),
         ],
         loc="outside upper left",
         ncols=2,
@@ -129,39 +134,19 @@ def _draw_bars(ax: Axes, own: Sequence[Amplification], names: Sequence[str]) -> 
 
 def _draw_excess(ax: Axes, own: Sequence[Amplification]) -> None:
     dress(ax)
+    ax.spines["left"].set_visible(False)
     ax.tick_params(labelleft=False, length=0, axis="y")
     ax.grid(visible=False, axis="y")
     known = [(place, each.excess) for place, each in enumerate(own) if each.excess is not None]
     if not known:
-        ax.text(
-            0.5,
-            0.5,
-            "no full training\nto compare with",
-            transform=ax.transAxes,
-            ha="center",
-            va="center",
-            fontsize=FONT,
-            color="#555555",
-        )
+        said = "no full training\nto compare with"
+        ax.text(0.5, 0.5, said, transform=ax.transAxes, ha="center", va="center", fontsize=FONT, color=GREY)
         return
     tints = [TAINTED if figure.mean > 0 else CLEAN for _, figure in known]
     _bars(ax, [place for place, _ in known], [figure for _, figure in known], tints)
     ax.axvline(0, color="#333333", linewidth=1)
-    for text, to, side in (
-        ("\N{LEFTWARDS ARROW} suppressed ", "right", -1),
-        (" amplified \N{RIGHTWARDS ARROW}", "left", 1),
-    ):
-        ax.annotate(
-            text,
-            (0, 1),
-            xytext=(4 * side, 4),
-            xycoords=ax.get_xaxis_transform(),
-            textcoords="offset points",
-            ha=to,
-            va="bottom",
-            fontsize=FONT,
-            color="#555555",
-        )
+    _heading(ax, "\N{LEFTWARDS ARROW} suppressed", 0, "left")
+    _heading(ax, "amplified \N{RIGHTWARDS ARROW}", 1, "right")
     _column(ax, "", [_text(each.excess, "+") if each.excess else "" for each in own])
 
 
@@ -170,7 +155,7 @@ def _bars(ax: Axes, places: Sequence[float], figures: Sequence[Estimate], tints:
         places,
         [100 * figure.mean for figure in figures],
         THICK,
-        xerr=[100 * (figure.std or 0) for figure in figures],
+        xerr=[math.nan if figure.std is None else 100 * figure.std for figure in figures],
         color=tints,
         error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "#333333"},
     )
@@ -181,17 +166,24 @@ def _column(ax: Axes, heading: str, texts: Sequence[str]) -> None:
     where = ax.get_yaxis_transform()
     for place, text in enumerate(texts):
         ax.text(1.02, place, text, transform=where, fontsize=FONT, va="center")
+    _heading(ax, heading, 1.02, "left")
+
+
+def _heading(ax: Axes, text: str, across: float, to: Literal["left", "right"]) -> None:
+    """Write a few words above axes, on the line of the panel's title."""
     ax.annotate(
-        heading,
-        (1.02, 1),
-        xytext=(0, 4),
+        text,
+        (across, 1),
+        xytext=(0, PAD),
         xycoords="axes fraction",
         textcoords="offset points",
+        ha=to,
+        va="baseline",
         fontsize=FONT,
-        color="#555555",
+        color=GREY,
     )
 
 
 def _text(figure: Estimate, sign: str = "") -> str:
     spread = "" if figure.std is None else f" ± {100 * figure.std:.1f}"
-    return f"{100 * figure.mean:{sign}.1f}{spread}"
+    return f"{100 * figure.mean:{sign}.1f}".replace("-", "\N{MINUS SIGN}") + spread
