@@ -10,6 +10,7 @@ from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError
 from fdd_lightning.learners.groups import refuse_groups
 from fdd_lightning.matching.weightings import Weighting
+from fdd_lightning.protocols import refuse_mixing
 from fdd_lightning.runs.stage import Stage
 
 
@@ -46,7 +47,8 @@ class Cell:
 
         Raises:
             DatasetNotFoundError: They are missing.
-            ConfigError: The row's weighting or trainer needs groups, and the data have none.
+            ConfigError: The row's weighting or trainer needs groups, and the data have none, or the trainer does not
+                go with the evaluation's preset.
         """
         if self.data.missing is not None:
             raise DatasetNotFoundError(self.data.missing)
@@ -56,8 +58,9 @@ class Cell:
                 f"weighting {self.identity['weighting']} needs groups, and data set {self.data.name} has none: name a "
                 "column of groups, or leave the weighting out (vanilla and kde need none)"
             )
-        trainer = trainer_class(self.evaluations[0].config["model"])
-        refuse_groups(trainer, self.identity["train_on"], self.data.num_groups)
+        evaluation = self.evaluations[0].config["model"]
+        refuse_groups(trainer_class(evaluation), self.identity["train_on"], self.data.num_groups)
+        refuse_mixing(evaluation["init_args"]["preset"], evaluation["init_args"]["learner"])
 
 
 def trainer_class(model: dict[str, Any]) -> type:

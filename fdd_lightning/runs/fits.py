@@ -10,9 +10,6 @@ from typing import Any
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.paths import find_config
 
-SECTION = "fit."
-"""How a method's own leaves of what is fitted for it begin."""
-
 
 @dataclass(frozen=True)
 class Fit:
@@ -36,12 +33,6 @@ FITS = {
     "experts": Fit("experts", "mtt", "experts."),
     "classifier": Fit("trainer", "selecmix", "classifier.", learner=True),
 }
-
-
-def split_leaves(leaves: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a method's leaves of its own, and those of what is fitted for it, without their ``fit.``."""
-    own = {key: value for key, value in leaves.items() if not key.startswith(SECTION)}
-    return own, {key.removeprefix(SECTION): value for key, value in leaves.items() if key.startswith(SECTION)}
 
 
 def flag_of(key: str) -> str:

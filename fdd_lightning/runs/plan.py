@@ -17,7 +17,7 @@ from fdd_lightning.modules.provenance import settings_of_data
 from fdd_lightning.paths import find_config
 from fdd_lightning.report.results import identity_key
 from fdd_lightning.runs.cell import Cell, trainer_class, weighting_name
-from fdd_lightning.runs.fits import FITS, SECTION, entry_args, fit_leaves, flag_of, split_leaves
+from fdd_lightning.runs.fits import FITS, entry_args, fit_leaves, flag_of
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name, method_file
 from fdd_lightning.runs.stage import Stage, known_arguments, options
 from fdd_lightning.settings import distill_settings
@@ -50,12 +50,14 @@ class Plan:
         self._states: dict[str, str | None] = {}
         self._modules: dict[str, BaseDataModule] = {}
         self._taken: set[str] = set()
+        self._fitted: set[str] = set()
         self.cells = list(self._cells())
         self._check()
 
     def _check(self) -> None:
         """Refuse leaves that nobody read, and rows that nothing tells apart."""
-        for key in self.recipe.distill:
+        asked = [self.recipe.distill, *(data.of("distill") for data in self.recipe.data)]
+        for key in (key for leaves in asked for key in leaves):
             if key not in self._taken:
                 raise ConfigError(f"recipe {self.recipe.name}: distill.{key}: no method of the recipe takes it")
         for entry in self.recipe.data if self.recipe.fit else ():
@@ -65,10 +67,10 @@ class Plan:
             if flag_of(key) not in {*made, "encoder"}:
                 raise ConfigError(f"recipe {self.recipe.name}: fit.{key}: no method of the recipe needs {flag_of(key)}")
         for method in self.recipe.methods:
-            for key in method.leaves:
-                if key.startswith(SECTION) and key not in self._taken:
-                    needed = flag_of(key.removeprefix(SECTION))
-                    raise ConfigError(f"recipe {self.recipe.name}: {method.name}: {key}: no row of it needs {needed}")
+            for key in method.of("fit"):
+                if key not in self._fitted:
+                    name = f"recipe {self.recipe.name}: {method.name}"
+                    raise ConfigError(f"{name}: fit.{key}: no row of it needs {flag_of(key)}")
         seen: dict[str, Cell] = {}
         for cell in self.cells:
             other = seen.setdefault(identity_key(cell.identity), cell)
@@ -167,14 +169,14 @@ class Plan:
             given: A method's own leaves of its fits, over the recipe's.
         """
         given = given or {}
-        name, leaves = fit_leaves(flag, {**self.recipe.fit, **given})
+        name, leaves = fit_leaves(flag, {**self.recipe.fit, **data.of("fit"), **given})
         self._reserved("fit", [f"{FITS[flag].prefix}{key}" for key in leaves])
         try:
             args, config = entry_args(flag, name)
         except ConfigError as error:
             raise ConfigError(f"recipe {self.recipe.name}: {error}") from None
         own = {key: value for key, value in given.items() if flag_of(key) == flag}
-        self._taken |= {f"{SECTION}{key}" for key in own}
+        self._fitted |= set(own)
         folder, variants = self._name(data), {k.removeprefix(FITS[flag].prefix): v for k, v in own.items()}
         if weighting is not None and not FITS[flag].learner and "weighting" in known_arguments("fit", config):
             weighs = {k: v for k, v in weighting.leaves.items() if k.startswith("weighting.")}
@@ -204,19 +206,18 @@ class Plan:
 
     def _distill(self, data: Entry, method: Entry, weighting: Entry, ipc: int, seed: int) -> Stage:
         args = ["--config", str(method_file(method.name)), *weighting_args(weighting)]
-        own, fitted = split_leaves(method.leaves)
-        leaves = {**self._shared_leaves(method), **own, **weighting.leaves}
+        leaves = {**self._shared_leaves(data, method), **method.leaves, **weighting.leaves}
         self._reserved("distill", leaves)
         args += self._data_args(data)
         args += options("model", {**leaves, "images_per_class": ipc, "seed": seed})
         name = f"{self._name(data)}/{slug(method)}-{slug(weighting)}-ipc{ipc}-seed{seed}"
         title = f"{method.name} {slug(weighting)}, IPC {ipc}, seed {seed}, {self._name(data)}"
-        return self._with_inputs(self._stage("distill", name, title, args), data, weighting, fitted)
+        return self._with_inputs(self._stage("distill", name, title, args), data, weighting, method.of("fit"))
 
-    def _shared_leaves(self, method: Entry) -> dict[str, Any]:
-        """Return those of the recipe's distillation leaves that the method takes; what no method takes, all refuse.
+    def _shared_leaves(self, data: Entry, method: Entry) -> dict[str, Any]:
+        """Return those of the recipe's and the data set's distillation leaves that the method takes.
 
-        A method that trains nothing refuses nothing.
+        What no method takes, all refuse; a method that trains nothing refuses nothing.
         """
         known = [known_arguments("distill", method_file(m.name)) for m in self.recipe.methods if m.name != FULL]
         own = known_arguments("distill", method_file(method.name))
@@ -225,7 +226,8 @@ class Plan:
             first = key.partition(".")[0]
             return first in own or ("iterations" in own and not any(first in other for other in known))
 
-        taken = {key: value for key, value in self.recipe.distill.items() if takes(key)}
+        shared = {**self.recipe.distill, **data.of("distill")}
+        taken = {key: value for key, value in shared.items() if takes(key)}
         self._taken |= set(taken)
         return taken
 
@@ -243,12 +245,13 @@ class Plan:
             key = "learner" if flag == "trainer" else flag
             path = entry.name if "." in entry.name else find_config(f"{flag}/{entry.name}")
             args += [f"--model.{key}={path}", *options(f"model.{key}", entry.leaves)]
-        self._reserved("eval", self.recipe.eval)
-        args += options("model", {**self.recipe.eval, "seed": seed})
+        leaves = {**self.recipe.eval, **data.of("eval"), **method.of("eval")}
+        self._reserved("eval", leaves)
+        args += options("model", {**leaves, "seed": seed})
         made = None if ipc is None else self._distill(data, method, weighting, ipc, seed)
         name = made.folder.path.relative_to(self.root / "distill") if made else Path(self._name(data)) / FULL
         title = f"{made.title if made else f'{FULL}, {self._name(data)}'}, {slug(network)}, {slug(trainer)}"
-        folder = f"{name}/{slug(network)}-{slug(trainer)}"
+        folder = f"{name}/{slug(network)}-{slug(Entry(trainer.name, trainer.leaves | method.of('eval')))}"
         return self._stage("eval", folder, title, args, {"synthetic": made} if made else {})
 
 
@@ -269,6 +272,7 @@ def slug(entry: Entry) -> str:
     """Return a name for folders: the entry's, with its own leaves."""
     name = Path(entry.name).stem if is_file_name(entry.name) else entry.name.rpartition(".")[2]
     words = [name, *(f"{k}={v}" for k, v in entry.leaves.items())]
+    words += [f"fit.{k}={v}" for k, v in entry.of("fit").items()]
     text = re.sub(r"[^\w.=+-]+", "_", ",".join(words).replace(",", "+"))
     # Folder names have a limit; what was cut off still counts.
     return text if len(text) <= 120 else f"{text[:110]}-{fingerprint(words)[:8]}"

@@ -8,6 +8,7 @@ from typing import Any
 from fdd_lightning.errors import FileFormatError
 from fdd_lightning.io import fingerprint, read_json, write_json
 from fdd_lightning.paths import cache_root
+from fdd_lightning.protocols import named
 from fdd_lightning.runs.stage import Stage
 
 EXTENT = frozenset({"iterations", "steps", "epochs", "preset", "seed", "images_per_class", "count"})
@@ -31,7 +32,7 @@ def _steps(stage: Stage) -> float:
     regime = (arguments["learner"].get("init_args") or {}).get("regime")
     if regime:
         return float(regime["init_args"]["steps"] * arguments["count"])
-    epochs = arguments["epochs"] or {"quick": 300, "reference": 1001}[arguments["preset"]]
+    epochs = arguments["epochs"] or named(arguments["preset"]).epochs
     made = stage.inputs.get("synthetic")
     per_class = made.config["model"]["init_args"]["images_per_class"] if made else 1
     return float(epochs * per_class * arguments["count"])

@@ -13,6 +13,9 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.paths import CONFIGS, find_config
 
 KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval"}
+STAGED = {"data": ("fit", "distill", "eval"), "method": ("fit", "eval")}
+"""Stages that entries may have settings for, over the recipe's; a method's other leaves are those of `distill`."""
+
 FULL = "full"
 """The method that distils nothing: the whole training set."""
 
@@ -27,6 +30,7 @@ class Entry:
         weightings: A method's own weightings, or None.
         ipcs: A method's own IPCs, or None.
         trainers: A method's own trainers, or None.
+        stages: Settings of a data set or method that are a whole stage's, by ``fit``, ``distill`` or ``eval``.
     """
 
     name: str
@@ -34,6 +38,11 @@ class Entry:
     weightings: tuple[Entry, ...] | None = None
     ipcs: tuple[int, ...] | None = None
     trainers: tuple[Entry, ...] | None = None
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def of(self, stage: str) -> dict[str, Any]:
+        """Return the settings of its own that a stage takes, by ``fit``, ``distill`` or ``eval``."""
+        return self.stages.get(stage, {})
 
 
 @dataclass(frozen=True)
@@ -94,19 +103,23 @@ class _Reader:
             raise self.fail(key, f"{value!r} is neither a name nor a mapping with `name` (or `class_path`)")
         if "class_path" in own:
             # A weighting's arguments stand below it; its entry's other leaves are the distiller's, as ever.
-            below = "weighting." if kind == "weighting" else ""
-            own = {"name": own.pop("class_path"), **flatten(own.pop("init_args", None) or {}, below), **own}
+            prefix = "weighting." if kind == "weighting" else ""
+            own = {"name": own.pop("class_path"), **flatten(own.pop("init_args", None) or {}, prefix), **own}
         name = str(own.pop("name"))
         self.known(key, name, kind)
         weightings = own.pop("weightings", None) if kind == "method" else None
         ipcs = own.pop("ipcs", None) if kind == "method" else None
         trainers = own.pop("trainers", None) if kind == "method" else None
+        leaves = flatten(own, "")
+        stages = {stage: below(leaves, f"{stage}.") for stage in STAGED.get(kind, ())}
+        leaves = {k: v for k, v in leaves.items() if k.partition(".")[0] not in stages}
         return Entry(
             name,
-            flatten(own, ""),
+            leaves,
             None if weightings is None else self.entries(f"{key}.weightings", weightings, "weighting"),
             None if ipcs is None else self.numbers(f"{key}.ipcs", ipcs, least=1),
             None if trainers is None else self.entries(f"{key}.trainers", trainers, "trainer"),
+            {stage: found for stage, found in stages.items() if found},
         )
 
     def known(self, key: str, name: str, kind: str) -> None:
@@ -134,6 +147,11 @@ class _Reader:
         if not isinstance(value, Mapping):
             raise self.fail(key, "is no mapping of settings")
         return flatten(value, "")
+
+
+def below(leaves: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return the leaves that begin with a prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in leaves.items() if key.startswith(prefix)}
 
 
 def is_file_name(name: str) -> bool:

@@ -148,7 +148,7 @@ def test_real_sets_are_planned_without_being_there(plan):
         ({"fit": {"encoder": "big"}, "weightings": ["kde"]}, ["fit.encoder 'big' is not in configs/encoder"]),
         ({"fit": {"seed": "x"}}, ["fit.seed: expected int, not 'x'"]),
         ({"eval": {"counts": 3}}, ["eval.counts: no such option"]),
-        ({"eval": {"preset": "fast"}}, ["eval.preset: expected one of 'reference', 'quick', not 'fast'"]),
+        ({"eval": {"preset": "fast"}}, ["eval.preset 'fast' is not in configs/eval: choose one of"]),
         ({"eval": {"networks": [{"name": "convnet", "widht": 3}]}}, ["eval.network.widht: no such option"]),
         ({"data": {"name": "colored_digits", "ratio": 3}}, ["data.ratio: no such option"]),
         ({"data": {"name": "colored_digits", "conflict_ratio": 3}}, ["conflict_ratio=3"]),
@@ -231,3 +231,28 @@ def test_data_that_are_there_are_not_missing(fdd, tmp_path, monkeypatch):
     said = fdd("run", "r.yaml", "--dry-run")
     assert said.code == 0
     assert "missing" not in said.out
+
+
+def test_data_sets_and_methods_may_have_settings_of_whole_stages(plan):
+    made = plan(
+        data=[
+            "colored_digits",
+            {"name": "colored_digits", "conflict_ratio": 0.3, "fit.steps": 5, "distill": {"lr_images": 7.0}},
+        ],
+        methods=["dm", {"name": "dm", "lr_images": 3.0, "eval.epochs": 4}],
+        weightings=["kde"],
+    )
+    first, second, third, fourth = (cell.evaluations[0] for cell in made.cells)
+
+    def of(evaluation):
+        made = evaluation.inputs["synthetic"]
+        models = [stage.config["model"]["init_args"] for stage in (made.inputs["encoder"], made, evaluation)]
+        return models[0]["steps"], models[1]["lr_images"], models[2]["epochs"]
+
+    assert [of(stage) for stage in (first, second, third, fourth)] == [
+        (2, 1.0, 2),
+        (2, 3.0, 4),
+        (5, 7.0, 2),
+        (5, 3.0, 4),
+    ]
+    assert len({stage.folder.path for stage in (first, second, third, fourth)}) == 4
