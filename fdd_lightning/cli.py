@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -28,7 +29,7 @@ import fdd_lightning.learners
 import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
 from fdd_lightning.callbacks import ClockCheckpoint, ImageGrid, Opening, StageProgress
-from fdd_lightning.choices import import_class, leaves
+from fdd_lightning.choices import class_path, import_class, leaves
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
 from fdd_lightning.io import sha256_path
@@ -42,8 +43,9 @@ from fdd_lightning.modules.provenance import module_spec
 from fdd_lightning.modules.selection import Selection  # noqa: F401
 from fdd_lightning.modules.supcon import SupCon  # noqa: F401
 from fdd_lightning.modules.trajectories import TrajectoryMatching  # noqa: F401
+from fdd_lightning.protocols import named as protocol
 from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
-from fdd_lightning.stages.lookup import data_of, names_class, source_state, with_menu, without_data
+from fdd_lightning.stages.lookup import data_of, names_class, source_state, value_of, with_menu, without_data
 from fdd_lightning.trainer import TALKATIVE, FDDTrainer
 from fdd_lightning.usage import explain
 
@@ -177,10 +179,27 @@ class FDDCLI(LightningCLI):
     def _with_classes(self, given: list[str]) -> list[str]:
         """Return the arguments with the default classes of model and data, where they name no others.
 
-        As defaults of the parser they would hand their arguments on to any class that is named later.
+        As defaults of the parser they would hand their arguments on to any class that is named later. An evaluation
+        begins with what its preset says, so that parts of that can be changed.
         """
         named = {"model": DEFAULT_MODEL[self.stage], "data": DEFAULT_DATA}
-        return [*(f"--{key}={default}" for key, default in named.items() if not names_class(key, given)), *given]
+        classes = [f"--{key}={default}" for key, default in named.items() if not names_class(key, given)]
+        return [*self._preset(given), *classes, *given]
+
+    def _preset(self, given: list[str]) -> list[str]:
+        """Return what the preset that is chosen says of the evaluation, as an argument.
+
+        Raises:
+            ConfigError: There is none of that name.
+        """
+        if self.stage != "eval":
+            return []
+        name = value_of("model", "preset", given)
+        try:
+            found = protocol("reference" if name is None else str(name))
+        except ConfigError as error:
+            raise ConfigError(f"--model.{error}") from None
+        return [f"--model={json.dumps({'class_path': class_path(Evaluator), 'init_args': found.arguments})}"]
 
     def _check_checkpoint(self, path: str) -> None:
         """Refuse what is no checkpoint of this stage; what is one brings its settings with it."""

@@ -37,6 +37,7 @@ def test_the_menu_has_no_other_kinds():
     assert {p.name for p in CONFIGS.iterdir() if p.is_dir()} == {
         "data",
         "encoder",
+        "eval",
         "experts",
         "method",
         "network",
@@ -150,6 +151,15 @@ def test_trainers(fdd, files, name):
     assert row["trainer"] == name
     own = {k: v for k, v in row["eval_settings"].items() if k.startswith("learner")}
     assert own == ({"learner.encoder.width": 4} if "encoder" in spec["init_args"] else {})
+
+
+@pytest.mark.parametrize("name", menu("eval"))
+def test_presets_of_the_evaluation(fdd, files, name):
+    args = [f"--model.preset={name}", "--model.count=1", "--model.network.width=4", "--trainer.max_steps=2", *QUIET]
+    said = fdd("eval", *args, "--trainer.limit_test_batches=2", f"--synthetic={files[1]}", "--output=x")
+    assert said.code == 0, said.err
+    row = read_results("x/results.json")[0]
+    assert (row["preset"], row["eval_settings"]) == (name, {"network.width": 4})
 
 
 @pytest.mark.parametrize("name", menu("recipes"))

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from fdd_lightning.augment import DSA, Augmentation
+from fdd_lightning.augment import Augmentation
+from fdd_lightning.augment.cutmix import mix_batch
 from fdd_lightning.choices import Spec, import_class, leaves, rebuild, spec_of
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
@@ -26,27 +27,21 @@ from fdd_lightning.metrics import CellAccuracy, CellCount, group_metrics
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.provenance import module_spec, settings_of_data
 from fdd_lightning.networks import ConvNet, NetworkFactory
+from fdd_lightning.protocols import named, refuse_mixing
 from fdd_lightning.report.results import metric_summary
 from fdd_lightning.rng import generator, seeded
 from fdd_lightning.settings import complete, trainer_settings
 from fdd_lightning.synthetic import SyntheticSet
 from fdd_lightning.whitening import ZCA, cached_zca
 
-EPOCHS = {"reference": {"synthetic": 1001, "real": 101}, "quick": {"synthetic": 300, "real": 10}}
-"""Epochs of each preset. The reference's loop counts 0..1000; for the real set no paper states a number, so those
-are ours: a real epoch has hundreds of times as many steps."""
-
-
-RATE = 0.01
-"""The learning rate of the reference, where none came with the set."""
-
 
 class Evaluator(StageModule):
     """Trains several fresh networks on a set and measures accuracy and bias on the real test set.
 
-    The protocol is that of the matching methods' reference code: SGD 0.01, momentum 0.9, weight decay 5e-4, batch 256,
-    a learning rate dropped once to a tenth just past half time (with the momentum lost, as the optimiser is rebuilt
-    there), one DSA operation per batch with parameters per image, accuracy after the last epoch.
+    How they are trained is a preset, a file of ``configs/eval`` (see `Protocol`): epochs, SGD and its learning rate,
+    batches, augmentation, number of networks. ``reference`` is that of DM's code: SGD 0.01, momentum 0.9, weight decay
+    5e-4, batch 256, a learning rate dropped once to a tenth just past half time (with the momentum lost, as the
+    optimiser is rebuilt there), one DSA operation per batch with parameters per image, accuracy after the last epoch.
 
     What was learned with a set besides its images is used: the step size, and soft labels in the place of hard ones.
     Of a set whose networks saw whitened images, training and test images are whitened.
@@ -60,12 +55,13 @@ class Evaluator(StageModule):
         network: The architecture that is trained.
         learner: How it is trained. One that has a regime of its own is trained by it: optimiser, learning rate, steps,
             batches and augmentation are then not those said here.
-        count: Number of networks.
-        preset: ``reference``: 1001 epochs (101 on a real set). ``quick``: 300 epochs (10 on a real set).
-        epochs: Overrides the preset's epochs.
-        lr: Learning rate; by default the step size that was learned with the set, where one was (MTT), else 0.01.
-        batch_size: Images per step.
-        augmentation: Applied to every training batch.
+        count: Number of networks; the preset's if null.
+        preset: Name of a file in ``configs/eval``.
+        epochs: Passes over the set; the preset's if null.
+        lr: Learning rate; by default the step size that was learned with the set, where one was (MTT), else the
+            preset's.
+        batch_size: Images per step; the preset's if null.
+        augmentation: Applied to every training batch; the preset's if null.
         seed: Seed of every draw.
     """
 
@@ -82,18 +78,18 @@ class Evaluator(StageModule):
         image_shape: tuple[int, int, int],
         network: NetworkFactory = ConvNet,
         learner: LearnerFactory = ERM,
-        count: int = 5,
-        preset: Literal["reference", "quick"] = "reference",
+        count: int | None = None,
+        preset: str = "reference",
         epochs: int | None = None,
         lr: float | None = None,
-        batch_size: int = 256,
-        augmentation: Augmentation = DSA(),
+        batch_size: int | None = None,
+        augmentation: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.remember()
-        for key, value in {"count": count, "batch_size": batch_size, "epochs": 1 if epochs is None else epochs}.items():
-            if value < 1:
+        for key, value in {"count": count, "batch_size": batch_size, "epochs": epochs}.items():
+            if value is not None and value < 1:
                 raise ConfigError(f"{key} must be at least 1, not {value}")
         if lr is not None and not lr >= 0:
             raise ConfigError(f"lr must not be negative, but is {lr}")
@@ -102,12 +98,13 @@ class Evaluator(StageModule):
         self.image_shape = image_shape
         self.architecture = network
         self.learner = learner
-        self.count = count
         self.preset = preset
+        self.protocol = named(preset)
+        self.count = self.protocol.networks if count is None else count
         self.epochs = epochs
         self.lr = lr
-        self.batch_size = batch_size
-        self.augmentation = rebuild(augmentation)
+        self.batch_size = self.protocol.batch_size if batch_size is None else batch_size
+        self.augmentation = rebuild(augmentation or self.protocol.augmentation)
         self.seed = seed
         self.automatic_optimization = False
         self.learners = nn.ModuleList()
@@ -133,7 +130,7 @@ class Evaluator(StageModule):
     @property
     def total_epochs(self) -> int:
         """Passes over the training set."""
-        return self.epochs or EPOCHS[self.preset][self.train_on]
+        return self.epochs or self.protocol.epochs_on(self.train_on)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -157,9 +154,9 @@ class Evaluator(StageModule):
         return Passes(self.size, self.regime.batch_size if self.regime else self.batch_size, pool)
 
     @property
-    def drop_step(self) -> int:
-        """The step before which the learning rate falls: after epoch index E // 2 + 1, where epochs count 0..E."""
-        return self.steps_per_epoch * ((self.total_epochs - 1) // 2 + 2)
+    def drop_steps(self) -> list[int]:
+        """The steps before which the learning rate falls."""
+        return [self.steps_per_epoch * epoch for epoch in self.protocol.schedule.drops(self.total_epochs)]
 
     def setup(self, stage: str) -> None:
         """Take the training set, make the networks and the metrics."""
@@ -188,8 +185,10 @@ class Evaluator(StageModule):
         super().setup(stage)
 
     def check(self) -> None:
-        """Refuse a trainer that reads group labels on a set that has none."""
-        refuse_groups(import_class(spec_of(self.learner)["class_path"]), self.train_on, self.num_groups)
+        """Refuse a trainer that reads group labels on a set that has none, and one that cannot take mixed images."""
+        spec = spec_of(self.learner)
+        refuse_groups(import_class(spec["class_path"]), self.train_on, self.num_groups)
+        refuse_mixing(self.preset, spec)
 
     def _make_learners(self) -> None:
         labels = self.labels if self.real is None else self.real.targets
@@ -250,14 +249,13 @@ class Evaluator(StageModule):
     def rate(self) -> float:
         """The learning rate at the start."""
         learned = self.learned_with.lr
-        return self.lr if self.lr is not None else RATE if learned is None else learned
+        return self.lr if self.lr is not None else self.protocol.lr if learned is None else learned
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return one SGD over all networks, or what the trainer brings; networks do not mix in it."""
-        protocol = partial(torch.optim.SGD, lr=self.rate, momentum=0.9, weight_decay=5e-4)
-        return build_optimizer(
-            cast(list[Learner], list(self.learners)), self.regime.optimizer if self.regime else protocol
-        )
+        momentum, decay = self.protocol.momentum, self.protocol.weight_decay
+        own = partial(torch.optim.SGD, lr=self.rate, momentum=momentum, weight_decay=decay)
+        return build_optimizer(cast(list[Learner], list(self.learners)), self.regime.optimizer if self.regime else own)
 
     def on_fit_start(self) -> None:
         """Keep the training images on the device."""
@@ -280,6 +278,8 @@ class Evaluator(StageModule):
         draws = generator(self.seed, "augmentation", network, step)
         augmentation = self.regime.augmentation if self.regime else self.augmentation
         batch["image"] = augmentation(batch["image"].to(self.dtype), draws, siamese=False)
+        if self.protocol.cutmix and not self.regime:
+            return mix_batch(batch, self.protocol.cutmix, self.num_classes, draws)
         return batch
 
     def _order(self, network: int, epoch: int) -> Tensor:
@@ -309,9 +309,11 @@ class Evaluator(StageModule):
         """Set the learning rate of a step."""
         if self.regime:
             set_rate(optimizer, self.regime.rate(step))
-        elif step == self.drop_step:
-            set_rate(optimizer, 0.1)
-            forget(optimizer)
+        elif step in (drops := self.drop_steps):
+            schedule = self.protocol.schedule
+            set_rate(optimizer, schedule.factor ** sum(drop <= step for drop in drops))
+            if schedule.forgets:
+                forget(optimizer)
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count hits by class and group."""
@@ -372,10 +374,12 @@ class Evaluator(StageModule):
             train_on: ``synthetic`` or ``real``.
             learned: What comes with the set besides its images: ``lr``, ``soft_labels``.
         """
-        given = leaves(complete(spec))
-        defaults = leaves(complete(spec_of(cls)))
+        own = complete(spec)["init_args"]
+        preset = {"preset": own["preset"], **named(own["preset"]).arguments}
+        given = leaves({**own, **{key: complete(value) for key, value in preset.items() if own.get(key) is None}})
+        defaults = leaves({**complete(spec_of(cls))["init_args"], **complete(preset)})
         learner = import_class(given["learner"])
-        own = trainer_settings(complete(spec)["init_args"]["learner"])
+        trainer = trainer_settings(own["learner"])
         protocol = given["lr"] is None and given.get("learner.regime") is None
         taken = {"lr": "learned"} if "lr" in learned and protocol else {}
         taken |= {"labels": "soft"} if "soft_labels" in learned else {}
@@ -390,7 +394,7 @@ class Evaluator(StageModule):
             "eval_settings": {
                 k: v for k, v in given.items() if k not in keys and (k not in defaults or defaults[k] != v)
             }
-            | own
+            | trainer
             | taken,
         }
 
@@ -401,7 +405,8 @@ class Evaluator(StageModule):
 
     def remark(self) -> str:
         """Say the step size that was learned, and why there are no figures of fairness, where there are none."""
-        told = "" if self.lr is not None or self.regime or self.rate == RATE else f", learned step size {self.rate:.4g}"
+        learned = self.lr is None and not self.regime and self.rate != self.protocol.lr
+        told = f", learned step size {self.rate:.4g}" if learned else ""
         return told + (" (no group labels, so no fairness metrics)" if self.num_groups < 2 else "")
 
     def save_artefact(self, folder: Path) -> Path:

@@ -10,8 +10,10 @@ from typing import Any
 
 import torch
 
+from fdd_lightning.choices import spec_of
 from fdd_lightning.errors import FileFormatError
 from fdd_lightning.io import fingerprint, read_json, sha256_path, write_json
+from fdd_lightning.protocols import named
 
 RECORD = "stage.json"
 CHECKPOINT = "last.ckpt"
@@ -45,6 +47,9 @@ INDIFFERENT = frozenset(
 LOCATION = frozenset({"root", "download"})
 """Arguments of a data module that say where the images are, not which."""
 
+BY_NAME = frozenset({"reference", "quick"})
+"""Presets of an evaluation whose name stands for what they say; of the others the file's content counts."""
+
 
 def config_fingerprint(stage: str, config: Mapping[str, Any], state: str | None = None) -> str:
     """Return the fingerprint of all that decides a stage's result, but for its input files.
@@ -59,6 +64,9 @@ def config_fingerprint(stage: str, config: Mapping[str, Any], state: str | None 
     data["init_args"] = {k: v for k, v in (data.get("init_args") or {}).items() if k not in LOCATION}
     trainer = {k: v for k, v in config["trainer"].items() if k not in INDIFFERENT}
     decisive = {"stage": stage, "model": config["model"], "data": data, "trainer": trainer}
+    preset = (config["model"].get("init_args") or {}).get("preset") if stage == "eval" else None
+    if preset is not None and preset not in BY_NAME:
+        decisive["protocol"] = spec_of(named(preset))
     return fingerprint(decisive if state is None else {**decisive, "state": state})
 
 

@@ -57,6 +57,30 @@ def names_class(section: str, args: Sequence[str]) -> bool:
     return False
 
 
+def value_of(section: str, name: str, args: Sequence[str]) -> Any:
+    """Return what the arguments (see :func:`with_menu`) or their configuration files say of an argument of a class.
+
+    The last one counts; None where none says it.
+
+    Args:
+        section: ``model`` or ``data``.
+        name: The argument of the class.
+        args: The arguments of a stage.
+    """
+    said = None
+    for i, arg in enumerate(args):
+        key, equals, value = arg.partition("=")
+        value = value if equals else args[i + 1] if i + 1 < len(args) else ""
+        if key in (f"--{section}.{name}", f"--{section}.init_args.{name}"):
+            said = value
+        elif key in CONFIG_FLAGS and Path(value).is_file():
+            content = yaml.safe_load(Path(value).read_text())
+            found = content.get(section) if isinstance(content, dict) else None
+            inner = found.get("init_args") if isinstance(found, dict) else None
+            said = inner[name] if isinstance(inner, dict) and name in inner else said
+    return said
+
+
 def without_data(args: Sequence[str]) -> list[str]:
     """Return the arguments without those of the data set (``--data.root=elsewhere``, or in two words)."""
     kept: list[str] = []

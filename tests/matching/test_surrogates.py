@@ -11,7 +11,6 @@ from fdd_lightning.augment import DSA, NoAugmentation
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates import Lesson, OnReal, OnSynthetic, Queue, Saturating
-from fdd_lightning.matching.surrogates.on_real import cutmix
 from fdd_lightning.networks import ConvNet
 from fdd_lightning.rng import generator, seeded
 
@@ -112,19 +111,6 @@ def test_on_real_takes_as_many_images_as_told(lesson, monkeypatch):
     monkeypatch.setattr(ConvNet, "forward", noted)
     run(ready(OnReal(NETWORK, inner=2, images=20, batch_size=8, augmentation=NoAugmentation())), lesson, 2)
     assert seen == [8, 8, 4]  # after the last round the network is not needed any more
-
-
-def test_cutmix_keeps_the_share_that_it_says():
-    images, others = torch.zeros(2, 3, 10, 10), torch.ones(2, 3, 10, 10)
-    for trial in range(20):
-        draws = generator(0, trial)
-        wanted = float(torch.rand(1, generator=draws))
-        mixed, kept = cutmix(images, others, wanted, draws)
-        assert kept == pytest.approx(1 - mixed.mean().item(), abs=1e-6)
-        assert kept >= wanted - 1e-6  # clipped at the border the rectangle is smaller, never larger
-        rows, columns = mixed[0, 0].any(1), mixed[0, 0].any(0)
-        assert torch.equal(mixed[0, 0].bool(), rows[:, None] & columns[None, :])
-    assert not images.any()
 
 
 def test_the_queue_grows_to_its_length_and_drops_the_oldest(lesson):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor
 
 from fdd_lightning.augment import Augmentation, DiffAug
+from fdd_lightning.augment.cutmix import cutmix
 from fdd_lightning.choices import rebuild
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Lesson
@@ -72,26 +72,3 @@ class OnReal(SingleSurrogate):
                 self.pupil.step(images, labels, labels[partner.to(self.device)], share)
             else:
                 self.pupil.step(images, labels)
-
-
-def cutmix(images: Tensor, others: Tensor, share: float, draws: Generator) -> tuple[Tensor, float]:
-    """Paste a rectangle of ``others`` into ``images`` (Yun et al., ICCV 2019).
-
-    Args:
-        images: (n, C, H, W).
-        others: The same shape.
-        share: Area that ``images`` are meant to keep, in 0..1; uniform where beta is 1.
-        draws: Draws the rectangle's centre, the same for all images; it is clipped at the borders.
-
-    Returns:
-        The mixed images, and the share of the area that was kept.
-    """
-    edges = []
-    for size in images.shape[-2:]:
-        half = int(size * (1 - share) ** 0.5) // 2
-        centre = int(torch.randint(size, (1,), generator=draws))
-        edges.append(slice(max(centre - half, 0), min(centre + half, size)))
-    mixed = images.clone()
-    mixed[..., edges[0], edges[1]] = others[..., edges[0], edges[1]]
-    area = (edges[0].stop - edges[0].start) * (edges[1].stop - edges[1].start)
-    return mixed, 1 - area / (images.shape[-2] * images.shape[-1])

@@ -1,0 +1,56 @@
+"""CutMix: a rectangle of one image in another, and labels to match."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import one_hot
+
+
+def cutmix(images: Tensor, others: Tensor, share: float, draws: Generator) -> tuple[Tensor, float]:
+    """Paste a rectangle of ``others`` into ``images`` (Yun et al., ICCV 2019).
+
+    Args:
+        images: (n, C, H, W).
+        others: The same shape.
+        share: Area that ``images`` are meant to keep, in 0..1; uniform where beta is 1.
+        draws: Draws the rectangle's centre, the same for all images; it is clipped at the borders.
+
+    Returns:
+        The mixed images, and the share of the area that was kept.
+    """
+    edges = []
+    for size in images.shape[-2:]:
+        half = int(size * (1 - share) ** 0.5) // 2
+        centre = int(torch.randint(size, (1,), generator=draws))
+        edges.append(slice(max(centre - half, 0), min(centre + half, size)))
+    mixed = images.clone()
+    mixed[..., edges[0], edges[1]] = others[..., edges[0], edges[1]]
+    area = (edges[0].stop - edges[0].start) * (edges[1].stop - edges[1].start)
+    return mixed, 1 - area / (images.shape[-2] * images.shape[-1])
+
+
+def mix_batch(batch: dict[str, Tensor], probability: float, num_classes: int, draws: Generator) -> dict[str, Tensor]:
+    """Mix the images of a batch among themselves with a probability, beta 1 (IDC: probability one half).
+
+    The cross-entropy with a mixed label is the mix of the two cross-entropies, with which the reference trains.
+
+    Args:
+        batch: ``image`` (n, C, H, W) and ``target`` int64 (n,), or ``soft_target`` float (n, num_classes) in its place.
+        probability: That the batch is mixed.
+        num_classes: Number of classes.
+        draws: CPU generator.
+
+    Returns:
+        The batch itself, or one with mixed images and ``soft_target``.
+    """
+    if float(torch.rand(1, generator=draws)) >= probability:
+        return batch
+    images = batch["image"]
+    partner, share = torch.randperm(len(images), generator=draws), float(torch.rand(1, generator=draws))
+    mixed, kept = cutmix(images, images[partner.to(images.device)], share, draws)
+    labels = batch.get("soft_target")
+    if labels is None:
+        labels = one_hot(batch["target"], num_classes).to(images.dtype)
+    others = labels[partner.to(labels.device)]
+    return {**batch, "image": mixed, "soft_target": kept * labels + (1 - kept) * others}

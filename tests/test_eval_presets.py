@@ -1,0 +1,127 @@
+"""Presets of the evaluation at the command line and in recipes."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fdd_lightning.cli import resolve
+from fdd_lightning.report.results import read_results
+from fdd_lightning.runs.plan import Plan
+from fdd_lightning.runs.recipe import read_recipe
+from fdd_lightning.stages.folder import config_fingerprint
+from fdd_lightning.stages.lookup import value_of
+from tests.tiny import QUIET, SELECT, write_recipe
+
+DSA = {
+    "class_path": "fdd_lightning.augment.DSA",
+    "init_args": {"strategy": "color_crop_cutout_flip_scale_rotate"},
+}
+
+
+def arguments(*args):
+    return resolve("eval", list(args))["model"]["init_args"]
+
+
+@pytest.mark.parametrize("name", ["reference", "quick"])
+def test_the_first_two_resolve_as_ever(name):
+    """What fingerprints of finished evaluations were made of."""
+    given = () if name == "reference" else (f"--model.preset={name}",)
+    found = arguments(*given)
+    del found["network"]
+    assert found == {
+        "learner": {"class_path": "fdd_lightning.learners.ERM", "init_args": {"regime": None}},
+        "count": 5,
+        "preset": name,
+        "epochs": None,
+        "lr": None,
+        "batch_size": 256,
+        "augmentation": DSA,
+        "seed": 0,
+    }
+
+
+def test_what_a_preset_says_can_be_changed_in_part(workdir):
+    for given in (["--model.preset=idc"], ["--model.preset", "idc"], ["--model=Evaluator", "--model.preset=idc"]):
+        found = arguments(*given, "--model.augmentation.strategy=color_crop", "--model.count=2")
+        assert (found["count"], found["batch_size"], found["preset"]) == (2, 64, "idc")
+        assert found["augmentation"]["class_path"] == "fdd_lightning.augment.DiffAug"
+        assert found["augmentation"]["init_args"] == {"strategy": "color_crop"}
+    Path("mine.yaml").write_text(yaml.safe_dump({"model": {"class_path": "Evaluator", "init_args": {"preset": "dc"}}}))
+    found = arguments("--config=mine.yaml", "--model.batch_size=7")
+    assert (found["count"], found["batch_size"]) == (20, 7)
+    assert found["augmentation"] == {"class_path": "fdd_lightning.augment.NoAugmentation"}
+    found = arguments("--config=mine.yaml", "--model.preset=quick")
+    assert (found["count"], found["augmentation"]) == (5, DSA)
+
+
+def test_the_last_word_counts(workdir):
+    Path("a.yaml").write_text("model: {init_args: {preset: dc}}")
+    Path("b.yaml").write_text("data: {}")
+    assert value_of("model", "preset", ["--config=a.yaml", "--config", "b.yaml"]) == "dc"
+    assert value_of("model", "preset", ["--config", "a.yaml", "--model.preset=idc"]) == "idc"
+    assert value_of("model", "preset", ["--model.init_args.preset", "idc", "--config", "a.yaml"]) == "dc"
+    assert value_of("model", "preset", ["--model.count=3", "--model.preset"]) == ""
+    assert value_of("model", "preset", []) is None
+
+
+def test_the_content_of_a_preset_is_part_of_the_work(monkeypatch):
+    from fdd_lightning.protocols import Protocol
+    from fdd_lightning.stages import folder
+
+    configs = {name: resolve("eval", [f"--model.preset={name}"]) for name in ("idc", "quick")}
+    before = {name: config_fingerprint("eval", config) for name, config in configs.items()}
+    monkeypatch.setattr(folder, "named", lambda name: Protocol(epochs=3))
+    assert config_fingerprint("eval", configs["idc"]) != before["idc"]
+    assert config_fingerprint("eval", configs["quick"]) == before["quick"]
+
+
+def test_an_evaluation_by_idc(fdd, workdir):
+    assert fdd(*SELECT, "--output=set").code == 0
+    args = ["--model.preset=idc", "--model.network.width=4", "--model.epochs=2", *QUIET]
+    said = fdd("eval", *args, "--synthetic=set/synthetic.safetensors", "--output=x")
+    assert (said.code, said.err) == (0, "")
+    (row,) = read_results("x/results.json")
+    assert (row["preset"], row["eval_networks"]) == ("idc", 3)
+    assert row["eval_settings"] == {"network.width": 4, "epochs": 2}
+    assert fdd("eval", *args, "--synthetic=set/synthetic.safetensors", "--output=x").out == "finished: eval in x\n"
+
+
+def test_an_unknown_preset_is_one_line(refused):
+    told = refused("eval", "--model.preset=fast")
+    assert told.startswith("--model.preset 'fast' is not in configs/eval: choose one of cafe, cui, dc,")
+
+
+def test_a_trainer_that_does_not_mix_is_refused(refused):
+    told = refused("eval", "--model.preset=idc", "--model.learner=LfF")
+    assert "preset idc mixes images and their labels (cutmix), which trainer lff does not take: use trainer erm" in told
+
+
+def recipe(**evaluation):
+    return write_recipe(Path("r.yaml"), eval={"networks": [{"name": "convnet", "width": 4}], **evaluation})
+
+
+def test_a_recipe_chooses_a_preset(fdd):
+    recipe(preset="idc", epochs=1)
+    said = fdd("run", "r.yaml")
+    assert said.code == 0, said.err
+    (row,) = read_results("runs/tiny/results.json")
+    assert (row["preset"], row["eval_networks"]) == ("idc", 3)
+    assert row["eval_settings"] == {"epochs": 1, "network.width": 4}
+    (cell,) = Plan(read_recipe("r.yaml"), Path("runs/tiny")).cells
+    assert cell.identity == {key: row[key] for key in cell.identity}
+    assert cell.evaluations[0].finished()
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "told"),
+    [
+        ({"preset": "fast"}, "eval.preset 'fast' is not in configs/eval: choose one of cafe"),
+        ({"preset": "idc", "trainers": ["fdd_lightning.learners.LfF"]}, "which trainer lff does not take"),
+    ],
+    ids=str,
+)
+def test_a_recipe_that_cannot_be_evaluated_is_refused_at_once(refused, workdir, evaluation, told):
+    recipe(**evaluation)
+    assert told in refused("run", "r.yaml", "--dry-run")
+    assert not Path("runs").exists()
