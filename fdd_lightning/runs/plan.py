@@ -66,7 +66,7 @@ class Plan:
         for key in self.recipe.fit:
             if flag_of(key) not in {*made, "encoder"}:
                 raise ConfigError(f"recipe {self.recipe.name}: fit.{key}: no method of the recipe needs {flag_of(key)}")
-        for method in self.recipe.methods:
+        for method in self.recipe.all_methods():
             for key in method.of("fit"):
                 if key not in self._fitted:
                     name = f"recipe {self.recipe.name}: {method.name}"
@@ -89,7 +89,7 @@ class Plan:
     def _cells(self) -> Iterator[Cell]:
         recipe = self.recipe
         for data in recipe.data:
-            for method in recipe.methods:
+            for method in recipe.methods_of(data):
                 whole = method.name == FULL
                 for weighting in [Entry("vanilla")] if whole else plain_first(method.weightings or recipe.weightings):
                     for ipc in (None,) if whole else method.ipcs or recipe.ipcs:
@@ -219,7 +219,7 @@ class Plan:
 
         What no method takes, all refuse; a method that trains nothing refuses nothing.
         """
-        known = [known_arguments("distill", method_file(m.name)) for m in self.recipe.methods if m.name != FULL]
+        known = [known_arguments("distill", method_file(m.name)) for m in self.recipe.all_methods() if m.name != FULL]
         own = known_arguments("distill", method_file(method.name))
 
         def takes(key: str) -> bool:

@@ -31,6 +31,7 @@ class Entry:
         ipcs: A method's own IPCs, or None.
         trainers: A method's own trainers, or None.
         stages: Settings of a data set or method that are a whole stage's, by ``fit``, ``distill`` or ``eval``.
+        methods: A data set's own methods, or None.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Entry:
     ipcs: tuple[int, ...] | None = None
     trainers: tuple[Entry, ...] | None = None
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    methods: tuple[Entry, ...] | None = None
 
     def of(self, stage: str) -> dict[str, Any]:
         """Return the settings of its own that a stage takes, by ``fit``, ``distill`` or ``eval``."""
@@ -52,7 +54,7 @@ class Recipe:
     Attributes:
         name: Results go to ``runs/NAME`` below the current folder.
         data: Data sets.
-        methods: Distillation methods and controls.
+        methods: Distillation methods and controls, of every data set without methods of its own.
         weightings: Weightings of every method without weightings of its own.
         ipcs: Images per class.
         distill_seeds: Seeds of the distilled sets; each gives a set of its own.
@@ -74,6 +76,14 @@ class Recipe:
     eval: dict[str, Any]
     networks: tuple[Entry, ...]
     trainers: tuple[Entry, ...]
+
+    def all_methods(self) -> list[Entry]:
+        """Return the methods of all data sets."""
+        return [method for data in self.data for method in self.methods_of(data)]
+
+    def methods_of(self, data: Entry) -> tuple[Entry, ...]:
+        """Return the methods of a data set."""
+        return data.methods or self.methods
 
 
 class _Reader:
@@ -110,6 +120,7 @@ class _Reader:
         weightings = own.pop("weightings", None) if kind == "method" else None
         ipcs = own.pop("ipcs", None) if kind == "method" else None
         trainers = own.pop("trainers", None) if kind == "method" else None
+        methods = own.pop("methods", None) if kind == "data" else None
         leaves = flatten(own, "")
         stages = {stage: below(leaves, f"{stage}.") for stage in STAGED.get(kind, ())}
         leaves = {k: v for k, v in leaves.items() if k.partition(".")[0] not in stages}
@@ -120,6 +131,7 @@ class _Reader:
             None if ipcs is None else self.numbers(f"{key}.ipcs", ipcs, least=1),
             None if trainers is None else self.entries(f"{key}.trainers", trainers, "trainer"),
             {stage: found for stage, found in stages.items() if found},
+            None if methods is None else self.entries(f"{key}.methods", methods, "method"),
         )
 
     def known(self, key: str, name: str, kind: str) -> None:
@@ -203,7 +215,9 @@ def read_recipe(path: str | Path) -> Recipe:
     unknown = sorted(str(k) for k in set(content) - KEYS)
     if unknown:
         raise read.fail(unknown[0], f"is no key of a recipe: the keys are {', '.join(sorted(KEYS))}")
-    missing = sorted({"name", "data", "methods"} - set(content))
+    own = [item for item in read.listed(content.get("data")) if isinstance(item, Mapping) and "methods" in item]
+    whole = {"name", "data"} if own and len(own) == len(read.listed(content["data"])) else {"name", "data", "methods"}
+    missing = sorted(whole - set(content))
     if missing:
         raise read.fail(missing[0], "is missing")
     name = str(content["name"])
@@ -217,7 +231,7 @@ def read_recipe(path: str | Path) -> Recipe:
     return Recipe(
         name=name,
         data=read.entries("data", content["data"], "data"),
-        methods=read.entries("methods", content["methods"], "method"),
+        methods=read.entries("methods", content["methods"], "method") if "methods" in content else (),
         weightings=read.entries("weightings", content.get("weightings", ["vanilla"]), "weighting"),
         ipcs=read.numbers("ipcs", content.get("ipcs", [10]), least=1),
         distill_seeds=read.numbers("distill_seeds", content.get("distill_seeds", [0]), least=0),

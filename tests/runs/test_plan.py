@@ -256,3 +256,10 @@ def test_data_sets_and_methods_may_have_settings_of_whole_stages(plan):
         (5, 3.0, 4),
     ]
     assert len({stage.folder.path for stage in (first, second, third, fourth)}) == 4
+
+
+def test_data_sets_may_have_methods_of_their_own(plan):
+    made = plan(data=["colored_digits", {"name": "colored_digits", "conflict_ratio": 0.3, "methods": ["random"]}])
+    assert column(made, "conflict_ratio", "method") == [(0.1, "dm"), (0.3, "random")]
+    alone = plan(data=[{"name": "colored_digits", "methods": ["random"]}], methods=None, distill=None)
+    assert column(alone, "method") == [("random",)]
