@@ -109,7 +109,7 @@ def test_a_recipe_chooses_a_preset(fdd):
     assert (row["preset"], row["eval_networks"]) == ("idc", 3)
     assert row["eval_settings"] == {"epochs": 1, "network.width": 4}
     (cell,) = Plan(read_recipe("r.yaml"), Path("runs/tiny")).cells
-    assert cell.identity == {key: row[key] for key in cell.identity}
+    assert cell.identity == {key: value for key, value in row.items() if key in cell.identity}
     assert cell.evaluations[0].finished()
 
 
@@ -123,5 +123,5 @@ def test_a_recipe_chooses_a_preset(fdd):
 )
 def test_a_recipe_that_cannot_be_evaluated_is_refused_at_once(refused, workdir, evaluation, told):
     recipe(**evaluation)
-    assert told in refused("run", "r.yaml", "--dry-run")
+    assert told in refused("run", "r.yaml")
     assert not Path("runs").exists()
