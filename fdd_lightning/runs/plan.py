@@ -145,15 +145,15 @@ class Plan:
         return ["--config", str(find_config(f"data/{data.name}")), *options("data", data.leaves)]
 
     def _stage(
-        self, kind: str, name: str, title: str, args: list[str], inputs: dict[str, Stage] | None = None
+        self, kind: str, name: str, title: str, args: list[str], data: Entry, inputs: dict[str, Stage] | None = None
     ) -> Stage:
         """Return the stage of this folder; stages that several rows share are one object."""
         if not any(a.startswith("--trainer.devices=") for a in args):
             args = [*args, "--trainer.devices=1"]
         path = self.root / kind / name
-        stage = Stage(kind, title, StageFolder(path), args, inputs or {}, states=self._states)
+        stage = Stage(kind, title, StageFolder(path), args, self._data_args(data), inputs or {}, states=self._states)
         known = self._known.setdefault(str(path), stage)
-        if known.args != args:
+        if (known.args, known.data) != (stage.args, stage.data):
             raise ConfigError(f"two rows of the recipe would share the folder {path}: name their variants apart")
         return known
 
@@ -185,8 +185,8 @@ class Plan:
             folder += f"-{flag}-{slug(Entry(weighting.name, weighs | variants))}"
         elif flag != "encoder" or variants:
             folder += f"-{slug(Entry(name if FITS[flag].learner else flag, variants))}"
-        args += [*self._data_args(data), *options("model", leaves)]
-        stage = self._stage("fit", folder, f"{flag} for {folder}", args)
+        args += options("model", leaves)
+        stage = self._stage("fit", folder, f"{flag} for {folder}", args, data)
         stage.section = f"fit.{flag}" if FITS[flag].prefix else "fit"
         return self._with_inputs(stage, data, weighting, given)
 
@@ -208,11 +208,10 @@ class Plan:
         args = ["--config", str(method_file(method.name)), *weighting_args(weighting)]
         leaves = {**self._shared_leaves(data, method), **method.leaves, **weighting.leaves}
         self._reserved("distill", leaves)
-        args += self._data_args(data)
         args += options("model", {**leaves, "images_per_class": ipc, "seed": seed})
         name = f"{self._name(data)}/{slug(method)}-{slug(weighting)}-ipc{ipc}-seed{seed}"
         title = f"{method.name} {slug(weighting)}, IPC {ipc}, seed {seed}, {self._name(data)}"
-        return self._with_inputs(self._stage("distill", name, title, args), data, weighting, method.of("fit"))
+        return self._with_inputs(self._stage("distill", name, title, args, data), data, weighting, method.of("fit"))
 
     def _shared_leaves(self, data: Entry, method: Entry) -> dict[str, Any]:
         """Return those of the recipe's and the data set's distillation leaves that the method takes.
@@ -240,7 +239,7 @@ class Plan:
     def _eval(
         self, data: Entry, method: Entry, weighting: Entry, ipc: int | None, network: Entry, trainer: Entry, seed: int
     ) -> Stage:
-        args = [*self._data_args(data)]
+        args = []
         for flag, entry in (("network", network), ("trainer", trainer)):
             key = "learner" if flag == "trainer" else flag
             path = entry.name if "." in entry.name else find_config(f"{flag}/{entry.name}")
@@ -252,7 +251,7 @@ class Plan:
         name = made.folder.path.relative_to(self.root / "distill") if made else Path(self._name(data)) / FULL
         title = f"{made.title if made else f'{FULL}, {self._name(data)}'}, {slug(network)}, {slug(trainer)}"
         folder = f"{name}/{slug(network)}-{slug(Entry(trainer.name, trainer.leaves | method.of('eval')))}"
-        return self._stage("eval", folder, title, args, {"synthetic": made} if made else {})
+        return self._stage("eval", folder, title, args, data, {"synthetic": made} if made else {})
 
 
 def weighting_args(weighting: Entry) -> list[str]:

@@ -39,9 +39,18 @@ def _resolved(kind: str, args: tuple[str, ...]) -> str:
     return json.dumps(resolve(kind, list(args)))
 
 
-def configuration(kind: str, args: Sequence[str]) -> dict[str, Any]:
-    """Return the resolved configuration of a stage's arguments; parsing is what refuses misspelt leaves."""
+def configuration(kind: str, args: Sequence[str], data: Sequence[str]) -> dict[str, Any]:
+    """Return the resolved configuration of a stage's arguments; parsing is what refuses misspelt leaves.
+
+    Parsing takes half a second: those of the data and the others are parsed apart, not every pair of them.
+
+    Args:
+        kind: ``fit``, ``distill`` or ``eval``.
+        args: All arguments but those of the data.
+        data: The arguments of the data.
+    """
     config: dict[str, Any] = json.loads(_resolved(kind, tuple(a for a in args if not COUNTED.fullmatch(a))))
+    config["data"] = json.loads(_resolved(kind, tuple(data)))["data"]
     for found in filter(None, map(COUNTED.fullmatch, args)):
         config["model"]["init_args"][found[1]] = int(found[2])
     return config
@@ -55,7 +64,8 @@ class Stage:
         kind: ``fit``, ``distill`` or ``eval``.
         title: What it is, for people.
         folder: Its output folder.
-        args: Its command-line arguments, without the input files.
+        args: Its command-line arguments, without those of the data and the input files.
+        data: The arguments of the data.
         inputs: The stages whose artefacts it reads, by flag.
         section: Where a recipe has its leaves, if not below its kind.
         states: States of source files that were looked up, by the data's spec; one for all stages of a plan.
@@ -65,6 +75,7 @@ class Stage:
     title: str
     folder: StageFolder
     args: list[str]
+    data: list[str]
     inputs: dict[str, Stage] = field(default_factory=dict)
     section: str = ""
     states: dict[str, str | None] = field(default_factory=dict)
@@ -91,7 +102,7 @@ class Stage:
     def command(self) -> list[str]:
         """The whole command line behind ``fdd``'s subcommand."""
         flags = [f"--{flag}={stage.artefact}" for flag, stage in self.inputs.items()]
-        return [*self.args, *flags, f"--output={self.folder.path}"]
+        return [*self.data, *self.args, *flags, f"--output={self.folder.path}"]
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -101,7 +112,7 @@ class Stage:
             ConfigError: A leaf of the recipe does not fit the stage.
         """
         try:
-            return configuration(self.kind, self.args)
+            return configuration(self.kind, self.args, self.data)
         except ConfigError as error:
             told = str(error).replace("--model.", f"{self.section or self.kind}.").replace("--data.", "data.")
             raise ConfigError(f"{self.kind} {self.title}: {told}") from error
