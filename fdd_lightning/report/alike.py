@@ -19,7 +19,7 @@ def protocol(row: Row) -> dict[str, Any]:
     return {k: v for k, v in row["eval_settings"].items() if FROM_THE_SET.get(k) != v}
 
 
-def setting(row: Row) -> list[Any]:
+def common_ground(row: Row) -> list[Any]:
     """Return what rows have in common that are compared side by side: data set, conflict ratio and evaluation.
 
     In this order: data set, conflict ratio, network, trainer, preset, :func:`protocol`.

@@ -14,7 +14,7 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from fdd_lightning.report.alike import broadest, condition, setting
+from fdd_lightning.report.alike import broadest, common_ground, condition
 from fdd_lightning.report.labels import hashable
 from fdd_lightning.report.results import Row, mean_of, std_of
 
@@ -115,8 +115,8 @@ def amplifications(rows: Sequence[Row]) -> list[Amplification]:
         for pair in found
         if pair.biased["method"] != "full"
     ]
-    places = list(dict.fromkeys(hashable(setting(each.biased)) for each in found))
-    return sorted(whole + rest, key=lambda each: places.index(hashable(setting(each.biased))))
+    places = list(dict.fromkeys(hashable(common_ground(each.biased)) for each in found))
+    return sorted(whole + rest, key=lambda each: places.index(hashable(common_ground(each.biased))))
 
 
 def is_cut(row: Row) -> bool:
@@ -153,7 +153,7 @@ def _full_of(pair: Amplification, whole: Sequence[Amplification], told: set[str]
     """
 
     def way(row: Row) -> Hashable:
-        return hashable([setting(row), {key: value for key, value in row["settings"].items() if key in told}])
+        return hashable([common_ground(row), {key: value for key, value in row["settings"].items() if key in told}])
 
     same = [each for each in whole if way(each.biased) == way(pair.biased)]
     if not same:

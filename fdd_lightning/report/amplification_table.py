@@ -42,13 +42,15 @@ def markdown(found: Sequence[Amplification]) -> str:
     column("Acc(D)", [_percent(each.clean) for each in found])
     column("Acc(D_b)", [_percent(each.tainted) for each in found])
     column("drop", [_percent(each.drop) for each in found])
-    if any(each.excess for each in found):
+    compared = any(each.excess for each in found)
+    if compared:
         column("minus full's", [NOTHING if each.excess is None else _percent(each.excess, "+") for each in found])
     column("relative drop", [NOTHING if each.relative is None else f"{100 * each.relative:.1f}%" for each in found])
     caption += [
         "Acc(D), Acc(D_b): accuracy in percent after training on the unbiased set and on the biased one",
-        "drop: Acc(D) - Acc(D_b) in points, what the bias costs (Cui et al. 2024, section 3); minus full's: above 0 "
-        "distilling amplifies the bias, below it suppresses it; relative drop: drop / Acc(D)",
+        "drop: Acc(D) - Acc(D_b) in points, what the bias costs (Cui et al. 2024, section 3); relative drop: "
+        "drop / Acc(D)",
+        *(["minus full's: above 0 distilling amplifies the bias, below it suppresses it"] if compared else []),
         "±: standard deviation over networks and sets; of a difference, the root of the summed squares of both",
     ]
     cut = dict.fromkeys(each.biased["dataset"] for each in found if each.cut)

@@ -51,14 +51,14 @@ def beside_points(
         others: Further points that must not be covered.
         boxes: Further areas in data units that must not be covered, a point's error bars for example.
     """
-    made, renderer = _renderer(ax)
+    made, renderer = laid_out(ax)
     unit = made.dpi / 72
     pixels = _to_pixels(ax, points)
     taken = [_around(pixel, around * unit) for pixel in (*pixels, *_to_pixels(ax, others))]
     # A bar has next to no area: grown a little, so that covering it counts.
     taken += [np.asarray(box.transformed(ax.transData).padded(1.5 * unit).extents) for box in boxes]
     frame = np.asarray(ax.get_window_extent(renderer).extents)
-    sizes = [_measure(ax, text, renderer) for text in texts]
+    sizes = [measure(ax, text, renderer) for text in texts]
     scene = _Scene(pixels, sizes, np.array(taken).reshape(-1, 4), frame, around * unit, unit)
     for number, place in enumerate(scene.best_plan()):
         middle = ((place[0] + place[2]) / 2, (place[1] + place[3]) / 2)
@@ -88,7 +88,7 @@ def beyond_the_right_edge(
         texts: Its label.
         tints: Its colour.
     """
-    made, renderer = _renderer(ax)
+    made, renderer = laid_out(ax)
     line = 1.35 * FONT * made.dpi / 72
     box = ax.get_window_extent(renderer)
     heights = spread([float(pixel[1]) for pixel in _to_pixels(ax, points)], line, box.y0, box.y1)
@@ -149,7 +149,7 @@ def _top(pool: Sequence[int], heights: Sequence[float], least: float) -> float:
     return _bottom(pool, heights, least) + (len(pool) - 1) * least
 
 
-def _renderer(ax: Axes) -> tuple[Figure, RendererBase]:
+def laid_out(ax: Axes) -> tuple[Figure, RendererBase]:
     """Return the figure, its layout settled, and what measures text in it."""
     made = ax.figure
     if not isinstance(made, Figure) or not isinstance(made.canvas, FigureCanvasAgg):
@@ -162,8 +162,8 @@ def _to_pixels(ax: Axes, points: Sequence[tuple[float, float]]) -> list[Pixel]:
     return list(ax.transData.transform(np.asarray(points, dtype=float).reshape(-1, 2)))
 
 
-def _measure(ax: Axes, text: str, renderer: RendererBase) -> tuple[float, float]:
-    """Return width and height of a text in pixels."""
+def measure(ax: Axes, text: str, renderer: RendererBase) -> tuple[float, float]:
+    """Return width and height of a label in pixels."""
     probe = ax.text(0, 0, text, fontsize=FONT)
     box = probe.get_window_extent(renderer)
     probe.remove()

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fdd_lightning.io import atomic_path
-from fdd_lightning.report.alike import setting
+from fdd_lightning.report.alike import common_ground
 from fdd_lightning.report.labels import describe, hashable
 from fdd_lightning.report.results import Row
 
@@ -54,7 +54,7 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
 
     What of an evaluation comes with the set (the step size that MTT learns) parts nothing: it is the method's.
     """
-    values = list(map(setting, rows))
+    values = list(map(common_ground, rows))
     differ = [i for i in range(2, 6) if len({hashable(value[i]) for value in values}) > 1]
     found: dict[object, Panel] = {}
     for row, value in zip(rows, values, strict=True):

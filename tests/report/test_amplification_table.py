@@ -31,7 +31,7 @@ def test_markdown():
 
 
 def test_nothing_to_compare_with():
-    assert "minus full's |" not in markdown(amplifications(pair("dm")))
+    assert "minus full's" not in markdown(amplifications(pair("dm")))
     text = markdown(amplifications(pair("dm", unbiased=0.0, biased=0.0, spread=0)))
     assert cells(text)[-1][-1] == "-"
 

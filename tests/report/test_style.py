@@ -16,3 +16,13 @@ def test_panels_are_told_apart():
         "colored_digits, 10% bias-conflicting, mlp",
         "colored_digits, convnet",
     ]
+
+
+def test_what_comes_with_the_set_parts_no_panels():
+    learned = row("mtt", eval_settings={"epochs": 9, "lr": "learned"})
+    both = panels([learned, row(eval_settings={"epochs": 9}), row(eval_settings={"epochs": 8, "lr": 0.1})])
+    assert [len(p.rows) for p in both] == [2, 1]
+    assert [p.title.partition(", ")[2] for p in both] == [
+        "10% bias-conflicting, epochs=9",
+        "10% bias-conflicting, epochs=8, lr=0.1",
+    ]
