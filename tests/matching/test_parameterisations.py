@@ -64,6 +64,17 @@ def test_shrinking_is_by_nearest_neighbour_in_idc_and_bilinear_in_idm():
     assert torch.equal(plain[0, :, 4:, :4], image[2, :, ::2, ::2])
 
 
+def test_where_the_size_cannot_be_divided_the_last_cells_take_a_smaller_image():
+    """32 pixels in three cells: 11, 11 and 10, as in IDC's code."""
+    images = torch.rand(9, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    stored, edges = MultiFormation(3).encode(images)[0], [0, 11, 22, 32]
+    for k, image in enumerate(images):
+        (top, bottom), (left, right) = edges[k // 3 :][:2], edges[k % 3 :][:2]
+        small = interpolate(image[None], size=(bottom - top, right - left), mode="nearest")[0]
+        assert torch.equal(stored[:, top:bottom, left:right], small)
+    assert PartitionExpand(3).encode(images[:, :, :4, :4]).shape == (1, 3, 4, 4)  # the third cells are empty
+
+
 def test_only_multi_formation_keeps_its_range():
     wild = torch.tensor([-0.5, 0.3, 1.7]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
     assert multi(2).constrain(wild)[0, :, 0, 0].tolist() == pytest.approx([0, 0.3, 1])

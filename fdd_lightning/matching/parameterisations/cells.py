@@ -46,16 +46,24 @@ class Cells(Parameterisation, ABC):
         return F.interpolate(cells, size=(height, width), mode="bilinear", align_corners=False)
 
     def assemble(self, images: Tensor) -> Tensor:
-        """Return (n, C, H, W), each made of ``expansion`` neighbouring images shrunk into its cells."""
+        """Return (n, C, H, W), each made of ``expansion`` neighbouring images shrunk into its cells.
+
+        Each is shrunk to what the image has of its cell: where the size cannot be divided, the last cells have less.
+        """
         count, channels, height, width = images.shape
-        rows, columns = self._cell(height), self._cell(width)
-        small = F.interpolate(images, size=(rows, columns), mode=self.shrink)
-        cells = small.view(count // self.expansion, self.factor, self.factor, channels, rows, columns)
-        whole = cells.permute(0, 3, 1, 4, 2, 5).reshape(-1, channels, rows * self.factor, columns * self.factor)
-        return whole[..., :height, :width].contiguous()
+        whole = images.new_empty(count // self.expansion, channels, height, width)
+        for k in range(self.expansion):
+            place = whole[..., self._slice(k // self.factor, height), self._slice(k % self.factor, width)]
+            if place.numel():
+                place.copy_(F.interpolate(images[k :: self.expansion], size=place.shape[2:], mode=self.shrink))
+        return whole
 
     def _cell(self, size: int) -> int:
         return math.ceil(size / self.factor)
+
+    def _slice(self, place: int, size: int) -> slice:
+        cell = self._cell(size)
+        return slice(place * cell, min((place + 1) * cell, size))
 
 
 class MultiFormation(Cells):
