@@ -101,7 +101,7 @@ def test_published_loops():
         surrogate.rounds(13)
 
 
-def test_on_real_takes_as_many_images_as_told(lesson, monkeypatch):
+def test_on_real_takes_whole_batches_until_it_has_as_many_images_as_told(lesson, monkeypatch):
     seen, forward = [], ConvNet.forward
 
     def noted(self, x):
@@ -110,7 +110,7 @@ def test_on_real_takes_as_many_images_as_told(lesson, monkeypatch):
 
     monkeypatch.setattr(ConvNet, "forward", noted)
     run(ready(OnReal(NETWORK, inner=2, images=20, batch_size=8, augmentation=NoAugmentation())), lesson, 2)
-    assert seen == [8, 8, 4]  # after the last round the network is not needed any more
+    assert seen == [8, 8, 8]  # after the last round the network is not needed any more
 
 
 def test_the_queue_grows_to_its_length_and_drops_the_oldest(lesson):

@@ -226,9 +226,9 @@ def idc(case: Literal, method: str) -> Tensor:
 
 
 def teach(case: Literal, network: ConvNet, sgd: SGD, tick: int, learner: OnReal) -> None:
-    """Twenty real images in batches of eight; cutmix is tested on its own, here it is only restated."""
+    """Twenty real images in batches of eight are three whole ones; cutmix is tested on its own, here only restated."""
     draws = generator(SEED, "surrogate training", tick)
-    for index in torch.randperm(len(case.train), generator=draws)[:20].split(8):
+    for index in torch.randperm(len(case.train), generator=draws)[:24].split(8):
         images = torch.stack([case.image(int(i)) for i in index])
         images, labels = DiffAug("color_crop")(images, draws, siamese=False), case.train.targets[index]
         loss_of = [(labels, 1.0)]

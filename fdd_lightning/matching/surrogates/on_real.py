@@ -20,7 +20,8 @@ class OnReal(SingleSurrogate):
     Args:
         network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
         inner: Rounds per network.
-        images: Real images, drawn anew, that the network is trained on after each round.
+        images: Real images, drawn anew, that the network is trained on after each round; rounded up to whole batches,
+            as in the reference (500 in batches of 64 are 512).
         batch_size: Real images per step of the network.
         lr: Learning rate of the network.
         momentum: Momentum of the network's SGD.
@@ -62,7 +63,8 @@ class OnReal(SingleSurrogate):
         if self.due(step + 1):
             return
         draws, weight = generator(self.seed, "surrogate training", step), next(self.pupil.network.parameters())
-        for index in torch.randperm(len(lesson.real), generator=draws)[: self.images].split(self.batch_size):
+        count = -(-self.images // self.batch_size) * self.batch_size
+        for index in torch.randperm(len(lesson.real), generator=draws)[:count].split(self.batch_size):
             batch = lesson.real.batch(index)
             images = self.augmentation(batch["image"].to(weight), draws, siamese=False)
             labels = batch["target"].to(self.device)
