@@ -13,6 +13,7 @@ from fdd_lightning.report.placement import beside_points
 from fdd_lightning.report.results import Row, mean_of
 from fdd_lightning.report.series import Series, by_panel, percent, room, spread_of
 from fdd_lightning.report.style import FONT, MARKER, figure, save
+from fdd_lightning.report.sweep import sweeps
 
 FILES = ("accuracy_deo.png",)
 BEADS = 15
@@ -31,13 +32,16 @@ def accuracy_against_deo(rows: Sequence[Row], path: str | Path) -> Path | None:
     the same row are joined by a line, the larger marker has more.
 
     Args:
-        rows: Results; those without accuracy or DEO_A are left out.
+        rows: Results; those without accuracy or DEO_A are left out, and of a sweep all but the preset's value: it
+            has a picture of its own.
         path: The PNG to write.
 
     Returns:
         The path, or None where no row can be drawn.
     """
-    drawn = [row for row in rows if mean_of(row, "accuracy") is not None and mean_of(row, "deo_mean") is not None]
+    swept = {id(row) for key, found in sweeps(rows).items() for f in found for row in f.rows if key in row["settings"]}
+    measured = [row for row in rows if mean_of(row, "accuracy") is not None and mean_of(row, "deo_mean") is not None]
+    drawn = [row for row in measured if id(row) not in swept]
     if not drawn:
         return None
     parts = by_panel(rows, drawn)

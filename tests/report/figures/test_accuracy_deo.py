@@ -73,3 +73,11 @@ def test_nothing_to_draw(tmp_path):
         assert accuracy_against_deo(rows, tmp_path / "x.png") is None
         assert accuracy_deo.draw(rows, tmp_path) == []
     assert not list(tmp_path.iterdir())
+
+
+def test_of_a_sweep_only_the_presets_value_stands(tmp_path, kept):
+    rows = [row("dm", "vanilla", 0.2, 0.9), row("dm", "kde", 0.8, 0.2)]
+    rows += [row("dm", "kde", 0.7, 0.3, settings={"weighting.variance": v}) for v in (0.01, 1.0)]
+    accuracy_against_deo(rows, tmp_path / "x.png")
+    _, axes = kept.pop()
+    assert len([t for t in axes[0].texts if "better" not in t.get_text()]) == 2
