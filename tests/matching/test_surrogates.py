@@ -158,3 +158,17 @@ def test_patience_bounds_what_would_not_end(lesson):
 def test_senseless_arguments_are_one_line(kind):
     with pytest.raises(ConfigError, match=f"{kind.__name__} batch_size must be at least 1"):
         kind(batch_size=0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        ({"start": 5, "length": 4}, "Queue start 5 is more than its length 4 holds: lower start or raise length"),
+        ({"trained": 5, "length": 4}, "Queue trained 5 is more than its length 4 holds"),
+        ({"trained": -1}, "Queue trained must not be negative"),
+        ({"steps": -1}, "Queue steps must not be negative"),
+    ],
+)
+def test_a_queue_that_does_not_hold_what_is_asked_of_it(numbers, told):
+    with pytest.raises(ConfigError, match=told):
+        Queue(**numbers)

@@ -63,6 +63,13 @@ class Queue(Surrogate):
         for key, value in numbers.items():
             if value < 1:
                 raise ConfigError(f"Queue {key} must be at least 1, not {value}")
+        for key, value in {"trained": trained, "steps": steps}.items():
+            if value < 0:
+                raise ConfigError(f"Queue {key} must not be negative, but is {value}")
+        for key, value in {"start": start, "trained": trained}.items():
+            if value > length:
+                way = f"lower {key} or raise length"
+                raise ConfigError(f"Queue {key} {value} is more than its length {length} holds: {way}")
         self.architecture = network
         self.start = start
         self.length = length
