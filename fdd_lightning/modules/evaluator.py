@@ -56,7 +56,7 @@ class Evaluator(StageModule):
         learner: How it is trained. One that has a regime of its own is trained by it: optimiser, learning rate, steps,
             batches and augmentation are then not those said here.
         count: Number of networks; the preset's if null.
-        preset: Name of a file in ``configs/eval``.
+        preset: Name of a file in ``configs/eval``: ``reference``, ``quick`` (fewer epochs), or a paper's, ``idc`` say.
         epochs: Passes over the set; the preset's if null.
         lr: Learning rate; by default the step size that was learned with the set, where one was (MTT), else the
             preset's.
