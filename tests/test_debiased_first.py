@@ -42,6 +42,8 @@ def test_dm_matches_the_intrinsic_embedding_of_dfa(fdd, classifier):
     assert settings["surrogate"] == FROZEN
     assert settings["classifier"] == "dfa"
     assert settings["classifier.network"] == "fdd_lightning.networks.MLP"
+    stored = torch.load("made/last.ckpt", weights_only=True)["state_dict"]
+    assert set(stored) == {"images"}
     learner, _ = load_classifier(file)
     with pytest.raises(ConfigError, match="has no classifier of its own: match its features, not gradients"):
         learner.network(torch.zeros(1, 3, 16, 16))

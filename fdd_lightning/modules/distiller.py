@@ -98,7 +98,8 @@ class BaseDistiller(WeighingModule):
     def setup(self, stage: str) -> None:
         """Read the classifier where there is one; see :meth:`WeighingModule.setup`."""
         if stage == "fit" and self.classifier is not None and any_choice(dict(self.hparams), "needs_classifier"):
-            self.learner, header = load_classifier(self.classifier)
+            learner, header = load_classifier(self.classifier)
+            object.__setattr__(self, "learner", learner)  # no part of the checkpoint: it has a file of its own
             if header["data_fingerprint"] != self.data.fingerprint:
                 raise ConfigError(
                     f"classifier {self.classifier} was trained on other images ({header['dataset']}) than these of "
