@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -203,8 +204,13 @@ def read_recipe(path: str | Path) -> Recipe:
     file = find_config(path)
     file = file if file.is_file() else find_config(Path("recipes") / path)
     if not file.is_file():
-        menu = ", ".join(sorted(p.stem for p in (CONFIGS / "recipes").glob("*.yaml")))
-        raise ConfigError(f"recipe {str(path)!r} does not exist: pass a YAML file, or one of {menu}")
+        folder = CONFIGS / "recipes"
+        menu = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
+        near = get_close_matches(str(path), menu, n=3) or ["quickstart"]
+        raise ConfigError(
+            f"recipe {str(path)!r} does not exist: pass a YAML file, or one of the {len(menu)} in {folder}, such as "
+            f"{', '.join(near)}"
+        )
     try:
         content = yaml.safe_load(file.read_text())
     except yaml.YAMLError as error:

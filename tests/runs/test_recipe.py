@@ -130,3 +130,8 @@ def test_what_is_no_recipe(tmp_path, text):
 def test_a_recipe_that_is_not_there_names_those_that_are():
     with pytest.raises(ConfigError, match=r"'quikstart' does not exist: .*quickstart"):
         read_recipe("quikstart")
+
+
+def test_a_misspelt_recipe_is_told_those_that_are_near():
+    with pytest.raises(ConfigError, match=r"'cui_table9_cpu' does not exist: .* such as cui_table\d_cpu, "):
+        read_recipe("cui_table9_cpu")
