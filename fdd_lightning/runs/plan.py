@@ -268,10 +268,10 @@ def plain_first(weightings: Sequence[Entry]) -> list[Entry]:
 
 
 def slug(entry: Entry) -> str:
-    """Return a name for folders: the entry's, with its own leaves."""
+    """Return a name for folders: the entry's, with its own leaves in whatever order they were written."""
     name = Path(entry.name).stem if is_file_name(entry.name) else entry.name.rpartition(".")[2]
-    words = [name, *(f"{k}={v}" for k, v in entry.leaves.items())]
-    words += [f"fit.{k}={v}" for k, v in entry.of("fit").items()]
+    words = [name, *(f"{k}={v}" for k, v in sorted(entry.leaves.items()))]
+    words += [f"fit.{k}={v}" for k, v in sorted(entry.of("fit").items())]
     text = re.sub(r"[^\w.=+-]+", "_", ",".join(words).replace(",", "+"))
     # Folder names have a limit; what was cut off still counts.
     return text if len(text) <= 120 else f"{text[:110]}-{fingerprint(words)[:8]}"

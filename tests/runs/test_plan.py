@@ -188,6 +188,7 @@ def test_data_sets_are_named_by_what_tells_them_apart(plan):
 
 def test_folder_names_tell_variants_apart_and_stay_short():
     assert slug(Entry("dm", {"lr_images": 2.0})) == "dm+lr_images=2.0"
+    assert slug(Entry("dm", {"b": 1, "a": 2})) == slug(Entry("dm", {"a": 2, "b": 1})) == "dm+a=2+b=1"
     assert slug(Entry("my.package.Mine")) == "Mine"
     assert slug(Entry("path/to/mine.yaml")) == "mine"
     long = [slug(Entry("dm", {"surrogate.network": "x" * 300, "lr_images": lr})) for lr in (1, 2)]
