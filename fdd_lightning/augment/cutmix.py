@@ -30,6 +30,22 @@ def cutmix(images: Tensor, others: Tensor, share: float, draws: Generator) -> tu
     return mixed, 1 - area / (images.shape[-2] * images.shape[-1])
 
 
+def among_themselves(images: Tensor, draws: Generator) -> tuple[Tensor, Tensor, float]:
+    """Mix the images of a batch among themselves, beta 1.
+
+    Args:
+        images: (n, C, H, W).
+        draws: CPU generator: partners, the share to keep, the rectangle.
+
+    Returns:
+        The mixed images, which image each one's partner is, int64 (n,), and the share of the area that was kept.
+    """
+    order, share = torch.randperm(len(images), generator=draws), float(torch.rand(1, generator=draws))
+    partner = order.to(images.device)
+    mixed, kept = cutmix(images, images[partner], share, draws)
+    return mixed, partner, kept
+
+
 def mix_batch(batch: dict[str, Tensor], probability: float, num_classes: int, draws: Generator) -> dict[str, Tensor]:
     """Mix the images of a batch among themselves with a probability, beta 1 (IDC: probability one half).
 
@@ -46,11 +62,9 @@ def mix_batch(batch: dict[str, Tensor], probability: float, num_classes: int, dr
     """
     if float(torch.rand(1, generator=draws)) >= probability:
         return batch
-    images = batch["image"]
-    partner, share = torch.randperm(len(images), generator=draws), float(torch.rand(1, generator=draws))
-    mixed, kept = cutmix(images, images[partner.to(images.device)], share, draws)
+    mixed, partner, kept = among_themselves(batch["image"], draws)
     labels = batch.get("soft_target")
     if labels is None:
-        labels = one_hot(batch["target"], num_classes).to(images.dtype)
+        labels = one_hot(batch["target"], num_classes).to(mixed.dtype)
     others = labels[partner.to(labels.device)]
     return {**batch, "image": mixed, "soft_target": kept * labels + (1 - kept) * others}

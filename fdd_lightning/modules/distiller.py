@@ -28,7 +28,7 @@ from fdd_lightning.matching.surrogates import Fresh, Lesson, Surrogate
 from fdd_lightning.matching.terms import Matched, Term
 from fdd_lightning.matching.weightings import Vanilla, Weighting, WeightMatrix
 from fdd_lightning.modules.provenance import describe
-from fdd_lightning.modules.weighing import WeighingModule, any_choice
+from fdd_lightning.modules.weighing import WeighingModule
 from fdd_lightning.rng import generator
 from fdd_lightning.settings import classifier_settings
 from fdd_lightning.synthetic import SyntheticSet
@@ -88,7 +88,7 @@ class BaseDistiller(WeighingModule):
             ConfigError: With the way out.
         """
         super().check()
-        if self.classifier is None and any_choice(dict(self.hparams), "needs_classifier"):
+        if self.classifier is None and self.reads("classifier"):
             raise ConfigError(
                 "the source or the surrogate reads a trained classifier: train one with `fdd fit --model Classifier "
                 "--model.learner configs/trainer/NAME.yaml --output DIR` and pass --classifier "
@@ -97,7 +97,7 @@ class BaseDistiller(WeighingModule):
 
     def setup(self, stage: str) -> None:
         """Read the classifier where there is one; see :meth:`WeighingModule.setup`."""
-        if stage == "fit" and self.classifier is not None and any_choice(dict(self.hparams), "needs_classifier"):
+        if stage == "fit" and self.classifier is not None and self.reads("classifier"):
             learner, header = load_classifier(self.classifier)
             object.__setattr__(self, "learner", learner)  # no part of the checkpoint: it has a file of its own
             if header["data_fingerprint"] != self.data.fingerprint:

@@ -73,7 +73,7 @@ class WeighingModule(StageModule, ABC):
         Raises:
             ConfigError: With the way out.
         """
-        if self._embeds() and self.encoder is None:
+        if self.reads("encoder") and self.encoder is None:
             reader = f"weighting {type(self.weighting).__name__}" if self.weighting.needs_embeddings else "a choice"
             raise ConfigError(
                 f"{reader} reads a bias encoder's embeddings: train one with "
@@ -95,13 +95,14 @@ class WeighingModule(StageModule, ABC):
             if bool((self.cells.sum(1) == 0).any()):
                 name = data.class_names[int(self.cells.sum(1).argmin())]
                 raise ConfigError(f"class {name!r} of data set {data.name} has no training image: leave the class out")
-            if self._embeds():
+            if self.reads("encoder"):
                 self.embeddings = self._read_embeddings()
         super().setup(stage)
 
-    def _embeds(self) -> bool:
+    def reads(self, flag: str) -> bool:
+        """Tell whether an input file is read, by its flag."""
         given = {"weighting": self.weighting, **self.hparams}
-        return "encoder" in self.needs({k: spec_of(v) for k, v in given.items()})
+        return flag in self.needs({k: spec_of(v) for k, v in given.items()})
 
     def _read_embeddings(self) -> Tensor:
         """Compute the embeddings on one process; the others read its file."""
@@ -141,7 +142,7 @@ class WeighingModule(StageModule, ABC):
 
     def inherited_settings(self) -> dict[str, Any]:
         """Return the settings that stand in the rows and come with the input files."""
-        return dict(Encoder.load(self.encoder)[1].get("settings", {})) if self.encoder and self._embeds() else {}
+        return dict(Encoder.load(self.encoder)[1].get("settings", {})) if self.encoder and self.reads("encoder") else {}
 
 
 def any_choice(value: Any, attribute: str) -> bool:

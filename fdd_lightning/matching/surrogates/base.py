@@ -75,6 +75,7 @@ class Surrogate(Choice, ABC):
         self.images_per_class = images_per_class
         self.seed = seed
         self.device = device
+        self.classifier = classifier
 
     @abstractmethod
     def network(self, step: int) -> Network:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.learners import Learner
 from fdd_lightning.matching.surrogates.base import Surrogate
 from fdd_lightning.networks import Network
 
@@ -19,26 +16,13 @@ class Frozen(Surrogate):
 
     needs_classifier = True
 
-    def prepare(
-        self,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        images_per_class: int,
-        seed: int,
-        device: torch.device,
-        classifier: Learner | None = None,
-    ) -> None:
-        """Take the classifier's network; see :meth:`Surrogate.prepare`.
+    def network(self, step: int) -> Network:
+        """Return the classifier's network.
 
         Raises:
-            ConfigError: There is none, or it is for other images.
+            ConfigError: There is none.
         """
-        super().prepare(num_classes, image_shape, images_per_class, seed, device)
-        network = None if classifier is None else classifier.network
+        network = None if self.classifier is None else self.classifier.network
         if not isinstance(network, Network):
             raise ConfigError("surrogate Frozen needs a trained classifier: pass --classifier FILE")
-        self._network = network.to(device)
-
-    def network(self, step: int) -> Network:
-        """Return the classifier's network."""
-        return self._network
+        return network.to(self.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from fdd_lightning.augment import Augmentation, DiffAug
-from fdd_lightning.augment.cutmix import cutmix
+from fdd_lightning.augment.cutmix import among_themselves
 from fdd_lightning.choices import rebuild
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Lesson
@@ -69,8 +69,7 @@ class OnReal(SingleSurrogate):
             images = self.augmentation(batch["image"].to(weight), draws, siamese=False)
             labels = batch["target"].to(self.device)
             if float(torch.rand(1, generator=draws)) < self.cutmix:
-                partner, share = torch.randperm(len(labels), generator=draws), float(torch.rand(1, generator=draws))
-                images, share = cutmix(images, images[partner.to(self.device)], share, draws)
-                self.pupil.step(images, labels, labels[partner.to(self.device)], share)
+                images, partner, kept = among_themselves(images, draws)
+                self.pupil.step(images, labels, labels[partner], kept)
             else:
                 self.pupil.step(images, labels)
