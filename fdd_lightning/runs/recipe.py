@@ -154,12 +154,10 @@ class _Reader:
             raise self.fail(key, f"{value!r} names a number twice")
         return found
 
-    def section(self, key: str, value: Any) -> dict[str, Any]:
-        if value is None:
-            return {}
-        if not isinstance(value, Mapping):
+    def mapping(self, key: str, value: Any) -> dict[str, Any]:
+        if value is not None and not isinstance(value, Mapping):
             raise self.fail(key, "is no mapping of settings")
-        return flatten(value, "")
+        return dict(value or {})
 
 
 def below(leaves: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -221,29 +219,28 @@ def read_recipe(path: str | Path) -> Recipe:
     unknown = sorted(str(k) for k in set(content) - KEYS)
     if unknown:
         raise read.fail(unknown[0], f"is no key of a recipe: the keys are {', '.join(sorted(KEYS))}")
-    own = [item for item in read.listed(content.get("data")) if isinstance(item, Mapping) and "methods" in item]
-    whole = {"name", "data"} if own and len(own) == len(read.listed(content["data"])) else {"name", "data", "methods"}
-    missing = sorted(whole - set(content))
+    missing = sorted({"name", "data"} - set(content))
     if missing:
         raise read.fail(missing[0], "is missing")
+    data = read.entries("data", content["data"], "data")
+    if "methods" not in content and any(entry.methods is None for entry in data):
+        raise read.fail("methods", "is missing")
     name = str(content["name"])
     if not name or name != Path(name).name or name.startswith("."):
         raise read.fail("name", f"{name!r} is no name for a folder below runs/")
-    evaluation = dict(content.get("eval") or {}) if isinstance(content.get("eval") or {}, Mapping) else content["eval"]
-    if not isinstance(evaluation, dict):
-        raise read.fail("eval", "is no mapping of settings")
+    evaluation = read.mapping("eval", content.get("eval"))
     networks = evaluation.pop("networks", ["convnet"])
     trainers = evaluation.pop("trainers", ["erm"])
     return Recipe(
         name=name,
-        data=read.entries("data", content["data"], "data"),
+        data=data,
         methods=read.entries("methods", content["methods"], "method") if "methods" in content else (),
         weightings=read.entries("weightings", content.get("weightings", ["vanilla"]), "weighting"),
         ipcs=read.numbers("ipcs", content.get("ipcs", [10]), least=1),
         distill_seeds=read.numbers("distill_seeds", content.get("distill_seeds", [0]), least=0),
-        fit=read.section("fit", content.get("fit")),
-        distill=read.section("distill", content.get("distill")),
-        eval=read.section("eval", evaluation),
+        fit=flatten(read.mapping("fit", content.get("fit")), ""),
+        distill=flatten(read.mapping("distill", content.get("distill")), ""),
+        eval=flatten(evaluation, ""),
         networks=read.entries("eval.networks", networks, "network"),
         trainers=read.entries("eval.trainers", trainers, "trainer"),
     )
