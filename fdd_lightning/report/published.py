@@ -1,8 +1,8 @@
 """The papers' figures, to stand beside our own.
 
-``published.csv`` holds Cui et al. 2024 ("Ameliorate Spurious Correlations in Dataset Condensation", Tables 1, 2, 7, 8:
-DM and DM with KDE weights) and FairDD (NeurIPS 2025, Tables 1, 2, 9, 16: DM and DM with FairDD), with random selection
-and the whole training set where the papers have them. Both are for a ConvNet of width 128 trained plainly.
+``published.csv`` holds Cui et al. 2024 ("Ameliorate Spurious Correlations in Dataset Condensation", Tables 1 to 8) and
+FairDD (NeurIPS 2025, Tables 1, 2, 9, 16), with random selection and the whole training set where the papers have them.
+Both are for a ConvNet of width 128, which but in Cui et al.'s Table 3 is trained plainly.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from pathlib import Path
 
 from fdd_lightning.report.results import Row
 
+VARIANTS = ("surrogate", "source", "experts.learner")
+"""Settings by which a row is another method than the one that it is named after."""
+
 FILE = Path(__file__).with_name("published.csv")
 
 
@@ -27,6 +30,8 @@ class PublishedRow:
         dataset: Our name of the data set.
         method: Our name of the method.
         weighting: Our name of the weighting.
+        trainer: Our name of the trainer.
+        variant: Its one setting among :data:`VARIANTS`, as ``key=Class``; empty for the method as it is.
         ipc: Images per class, None for the whole training set.
         conflict_ratio: Nominal share of bias-conflicting images, None for unbiased and naturally biased sets.
         accuracy: Test accuracy.
@@ -39,6 +44,8 @@ class PublishedRow:
     dataset: str
     method: str
     weighting: str
+    trainer: str
+    variant: str
     ipc: int | None
     conflict_ratio: float | None
     accuracy: float | None
@@ -57,6 +64,8 @@ def all_published() -> tuple[PublishedRow, ...]:
                 dataset=row["dataset"],
                 method=row["method"],
                 weighting=row["weighting"],
+                trainer=row["trainer"],
+                variant=row["variant"],
                 ipc=int(row["ipc"]) if row["ipc"] else None,
                 conflict_ratio=_number(row["conflict_ratio"]),
                 accuracy=_number(row["accuracy"]),
@@ -72,15 +81,18 @@ def all_published() -> tuple[PublishedRow, ...]:
 def published_for(row: Row) -> list[PublishedRow]:
     """Return the published results for a row's cell; several where both papers have it, none for another network.
 
-    Data set, method, weighting, conflict ratio and images per class must agree (the last not for ``full``); settings
-    are not compared, so a caption has to say that the papers' own settings may differ.
+    Data set, method and its variant, weighting, trainer, conflict ratio and images per class must agree (the last not
+    for ``full``); other settings are not compared, so a caption has to say that the papers' own settings may differ.
     """
-    if row["network"] != "convnet" or row["trainer"] != "erm":
+    if row["network"] != "convnet":
         return []
+    own = {key: str(row["settings"][key]).rpartition(".")[2] for key in VARIANTS if key in row["settings"]}
+    variant = ",".join(f"{key}={name}" for key, name in own.items())
     return [
         p
         for p in all_published()
         if (p.dataset, p.method, p.weighting) == (row["dataset"], row["method"], row["weighting"])
+        and (p.trainer, p.variant) == (row["trainer"], variant)
         and (p.ipc == row["ipc"] or p.method == "full")
         and _same(p.conflict_ratio, row["conflict_ratio"])
     ]
