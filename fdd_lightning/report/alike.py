@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from fdd_lightning.report.labels import hashable
@@ -10,6 +10,8 @@ from fdd_lightning.report.results import IDENTITY, Row
 
 FROM_THE_SET = {"lr": "learned", "labels": "soft"}
 """Settings of an evaluation that come with the set: they say nothing of how the user evaluates."""
+LENGTH = "epochs"
+"""Setting of an evaluation that depends on the set's size: a whole set takes fewer epochs than a distilled one."""
 COUNTS = ("distill_seeds", "eval_networks")
 """Keys of a row's identity that say how often something was repeated, not what."""
 
@@ -25,6 +27,28 @@ def common_ground(row: Row) -> list[Any]:
     In this order: data set, conflict ratio, network, trainer, preset, :func:`protocol`.
     """
     return [row["dataset"], row["conflict_ratio"], row["network"], row["trainer"], row["preset"], protocol(row)]
+
+
+def ground_of_any_length(row: Row) -> list[Any]:
+    """Return :func:`common_ground` without the number of epochs."""
+    *others, told = common_ground(row)
+    return [*others, {key: value for key, value in told.items() if key != LENGTH}]
+
+
+def places(rows: Sequence[Row]) -> list[list[Any]]:
+    """Return the common ground that each row is shown on, which is its own.
+
+    But full training is shown with the first rows of distilled sets that differ from it in epochs alone.
+    """
+    others = [row for row in rows if row["method"] != "full"]
+
+    def place(row: Row) -> list[Any]:
+        if row["method"] != "full":
+            return common_ground(row)
+        wanted = hashable(ground_of_any_length(row))
+        return common_ground(next((o for o in others if hashable(ground_of_any_length(o)) == wanted), row))
+
+    return list(map(place, rows))
 
 
 def condition(row: Row, **changed: Any) -> Hashable:

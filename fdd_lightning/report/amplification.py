@@ -14,7 +14,7 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from fdd_lightning.report.alike import broadest, common_ground, condition
+from fdd_lightning.report.alike import broadest, condition, ground_of_any_length, places
 from fdd_lightning.report.labels import hashable
 from fdd_lightning.report.results import Row, mean_of, std_of
 
@@ -115,8 +115,12 @@ def amplifications(rows: Sequence[Row]) -> list[Amplification]:
         for pair in found
         if pair.biased["method"] != "full"
     ]
-    places = list(dict.fromkeys(hashable(common_ground(each.biased)) for each in found))
-    return sorted(whole + rest, key=lambda each: places.index(hashable(common_ground(each.biased))))
+    every = whole + rest
+    shown = {
+        id(pair.biased): hashable(place) for pair, place in zip(found, places([p.biased for p in found]), strict=True)
+    }
+    order = list(dict.fromkeys(shown.values()))
+    return sorted(every, key=lambda each: order.index(shown[id(each.biased)]))
 
 
 def is_cut(row: Row) -> bool:
@@ -144,7 +148,7 @@ def _twins(alike: Sequence[Row]) -> list[tuple[Row, list[Row]]]:
 
 
 def _full_of(pair: Amplification, whole: Sequence[Amplification], told: set[str]) -> Amplification | None:
-    """Return full training on the same sets in the same way.
+    """Return full training on the same sets in the same way, for however many epochs.
 
     Args:
         pair: The pair to compare.
@@ -153,7 +157,8 @@ def _full_of(pair: Amplification, whole: Sequence[Amplification], told: set[str]
     """
 
     def way(row: Row) -> Hashable:
-        return hashable([common_ground(row), {key: value for key, value in row["settings"].items() if key in told}])
+        of_data = {key: value for key, value in row["settings"].items() if key in told}
+        return hashable([ground_of_any_length(row), of_data])
 
     same = [each for each in whole if way(each.biased) == way(pair.biased)]
     if not same:

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fdd_lightning.io import atomic_path
-from fdd_lightning.report.alike import common_ground
+from fdd_lightning.report.alike import places
 from fdd_lightning.report.labels import describe, hashable
 from fdd_lightning.report.results import Row
 
@@ -52,9 +52,10 @@ def markers(rows: Sequence[Row]) -> dict[str, str]:
 def panels(rows: Sequence[Row]) -> list[Panel]:
     """Split rows by data set, conflict ratio and evaluation, in order of appearance.
 
-    What of an evaluation comes with the set (the step size that MTT learns) parts nothing: it is the method's.
+    What of an evaluation comes with the set (the step size that MTT learns) parts nothing: it is the method's. Nor does
+    for how many epochs the whole training set was trained.
     """
-    values = list(map(common_ground, rows))
+    values = places(rows)
     differ = [i for i in range(2, 6) if len({hashable(value[i]) for value in values}) > 1]
     found: dict[object, Panel] = {}
     for row, value in zip(rows, values, strict=True):

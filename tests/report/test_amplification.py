@@ -102,8 +102,15 @@ def test_a_learned_step_size_does_not_part_a_method_from_full_training():
     rows = [*pair("mtt", eval_settings={"epochs": 9, "lr": "learned"}), *pair("full", eval_settings={"epochs": 9})]
     whole, mtt = amplifications(rows)
     assert mtt.full == whole
-    rows = [*pair("mtt", eval_settings={"epochs": 9}), *pair("full", eval_settings={"epochs": 8})]
+    rows = [*pair("mtt", eval_settings={"lr": 0.1}), *pair("full", eval_settings={"lr": 0.2})]
     assert all(each.full is None for each in amplifications(rows))
+
+
+def test_full_training_has_a_number_of_epochs_of_its_own():
+    distilled = [each for epochs in (150, 300) for each in pair("dm", eval_settings={"epochs": epochs})]
+    whole, *others = amplifications([*distilled, *pair("full", eval_settings={"epochs": 4})])
+    assert [each.full for each in others] == [whole, whole]
+    assert [each.biased["eval_settings"]["epochs"] for each in (whole, *others)] == [4, 150, 300]
 
 
 def test_full_training_on_other_data_is_no_reference():

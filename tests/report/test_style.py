@@ -26,3 +26,12 @@ def test_what_comes_with_the_set_parts_no_panels():
         "10% bias-conflicting, epochs=9",
         "10% bias-conflicting, epochs=8, lr=0.1",
     ]
+
+
+def test_epochs_of_full_training_part_no_panels():
+    whole = row("full", eval_settings={"epochs": 4, "width": 16})
+    distilled = [row("dm", w, eval_settings={"epochs": 150, "width": 16}) for w in ("vanilla", "kde")]
+    (one,) = panels([whole, *distilled])
+    assert one.rows == [whole, *distilled]
+    assert one.title == "colored_digits, 10% bias-conflicting"
+    assert len(panels([whole, *distilled, row("full", eval_settings={"epochs": 4, "width": 32})])) == 2
