@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from fdd_lightning.report.labels import hashable
+from fdd_lightning.report.labels import hashable, trainers_own
 from fdd_lightning.report.results import IDENTITY, Row
 
 FROM_THE_SET = {"lr": "learned", "labels": "soft"}
@@ -29,26 +29,36 @@ def common_ground(row: Row) -> list[Any]:
     return [row["dataset"], row["conflict_ratio"], row["network"], row["trainer"], row["preset"], protocol(row)]
 
 
-def ground_of_any_length(row: Row) -> list[Any]:
-    """Return :func:`common_ground` without the number of epochs."""
-    *others, told = common_ground(row)
-    return [*others, {key: value for key, value in told.items() if key != LENGTH}]
+def ground_of_any_length(row: Row) -> Hashable:
+    """Return :func:`common_ground` without the number of epochs, as something that can be compared."""
+    return _any_length(common_ground(row))
 
 
 def places(rows: Sequence[Row]) -> list[list[Any]]:
-    """Return the common ground that each row is shown on, which is its own.
+    """Return which panel each row is drawn in: data set, conflict ratio, network, preset, :func:`protocol`.
 
-    But full training is shown with the first rows of distilled sets that differ from it in epochs alone.
+    Trainers stand side by side, so a trainer and its own settings part no panels. Full training stands with the first
+    rows of distilled sets that differ from it in epochs alone.
     """
-    others = [row for row in rows if row["method"] != "full"]
+    found = list(map(_place, rows))
+    distilled = [place for row, place in zip(rows, found, strict=True) if row["method"] != "full"]
 
-    def place(row: Row) -> list[Any]:
-        if row["method"] != "full":
-            return common_ground(row)
-        wanted = hashable(ground_of_any_length(row))
-        return common_ground(next((o for o in others if hashable(ground_of_any_length(o)) == wanted), row))
+    def beside(row: Row, place: list[Any]) -> list[Any]:
+        alike = (other for other in distilled if _any_length(other) == _any_length(place))
+        return next(alike, place) if row["method"] == "full" else place
 
-    return list(map(place, rows))
+    return [beside(row, place) for row, place in zip(rows, found, strict=True)]
+
+
+def _place(row: Row) -> list[Any]:
+    own = trainers_own(row)
+    told = {key: value for key, value in protocol(row).items() if key not in own}
+    return [row["dataset"], row["conflict_ratio"], row["network"], row["preset"], told]
+
+
+def _any_length(place: Sequence[Any]) -> Hashable:
+    *others, told = place
+    return hashable([*others, {key: value for key, value in told.items() if key != LENGTH}])
 
 
 def condition(row: Row, **changed: Any) -> Hashable:

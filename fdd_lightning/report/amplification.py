@@ -158,7 +158,7 @@ def _full_of(pair: Amplification, whole: Sequence[Amplification], told: set[str]
 
     def way(row: Row) -> Hashable:
         of_data = {key: value for key, value in row["settings"].items() if key in told}
-        return hashable([ground_of_any_length(row), of_data])
+        return ground_of_any_length(row), hashable(of_data)
 
     same = [each for each in whole if way(each.biased) == way(pair.biased)]
     if not same:

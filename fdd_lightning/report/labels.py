@@ -82,22 +82,29 @@ def _is_class_path(text: str) -> bool:
 
 
 def labels(rows: Sequence[Row]) -> list[str]:
-    """Return a short name for each row: method and weighting, and what tells it from others of the same two.
+    """Return a short name for each row: method, weighting and debiased trainer, and what tells it from others of those.
 
-    ``dm fairdd``, or ``dm vanilla (lr_images=10)`` where another row is plain ``dm vanilla``. Images per class, data
-    set and evaluation do not stand in it.
+    ``dm fairdd``, or ``dm vanilla (lr_images=10)`` where another row is plain ``dm vanilla``; ``dm vanilla, dfa``.
+    Images per class, data set and the rest of the evaluation do not stand in it.
     """
-    names = short_names({k for row in rows for k in row["settings"]})
+    every = [{**row["settings"], **trainers_own(row)} for row in rows]
+    names = short_names({k for own in every for k in own})
     found = []
-    for row in rows:
-        alike = [other["settings"] for other in rows if _name(other) == _name(row)]
-        own = {k: v for k, v in row["settings"].items() if any(k not in s or s[k] != v for s in alike)}
+    for row, settings in zip(rows, every, strict=True):
+        alike = [others for other, others in zip(rows, every, strict=True) if _name(other) == _name(row)]
+        own = {k: v for k, v in settings.items() if any(k not in s or s[k] != v for s in alike)}
         found.append(_name(row) + (f" ({describe(own, names)})" if own else ""))
     return found
 
 
+def trainers_own(row: Row) -> dict[str, Any]:
+    """Return the settings of an evaluation that are its trainer's."""
+    return {key: value for key, value in row["eval_settings"].items() if key.partition(".")[0] == "learner"}
+
+
 def _name(row: Row) -> str:
-    return row["method"] if row["method"] == "full" else f"{row['method']} {row['weighting']}"
+    name = row["method"] if row["method"] == "full" else f"{row['method']} {row['weighting']}"
+    return name if row["trainer"] == "erm" else f"{name}, {row['trainer']}"
 
 
 def hashable(value: Any) -> Hashable:

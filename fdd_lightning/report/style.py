@@ -52,11 +52,11 @@ def markers(rows: Sequence[Row]) -> dict[str, str]:
 def panels(rows: Sequence[Row]) -> list[Panel]:
     """Split rows by data set, conflict ratio and evaluation, in order of appearance.
 
-    What of an evaluation comes with the set (the step size that MTT learns) parts nothing: it is the method's. Nor does
-    for how many epochs the whole training set was trained.
+    What of an evaluation comes with the set (the step size that MTT learns) parts nothing: it is the method's. Nor do
+    the trainer, and for how many epochs the whole training set was trained.
     """
     values = places(rows)
-    differ = [i for i in range(2, 6) if len({hashable(value[i]) for value in values}) > 1]
+    differ = [i for i in range(2, 5) if len({hashable(value[i]) for value in values}) > 1]
     found: dict[object, Panel] = {}
     for row, value in zip(rows, values, strict=True):
         ratio = "" if value[1] is None else f"{100 * value[1]:g}% bias-conflicting"

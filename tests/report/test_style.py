@@ -1,3 +1,4 @@
+from fdd_lightning.report.labels import labels
 from fdd_lightning.report.style import COLOURS, colours, markers, panels
 from tests.report.fake_rows import row
 
@@ -35,3 +36,12 @@ def test_epochs_of_full_training_part_no_panels():
     assert one.rows == [whole, *distilled]
     assert one.title == "colored_digits, 10% bias-conflicting"
     assert len(panels([whole, *distilled, row("full", eval_settings={"epochs": 4, "width": 32})])) == 2
+
+
+def test_trainers_stand_side_by_side():
+    rows = [row("full", trainer=t, eval_settings={"width": 4, "learner.steps": 9}) for t in ("erm", "lff", "dfa")]
+    (one,) = panels(rows)
+    assert one.rows == rows
+    assert labels(rows) == ["full", "full, lff", "full, dfa"]
+    other = row("full", trainer="dfa", eval_settings={"width": 4, "learner.steps": 8})
+    assert labels([*rows, other])[2:] == ["full, dfa (steps=9)", "full, dfa (steps=8)"]
