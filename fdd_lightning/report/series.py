@@ -23,14 +23,16 @@ class Series:
 
 
 def by_panel(rows: Sequence[Row], drawn: Sequence[Row]) -> list[tuple[Panel, list[Series]]]:
-    """Split rows into panels, and each panel into series; names and colours are those of all rows."""
-    names = {id(row): label for row, label in zip(rows, labels(rows), strict=True)}
+    """Split drawn rows into panels, and each panel into series.
+
+    Colours and markers are those of all rows; a label tells a series from the others of its panel, no more.
+    """
     tints, signs = colours(rows), markers(rows)
     result = []
     for panel in panels(drawn):
         found: dict[str, list[Row]] = {}
-        for row in panel.rows:
-            found.setdefault(names[id(row)], []).append(row)
+        for row, label in zip(panel.rows, labels(panel.rows), strict=True):
+            found.setdefault(label, []).append(row)
         series = [
             Series(name, sorted(own, key=lambda r: r["ipc"] or 0), tints[own[0]["weighting"]], signs[own[0]["method"]])
             for name, own in found.items()
