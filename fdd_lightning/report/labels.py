@@ -10,6 +10,8 @@ from typing import Any
 from fdd_lightning.report.results import Row
 
 LONGEST_VALUE = 24
+LONGEST_LABEL = 40
+"""Characters of settings in a label; beyond them only those stand there that are needed."""
 
 ALL = "all rows"
 """Stands for every method in :func:`shared_settings`."""
@@ -93,7 +95,24 @@ def labels(rows: Sequence[Row]) -> list[str]:
     for row, settings in zip(rows, every, strict=True):
         alike = [others for other, others in zip(rows, every, strict=True) if _name(other) == _name(row)]
         own = {k: v for k, v in settings.items() if any(k not in s or s[k] != v for s in alike)}
+        if len(describe(own, names)) > LONGEST_LABEL:
+            own = _telling(own, alike)
         found.append(_name(row) + (f" ({describe(own, names)})" if own else ""))
+    return found
+
+
+def _telling(own: dict[str, Any], alike: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return as few of a row's settings as tell it from others that are alike.
+
+    Choices come before settings of what was chosen, and the method's before those of what was fitted for it.
+    """
+    found: dict[str, Any] = {}
+    left = list(alike)
+    order = {key: (key.count("."), -number) for number, key in enumerate(own)}
+    for key in sorted(own, key=order.__getitem__):
+        same = [settings for settings in left if key in settings and settings[key] == own[key]]
+        if len(same) < len(left):
+            found[key], left = own[key], same
     return found
 
 

@@ -45,3 +45,16 @@ def test_trainers_stand_side_by_side():
     assert labels(rows) == ["full", "full, lff", "full, dfa"]
     other = row("full", trainer="dfa", eval_settings={"width": 4, "learner.steps": 8})
     assert labels([*rows, other])[2:] == ["full, dfa (steps=9)", "full, dfa (steps=8)"]
+
+
+def test_a_long_label_says_what_is_needed():
+    fitted = {"classifier": "selecmix", "classifier.encoder": "a.ConvNet", "classifier.hidden": 64}
+    mixes = {**fitted, "source": "a.Mixes", "lr_images": 10.0}
+    frozen = {**fitted, "classifier": "dfa", "surrogate": "a.Frozen", "lr_images": 10.0}
+    rows = [row("dm", "vanilla", settings=s) for s in ({"lr_images": 10.0}, mixes, frozen, {**mixes, "lr_images": 1.0})]
+    assert labels(rows) == [
+        "dm vanilla (lr_images=10)",
+        "dm vanilla (lr_images=10, source=Mixes)",
+        "dm vanilla (lr_images=10, surrogate=Frozen)",
+        "dm vanilla (lr_images=1)",
+    ]
