@@ -30,9 +30,9 @@ from torch import Tensor
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datasets import Split
-from fdd_lightning.io import write_json
-from fdd_lightning.memory import keep_freed_memory
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.files import write_json
+from fdd_lightning.utils.memory import keep_freed_memory
+from fdd_lightning.utils.rng import generator
 
 CHUNK = 4096
 """Images that the source hands over at a time."""

@@ -24,14 +24,14 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from fdd_lightning.__about__ import __version__
-from fdd_lightning.choices import build
+from fdd_lightning.configuration.choices import build
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datasets import ImageSet, Split
-from fdd_lightning.io import write_json
-from fdd_lightning.memory import keep_freed_memory
 from fdd_lightning.modules.distiller import Distiller
-from fdd_lightning.paths import find_config
-from fdd_lightning.trainer import FDDTrainer, hushed
+from fdd_lightning.trainer.trainer import FDDTrainer, hushed
+from fdd_lightning.utils.files import write_json
+from fdd_lightning.utils.memory import keep_freed_memory
+from fdd_lightning.utils.paths import find_config
 
 WEIGHTINGS = {
     name.lower(): f"fdd_lightning.matching.weightings.{name}" for name in ("Vanilla", "KDE", "FairDD", "Barycenter")

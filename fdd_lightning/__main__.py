@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fdd_lightning import startup
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.errors import FDDError, in_one_line, say
+from fdd_lightning.utils import startup
 
 OVERVIEW = """\
 fdd: distil a biased image data set into a small fair one, and measure the bias that is left
@@ -26,26 +26,26 @@ Each takes --help. `fdd run configs/recipes/quickstart.yaml` shows all of it in 
 
 
 def _stage(name: str, args: list[str]) -> int:
-    from fdd_lightning.cli import run_stage
+    from fdd_lightning.command_line.stage import run_stage
 
     run_stage(name, args)
     return 0
 
 
 def _run(name: str, args: list[str]) -> int:
-    from fdd_lightning.runs.command import run
+    from fdd_lightning.command_line.run import run
 
     return run(args)
 
 
 def _report(name: str, args: list[str]) -> int:
-    from fdd_lightning.report.command import report
+    from fdd_lightning.command_line.report import report
 
     return report(args)
 
 
 def _data(name: str, args: list[str]) -> int:
-    from fdd_lightning.data_command.command import data
+    from fdd_lightning.command_line.data import data
 
     return data(args)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from fdd_lightning import rng
+from fdd_lightning.utils import rng
 
 
 def mnist_arrays(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.cifar10 import CLASS_NAMES
+from fdd_lightning.utils import rng
 
 
 def cifar_arrays(per_class: int, seed: int = 0) -> tuple[Tensor, Tensor]:

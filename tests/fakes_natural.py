@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from fdd_lightning import rng
+from fdd_lightning.utils import rng
 
 
 def write_picture(path: Path, size: tuple[int, int] = (12, 12), seed: int = 0) -> Path:

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["fdd_lightning.cli", "fdd_lightning.runs.command", "tests.processes"])
+context.set_forkserver_preload(
+    ["fdd_lightning.command_line.stage", "fdd_lightning.command_line.run", "tests.processes"]
+)
 
 
 def _work(args: Sequence[str], environment: Mapping[str, str], folder: str, log: str, pause_at: int | None) -> None:
@@ -28,10 +30,12 @@ def _work(args: Sequence[str], environment: Mapping[str, str], folder: str, log:
         os.dup2(os.open(f"{log}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
     import torch
 
-    from fdd_lightning import __main__, callbacks, cli
+    from fdd_lightning import __main__
+    from fdd_lightning.command_line import stage
+    from fdd_lightning.trainer import callbacks
 
     torch.set_num_threads(1)
-    cli.RESUME_EVERY = timedelta(0)
+    stage.RESUME_EVERY = timedelta(0)
     if pause_at is not None:
         _pause(callbacks.StageProgress, pause_at, f"{log}.paused")
     code = __main__.main(list(args))

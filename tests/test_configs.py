@@ -8,14 +8,14 @@ import torch
 import yaml
 
 from fdd_lightning import SyntheticSet
-from fdd_lightning.choices import build, import_class
+from fdd_lightning.algorithms import Algorithm
+from fdd_lightning.artefacts.results import read_results
+from fdd_lightning.configuration.choices import build, import_class
 from fdd_lightning.datamodules import BaseDataModule
-from fdd_lightning.learners import Learner
 from fdd_lightning.networks import Network
-from fdd_lightning.paths import CONFIGS
-from fdd_lightning.report.results import read_results
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
+from fdd_lightning.utils.paths import CONFIGS
 from tests.tiny import FIT, QUIET, SELECT
 
 
@@ -139,7 +139,7 @@ def test_networks(fdd, files, name):
 def test_trainers(fdd, files, name):
     spec = content("trainer", name)
     cls = import_class(spec["class_path"])
-    assert issubclass(cls, Learner)
+    assert issubclass(cls, Algorithm)
     assert cls.name == name
     args = [f"--model.learner={CONFIGS / 'trainer' / name}.yaml", "--model.count=1", "--trainer.max_steps=2", *QUIET]
     args += ["--model.network.width=4", "--output=x"]

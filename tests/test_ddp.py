@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fdd_lightning.report.results import read_results
+from fdd_lightning.artefacts.results import read_results
 from tests.processes import Process
 from tests.tiny import DISTILL, EVAL, FIT
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fdd_lightning.classifier import load_classifier
-from fdd_lightning.report.results import read_results
+from fdd_lightning.artefacts.classifier import load_classifier
+from fdd_lightning.artefacts.results import read_results
 from tests.processes import Process
 from tests.test_ddp import ledger, together
 from tests.tiny import DISTILL, QUIET, write_recipe

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fdd_lightning import SyntheticSet
-from fdd_lightning.classifier import load_classifier
+from fdd_lightning.artefacts.classifier import load_classifier
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
@@ -94,7 +94,7 @@ def test_a_recipe_fits_what_each_method_asks_for(workdir):
                     {"name": "dm", "surrogate": FROZEN, "fit.classifier": "dfa"},
                     {"name": "dm", "source": MIXES, "weightings": ["kde"]},
                     "mtt",
-                    {"name": "mtt", "fit.experts.learner": "fdd_lightning.learners.LfF"},
+                    {"name": "mtt", "fit.experts.learner": "fdd_lightning.algorithms.LfF"},
                 ],
                 weightings=["vanilla"],
                 ipcs=[1],
@@ -113,7 +113,7 @@ def test_a_recipe_fits_what_each_method_asks_for(workdir):
         {"classifier": "colored_digits-dfa+classifier=dfa"},
         {"encoder": "colored_digits", "classifier": "colored_digits-selecmix"},
         {"experts": "colored_digits-experts-vanilla"},
-        {"experts": "colored_digits-experts-vanilla+learner=fdd_lightning.learners.LfF"},
+        {"experts": "colored_digits-experts-vanilla+learner=fdd_lightning.algorithms.LfF"},
     ]
     told = [
         {k: v for k, v in cell.identity["settings"].items() if "classifier" in k or "learner" in k}
@@ -124,7 +124,7 @@ def test_a_recipe_fits_what_each_method_asks_for(workdir):
         {"classifier": "dfa", "classifier.regime.steps": 8},
         {"classifier": "selecmix", "classifier.regime.steps": 8},
         {},
-        {"experts.learner": "fdd_lightning.learners.LfF"},
+        {"experts.learner": "fdd_lightning.algorithms.LfF"},
     ]
     assert json.dumps(told)
 

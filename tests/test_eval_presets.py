@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fdd_lightning.cli import resolve
-from fdd_lightning.report.results import read_results
+from fdd_lightning.artefacts.results import read_results
+from fdd_lightning.artefacts.stage_folder import config_fingerprint
+from fdd_lightning.command_line.stage import resolve
+from fdd_lightning.configuration.lookup import value_of
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
-from fdd_lightning.stages.folder import config_fingerprint
-from fdd_lightning.stages.lookup import value_of
 from tests.tiny import QUIET, SELECT, write_recipe
 
 DSA = {
@@ -30,7 +30,7 @@ def test_the_first_two_resolve_as_ever(name):
     found = arguments(*given)
     del found["network"]
     assert found == {
-        "learner": {"class_path": "fdd_lightning.learners.ERM", "init_args": {"regime": None}},
+        "learner": {"class_path": "fdd_lightning.algorithms.ERM", "init_args": {"regime": None}},
         "count": 5,
         "preset": name,
         "epochs": None,
@@ -66,8 +66,8 @@ def test_the_last_word_counts(workdir):
 
 
 def test_the_content_of_a_preset_is_part_of_the_work(monkeypatch):
+    from fdd_lightning.artefacts import stage_folder as folder
     from fdd_lightning.protocols import Protocol
-    from fdd_lightning.stages import folder
 
     configs = {name: resolve("eval", [f"--model.preset={name}"]) for name in ("idc", "quick")}
     before = {name: config_fingerprint("eval", config) for name, config in configs.items()}
@@ -117,7 +117,7 @@ def test_a_recipe_chooses_a_preset(fdd):
     ("evaluation", "told"),
     [
         ({"preset": "fast"}, "eval.preset 'fast' is not in configs/eval: choose one of cafe"),
-        ({"preset": "idc", "trainers": ["fdd_lightning.learners.LfF"]}, "which trainer lff does not take"),
+        ({"preset": "idc", "trainers": ["fdd_lightning.algorithms.LfF"]}, "which trainer lff does not take"),
     ],
     ids=str,
 )

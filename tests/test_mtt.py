@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from fdd_lightning import SyntheticSet
-from fdd_lightning.experts import Trajectories
-from fdd_lightning.report.results import read_results
+from fdd_lightning.artefacts.experts import Trajectories
+from fdd_lightning.artefacts.results import read_results
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
 from tests.processes import Process

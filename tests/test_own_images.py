@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fdd_lightning import SyntheticSet
-from fdd_lightning.report.results import read_results
+from fdd_lightning.artefacts.results import read_results
 from tests.fakes_folder import write_labelled, write_table
 from tests.fakes_natural import cut_short
 from tests.tiny import DISTILL, EVAL, FIT, write_recipe

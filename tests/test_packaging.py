@@ -135,7 +135,7 @@ def test_unpacked_wheel_runs_by_itself(wheel: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
-    menu = python("-c", "from fdd_lightning.paths import CONFIGS; print(CONFIGS)").strip()
+    menu = python("-c", "from fdd_lightning.utils.paths import CONFIGS; print(CONFIGS)").strip()
     assert Path(menu) == site / "fdd_lightning" / "configs"
     usage = python("-m", "fdd_lightning", "--help")
     assert all(command in usage for command in ("fit", "distill", "eval", "run"))

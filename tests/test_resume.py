@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fdd_lightning.stages.folder import StageFolder
+from fdd_lightning.artefacts.stage_folder import StageFolder
 from tests.processes import Process
 from tests.tiny import DISTILL, EVAL, FIT
 

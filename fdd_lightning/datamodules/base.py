@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from fdd_lightning import io, paths, rng, startup
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import ImageSet, Split, cache
 from fdd_lightning.datasets.assignment import stratified_cut
 from fdd_lightning.datasets.manifest import Manifest, conflict_ratio
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError, FileFormatError
+from fdd_lightning.utils import files, paths, rng, startup
 
 if TYPE_CHECKING or startup.trains:
     from lightning.pytorch import LightningDataModule
 else:
-    from fdd_lightning.startup import DataModule as LightningDataModule
+    from fdd_lightning.utils.startup import DataModule as LightningDataModule
 
 
 class BaseDataModule(LightningDataModule, ABC):
@@ -200,7 +200,7 @@ class BaseDataModule(LightningDataModule, ABC):
         if root not in self._states:
             self._states[root] = self.source_state()
         state = self._states[root]
-        key = io.fingerprint(self.parameters if state is None else [self.parameters, state])
+        key = files.fingerprint(self.parameters if state is None else [self.parameters, state])
         return paths.cache_root() / f"{self.name}-{key[:12]}"
 
     @property
@@ -310,7 +310,7 @@ class BaseDataModule(LightningDataModule, ABC):
     @property
     def fingerprint(self) -> str:
         """SHA-256 over name, parameters and bytes: equal fingerprints, equal images."""
-        return io.fingerprint([self.name, self.parameters, self.manifest["sha256"]])
+        return files.fingerprint([self.name, self.parameters, self.manifest["sha256"]])
 
     def _split(self, split: str) -> ImageSet:
         if split not in self._sets:

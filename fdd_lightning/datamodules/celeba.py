@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fdd_lightning import io
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.celeba import (
@@ -19,6 +18,7 @@ from fdd_lightning.datasets.celeba import (
 )
 from fdd_lightning.datasets.labelled import product_names
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils import files
 
 
 class CelebA(BaseDataModule):
@@ -89,7 +89,7 @@ class CelebA(BaseDataModule):
     def source_state(self) -> str:
         """Return a hash of the two tables: they name all images."""
         require_celeba(self.folder)
-        return io.fingerprint([io.sha256_file(table(self.folder, name)) for name in (ATTRIBUTES, PARTITION)])
+        return files.fingerprint([files.sha256_file(table(self.folder, name)) for name in (ATTRIBUTES, PARTITION)])
 
     def build(self) -> dict[str, Split]:
         """Build both splits (see :mod:`fdd_lightning.datasets.celeba`)."""

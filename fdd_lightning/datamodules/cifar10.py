@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fdd_lightning import paths
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datasets import Split, cifar10
+from fdd_lightning.utils import paths
 
 
 class CIFAR10DataModule(BaseDataModule, ABC):

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fdd_lightning import paths
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datasets import ImageSet, Split
 from fdd_lightning.datasets.folder import FolderIndex, build_folder, read_folder
 from fdd_lightning.datasets.folder_files import Columns
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError
+from fdd_lightning.utils import paths
 
 LICENCE = "a folder of images of the user's own; no licence was stated"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fdd_lightning import paths
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datasets.idx import IdxSource
+from fdd_lightning.utils import paths
 
 
 class IdxDataModule(BaseDataModule, ABC):

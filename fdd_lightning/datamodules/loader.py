@@ -8,8 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils import rng
 
 
 class Batched(Protocol):

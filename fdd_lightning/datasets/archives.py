@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, cast
 
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
-from fdd_lightning.io import locked
-from fdd_lightning.progress import count_bytes
+from fdd_lightning.utils.files import locked
+from fdd_lightning.utils.progress import count_bytes
 
 CHUNK = 1 << 20
 AGAIN = "delete it and fetch it again"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.dfa import dfa_sets
 from fdd_lightning.datasets.files import resized
 from fdd_lightning.datasets.labelled import BEYOND, balanced
 from fdd_lightning.datasets.split import Split
+from fdd_lightning.utils import rng
 
 LICENCE = "BFFHQ (Lee et al., NeurIPS 2021), faces of FFHQ (Karras et al.): non-commercial, CC BY-NC-SA 4.0"
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.assignment import biased_cells, class_sizes, deal
 from fdd_lightning.datasets.split import Split
+from fdd_lightning.utils import rng
 
 Composite = Literal["alpha", "mask"]
 COMPOSITES: tuple[Composite, ...] = ("alpha", "mask")

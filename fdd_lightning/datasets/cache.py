@@ -23,8 +23,8 @@ from fdd_lightning.datasets.image_set import count_cells
 from fdd_lightning.datasets.manifest import Manifest, digest, make_manifest
 from fdd_lightning.datasets.split import Split
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
-from fdd_lightning.io import locked, read_json, sha256_file, write_json
-from fdd_lightning.progress import track
+from fdd_lightning.utils.files import locked, read_json, sha256_file, write_json
+from fdd_lightning.utils.progress import track
 
 MANIFEST = "manifest.json"
 PARTS = ("images", "targets", "groups")

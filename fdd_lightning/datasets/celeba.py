@@ -14,7 +14,6 @@ from pathlib import Path
 
 import torch
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.files import resized
 from fdd_lightning.datasets.labelled import (
     BEYOND,
@@ -28,6 +27,7 @@ from fdd_lightning.datasets.labelled import (
 )
 from fdd_lightning.datasets.split import Split
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
+from fdd_lightning.utils import rng
 
 LICENCE = (
     "CelebA (Liu, Luo, Wang and Tang, ICCV 2015): non-commercial research only, photographs belong to their owners"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.assignment import class_sizes, deal
 from fdd_lightning.datasets.split import Split
+from fdd_lightning.utils import rng
 
 NUM_CLASSES = 10
 GREY, COLOR = 0, 1

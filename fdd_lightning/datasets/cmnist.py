@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.assignment import class_sizes, deal, even_cells, even_totals, stratified_cut
 from fdd_lightning.datasets.colors import LFF_COLORS, tint
 from fdd_lightning.datasets.split import Split
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils import rng
 
 NUM_CLASSES = len(LFF_COLORS)
 COLOR_STD = 0.005

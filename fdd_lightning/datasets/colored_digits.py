@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.assignment import class_sizes, deal, even_cells, stratified_cut
 from fdd_lightning.datasets.colors import FAIRDD_COLORS, tint
 from fdd_lightning.datasets.split import Split
+from fdd_lightning.utils import rng
 
 NUM_CLASSES = len(FAIRDD_COLORS)
 SIZE = 16

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.assignment import class_sizes, deal, even_cells, even_totals, stratified_cut
 from fdd_lightning.datasets.corruptions import FrostTextures, corrupt
 from fdd_lightning.datasets.split import Split
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils import rng
 
 Corruptions = Literal["dfa", "lff_type0", "lff_type1"]
 

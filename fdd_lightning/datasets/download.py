@@ -18,8 +18,8 @@ from urllib.request import Request, urlopen
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.datasets.archives import extract, writing
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
-from fdd_lightning.io import locked
-from fdd_lightning.progress import count_bytes
+from fdd_lightning.utils.files import locked
+from fdd_lightning.utils.progress import count_bytes
 
 __all__ = ["Remote", "extract", "fetch"]
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.assignment import class_sizes, deal, fairdd_cells
 from fdd_lightning.datasets.colors import FAIRDD_COLORS
 from fdd_lightning.datasets.split import Split
+from fdd_lightning.utils import rng
 
 NUM_CLASSES = len(FAIRDD_COLORS)
 UNBIASED = 1 / NUM_CLASSES

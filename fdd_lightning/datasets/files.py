@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
-from fdd_lightning.io import fingerprint
+from fdd_lightning.utils.files import fingerprint
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 """What counts as an image file, in lower case."""

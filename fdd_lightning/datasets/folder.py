@@ -15,7 +15,6 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.assignment import stratified_cut
 from fdd_lightning.datasets.files import resized
 from fdd_lightning.datasets.folder_files import Columns, Found, below, find_images
@@ -23,7 +22,8 @@ from fdd_lightning.datasets.labelled import LabelledFiles, balanced
 from fdd_lightning.datasets.split import Split
 from fdd_lightning.datasets.table import did_you_mean, shortened
 from fdd_lightning.errors import FileFormatError
-from fdd_lightning.io import fingerprint
+from fdd_lightning.utils import rng
+from fdd_lightning.utils.files import fingerprint
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.files import image_files, listing, read_images, resized
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
+from fdd_lightning.utils import rng
 
 FOLDERS = ("scenes", "miniplaces")
 """Where scenes are looked for below the data root, in this order."""

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import interpolate
 
-from fdd_lightning import rng
+from fdd_lightning.utils import rng
 
 COUNTS = {"train": 1000, "test": 100}
 """Images per texture: as many as MiniPlaces has per scene."""

@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.files import image_files, resized
 from fdd_lightning.datasets.labelled import (
     BEYOND,
@@ -28,6 +27,7 @@ from fdd_lightning.datasets.labelled import (
 )
 from fdd_lightning.datasets.split import Split
 from fdd_lightning.errors import FileFormatError
+from fdd_lightning.utils import rng
 
 LICENCE = "UTKFace (Zhang, Song and Qi, CVPR 2017): non-commercial research only, photographs belong to their owners"
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from lightning import LightningModule
 
-from fdd_lightning.choices import Spec, class_path, spec_of
+from fdd_lightning.configuration.choices import Spec, class_path, spec_of
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 

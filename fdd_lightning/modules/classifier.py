@@ -9,20 +9,20 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from fdd_lightning.choices import Spec, import_class, rebuild, spec_of
-from fdd_lightning.classifier import save_classifier
+from fdd_lightning.algorithms import ERM, AlgorithmFactory, Regime
+from fdd_lightning.algorithms.epochs import Passes, epoch_order
+from fdd_lightning.algorithms.group_labels import refuse_groups
+from fdd_lightning.algorithms.optimizers import build_optimizer, set_rate
+from fdd_lightning.artefacts.classifier import save_classifier
+from fdd_lightning.configuration.choices import Spec, import_class, rebuild, spec_of
+from fdd_lightning.configuration.settings import classifier_settings
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.learners import ERM, LearnerFactory, Regime
-from fdd_lightning.learners.groups import refuse_groups
-from fdd_lightning.learners.optimizers import build_optimizer, set_rate
-from fdd_lightning.learners.passes import Passes, epoch_order
 from fdd_lightning.metrics import group_metrics
 from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.provenance import describe_classifier
 from fdd_lightning.networks import ConvNet, NetworkFactory
-from fdd_lightning.rng import generator, seeded
-from fdd_lightning.settings import classifier_settings
+from fdd_lightning.utils.rng import generator, seeded
 
 
 class Classifier(FitModule):
@@ -54,7 +54,7 @@ class Classifier(FitModule):
         num_groups: int,
         image_shape: tuple[int, int, int],
         network: NetworkFactory = ConvNet,
-        learner: LearnerFactory = ERM,
+        learner: AlgorithmFactory = ERM,
         regime: Regime = Regime(),
         monitor_every: int = 0,
         seed: int = 0,

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fdd_lightning.algorithms import Algorithm
+from fdd_lightning.artefacts.classifier import load_classifier
+from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import DSA, Augmentation
-from fdd_lightning.choices import rebuild
-from fdd_lightning.classifier import load_classifier
+from fdd_lightning.configuration.choices import rebuild
+from fdd_lightning.configuration.settings import classifier_settings
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.io import sha256_path
-from fdd_lightning.learners import Learner
 from fdd_lightning.matching.distances import Distance, Squared
 from fdd_lightning.matching.initialisers import Initialiser, Real
 from fdd_lightning.matching.objective import matching_losses
@@ -29,9 +30,8 @@ from fdd_lightning.matching.terms import Matched, Term
 from fdd_lightning.matching.weightings import Vanilla, Weighting, WeightMatrix
 from fdd_lightning.modules.provenance import describe
 from fdd_lightning.modules.weighing import WeighingModule
-from fdd_lightning.rng import generator
-from fdd_lightning.settings import classifier_settings
-from fdd_lightning.synthetic import SyntheticSet
+from fdd_lightning.utils.files import sha256_path
+from fdd_lightning.utils.rng import generator
 
 
 class BaseDistiller(WeighingModule):
@@ -76,7 +76,7 @@ class BaseDistiller(WeighingModule):
         self.seed = seed
         self.method = method
         self.source = rebuild(source)
-        self.learner: Learner | None = None
+        self.learner: Algorithm | None = None
         self.parameterisation: Parameterisation = Pixels()
         self.automatic_optimization = False
         self._classifier_settings: dict[str, Any] = {}

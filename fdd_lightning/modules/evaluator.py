@@ -12,27 +12,27 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Regime
+from fdd_lightning.algorithms.epochs import Passes, epoch_order
+from fdd_lightning.algorithms.group_labels import refuse_groups
+from fdd_lightning.algorithms.optimizers import build_optimizer, forget, set_rate
+from fdd_lightning.artefacts.learned import Learned
+from fdd_lightning.artefacts.results import metric_summary
+from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
 from fdd_lightning.augment.cutmix import mix_batch
-from fdd_lightning.choices import Spec, import_class, leaves, rebuild, spec_of
+from fdd_lightning.configuration.choices import Spec, import_class, leaves, rebuild, spec_of
+from fdd_lightning.configuration.settings import complete, trainer_settings
 from fdd_lightning.datasets import ImageSet
+from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.io import write_json
-from fdd_lightning.learned import Learned
-from fdd_lightning.learners import ERM, Learner, LearnerFactory, Regime
-from fdd_lightning.learners.groups import refuse_groups
-from fdd_lightning.learners.optimizers import build_optimizer, forget, set_rate
-from fdd_lightning.learners.passes import Passes, epoch_order
 from fdd_lightning.metrics import CellAccuracy, CellCount, group_metrics
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.provenance import module_spec, settings_of_data
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.protocols import named, refuse_mixing
-from fdd_lightning.report.results import metric_summary
-from fdd_lightning.rng import generator, seeded
-from fdd_lightning.settings import complete, trainer_settings
-from fdd_lightning.synthetic import SyntheticSet
-from fdd_lightning.whitening import ZCA, cached_zca
+from fdd_lightning.utils.files import write_json
+from fdd_lightning.utils.rng import generator, seeded
 
 
 class Evaluator(StageModule):
@@ -77,7 +77,7 @@ class Evaluator(StageModule):
         num_groups: int,
         image_shape: tuple[int, int, int],
         network: NetworkFactory = ConvNet,
-        learner: LearnerFactory = ERM,
+        learner: AlgorithmFactory = ERM,
         count: int | None = None,
         preset: str = "reference",
         epochs: int | None = None,
@@ -145,12 +145,12 @@ class Evaluator(StageModule):
     @property
     def regime(self) -> Regime | None:
         """The trainer's own way to be trained, where it has one; known once :meth:`setup` ran."""
-        return cast(Learner, self.learners[0]).regime if self.learners else None
+        return cast(Algorithm, self.learners[0]).regime if self.learners else None
 
     @property
     def passes(self) -> Passes:
         """How the training set is cut into updates."""
-        pool = cast(Learner, self.learners[0]).pool if self.learners else 1
+        pool = cast(Algorithm, self.learners[0]).pool if self.learners else 1
         return Passes(self.size, self.regime.batch_size if self.regime else self.batch_size, pool)
 
     @property
@@ -255,7 +255,9 @@ class Evaluator(StageModule):
         """Return one SGD over all networks, or what the trainer brings; networks do not mix in it."""
         momentum, decay = self.protocol.momentum, self.protocol.weight_decay
         own = partial(torch.optim.SGD, lr=self.rate, momentum=momentum, weight_decay=decay)
-        return build_optimizer(cast(list[Learner], list(self.learners)), self.regime.optimizer if self.regime else own)
+        return build_optimizer(
+            cast(list[Algorithm], list(self.learners)), self.regime.optimizer if self.regime else own
+        )
 
     def on_fit_start(self) -> None:
         """Keep the training images on the device."""
@@ -286,7 +288,7 @@ class Evaluator(StageModule):
         """Return the order in which a network sees the training set in an epoch; that of the last epoch is kept."""
         if self._drawn.get(network, (None,))[0] != epoch:
             draws = generator(self.seed, "order", network, epoch)
-            chances = cast(Learner, self.learners[network]).chances
+            chances = cast(Algorithm, self.learners[network]).chances
             self._drawn[network] = epoch, epoch_order(self.size, chances, draws)
         return self._drawn[network][1]
 
@@ -295,7 +297,7 @@ class Evaluator(StageModule):
         step = self.global_step
         optimizer = self.optimizers()
         share = self.passes.share
-        side_by_side = [cast(Learner, own).losses(self.batch(j, step), share) for j, own in enumerate(self.learners)]
+        side_by_side = [cast(Algorithm, own).losses(self.batch(j, step), share) for j, own in enumerate(self.learners)]
         for losses in zip(*side_by_side, strict=True):
             self._set_rate(optimizer.optimizer, self.global_step)  # type: ignore[union-attr]
             optimizer.zero_grad()  # type: ignore[union-attr]

@@ -10,22 +10,22 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor
 
+from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory
+from fdd_lightning.algorithms.epochs import Passes
+from fdd_lightning.algorithms.group_labels import refuse_groups
+from fdd_lightning.artefacts.experts import FOLDER, flat_parameters, save_expert
 from fdd_lightning.augment import DSA, Augmentation
-from fdd_lightning.choices import Spec, import_class, rebuild, spec_of
+from fdd_lightning.configuration.choices import Spec, import_class, rebuild, spec_of
+from fdd_lightning.configuration.settings import experts_settings
+from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError, FileFormatError
-from fdd_lightning.experts import FOLDER, flat_parameters, save_expert
-from fdd_lightning.learners import ERM, Learner, LearnerFactory
-from fdd_lightning.learners.groups import refuse_groups
-from fdd_lightning.learners.passes import Passes
 from fdd_lightning.matching.shares import epoch_order, image_shares
 from fdd_lightning.matching.weightings import FairDD, GroupKDE, Vanilla, Weighting
 from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.provenance import describe_experts
 from fdd_lightning.modules.weighing import WeighingModule
 from fdd_lightning.networks import ConvNet, NetworkFactory
-from fdd_lightning.rng import generator, seeded
-from fdd_lightning.settings import experts_settings
-from fdd_lightning.whitening import ZCA, cached_zca
+from fdd_lightning.utils.rng import generator, seeded
 
 
 class Experts(WeighingModule, FitModule):
@@ -67,7 +67,7 @@ class Experts(WeighingModule, FitModule):
         num_groups: int,
         image_shape: tuple[int, int, int],
         network: NetworkFactory = ConvNet,
-        learner: LearnerFactory = ERM,
+        learner: AlgorithmFactory = ERM,
         weighting: Weighting = Vanilla(),
         count: int = 100,
         epochs: int = 50,
@@ -178,7 +178,7 @@ class Experts(WeighingModule, FitModule):
             device = self.trainer.strategy.root_device
             self._whitening = cached_zca(self.data.train, self.zca, self.data.fingerprint).to(device)
 
-    def _new_learner(self, expert: int) -> Learner:
+    def _new_learner(self, expert: int) -> Algorithm:
         with seeded(self.seed, "expert", expert):
             real = self.data.train
             learner = self.learner_factory(self.architecture, self.num_classes, self.image_shape, len(real))

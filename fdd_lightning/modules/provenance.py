@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from fdd_lightning.__about__ import __version__
-from fdd_lightning.choices import Spec, class_path, spec_of
-from fdd_lightning.settings import (
+from fdd_lightning.configuration.choices import Spec, class_path, spec_of
+from fdd_lightning.configuration.settings import (
     complete,
     data_settings,
     distill_settings,

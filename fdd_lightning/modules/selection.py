@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fdd_lightning.choices import build, rebuild
+from fdd_lightning.configuration.choices import build, rebuild
 from fdd_lightning.matching.extractors import Extractor, Gallery, TrainedNetwork
 from fdd_lightning.matching.selectors import Random, Selector
 from fdd_lightning.matching.sources import AsIs, Source
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.distiller import BaseDistiller
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.rng import generator
 
 
 class Selection(BaseDistiller):

@@ -11,16 +11,16 @@ from torch import Tensor
 from torch.optim import Adam
 from torchmetrics.functional.classification import binary_auroc
 
-from fdd_lightning.choices import Spec
-from fdd_lightning.encoder import Encoder, embed_all
+from fdd_lightning.artefacts.encoder import Encoder, embed_all
+from fdd_lightning.configuration.choices import Spec
+from fdd_lightning.configuration.settings import encoder_settings
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.matching.weightings.kde import KDE, kernel_density
 from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.provenance import describe_encoder
 from fdd_lightning.networks import NetworkFactory, ResNet18
-from fdd_lightning.rng import seeded
-from fdd_lightning.settings import encoder_settings
+from fdd_lightning.utils.rng import seeded
 
 
 class SupCon(FitModule):

@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
-from fdd_lightning.choices import build, import_class, is_spec, spec_of
+from fdd_lightning.artefacts.encoder import Encoder, cached_embeddings
+from fdd_lightning.configuration.choices import build, import_class, is_spec, spec_of
 from fdd_lightning.datasets import ImageSet
-from fdd_lightning.encoder import Encoder, cached_embeddings
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.weightings import Evidence, Weighting
 from fdd_lightning.modules.base import StageModule

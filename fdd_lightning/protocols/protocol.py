@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 
 from fdd_lightning.augment import DSA, Augmentation
-from fdd_lightning.choices import Choice, Spec, build, import_class, is_spec, rebuild, spec_of
+from fdd_lightning.configuration.choices import Choice, Spec, build, import_class, is_spec, rebuild, spec_of
+from fdd_lightning.configuration.settings import complete
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.paths import CONFIGS
 from fdd_lightning.protocols.schedules import PastHalf, Schedule
-from fdd_lightning.settings import complete
+from fdd_lightning.utils.paths import CONFIGS
 
 
 class Protocol(Choice):

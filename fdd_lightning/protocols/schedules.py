@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import ClassVar
 
-from fdd_lightning.choices import Choice
+from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from fdd_lightning.artefacts.results import IDENTITY, Row
 from fdd_lightning.report.labels import hashable, trainers_own
-from fdd_lightning.report.results import IDENTITY, Row
 
 FROM_THE_SET = {"lr": "learned", "labels": "soft"}
 """Settings of an evaluation that come with the set: they say nothing of how the user evaluates."""

@@ -14,9 +14,9 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from fdd_lightning.artefacts.results import Row, mean_of, std_of
 from fdd_lightning.report.alike import broadest, condition, ground_of_any_length, places
 from fdd_lightning.report.labels import hashable
-from fdd_lightning.report.results import Row, mean_of, std_of
 
 BALANCED = "balanced"
 """Setting of a naturally biased set that cuts it to its unbiased twin."""

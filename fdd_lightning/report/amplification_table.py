@@ -7,9 +7,9 @@ import io
 import json
 from collections.abc import Sequence
 
+from fdd_lightning.artefacts.results import Row
 from fdd_lightning.report.amplification import Amplification, Estimate
 from fdd_lightning.report.columns import NOTHING, Column, Content, identity_columns
-from fdd_lightning.report.results import Row
 from fdd_lightning.report.table import as_markdown
 
 KEYS = ("dataset", "conflict_ratio", "method", "weighting", "ipc", "network", "trainer", "preset")

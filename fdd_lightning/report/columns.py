@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fdd_lightning.artefacts.results import Row, mean_of, std_of
 from fdd_lightning.report.labels import describe, hashable, shared_settings, variants
 from fdd_lightning.report.published import published, published_for
-from fdd_lightning.report.results import Row, mean_of, std_of
 
 NOTHING = "-"
 """Text of a cell that has no value."""

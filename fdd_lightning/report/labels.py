@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from fdd_lightning.report.results import Row
+from fdd_lightning.artefacts.results import Row
 
 LONGEST_VALUE = 24
 LONGEST_LABEL = 40

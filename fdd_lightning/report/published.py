@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fdd_lightning.report.results import Row
+from fdd_lightning.artefacts.results import Row
 
 VARIANTS = ("surrogate", "source", "experts.learner")
 """Settings by which a row is another method than the one that it is named after."""

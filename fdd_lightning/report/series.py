@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
+from fdd_lightning.artefacts.results import Row, mean_of, std_of
 from fdd_lightning.report.labels import labels
-from fdd_lightning.report.results import Row, mean_of, std_of
 from fdd_lightning.report.style import Panel, colours, markers, panels
 
 

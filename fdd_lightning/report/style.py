@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from fdd_lightning.io import atomic_path
+from fdd_lightning.artefacts.results import Row
 from fdd_lightning.report.alike import places
 from fdd_lightning.report.labels import describe, hashable
-from fdd_lightning.report.results import Row
+from fdd_lightning.utils.files import atomic_path
 
 # Okabe and Ito's palette, told apart with any common colour blindness; yellow is too pale for lines on white.
 COLOURS = {"vanilla": "#555555", "kde": "#D55E00", "fairdd": "#0072B2", "barycenter": "#009E73"}

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fdd_lightning.io import atomic_path
+from fdd_lightning.artefacts.results import Row
+from fdd_lightning.artefacts.synthetic import SyntheticSet
+from fdd_lightning.pictures.sets import sets_side_by_side
 from fdd_lightning.report.figures import draw_all
-from fdd_lightning.report.results import Row
-from fdd_lightning.report.sets import sets_side_by_side
 from fdd_lightning.report.table import markdown, print_table
-from fdd_lightning.synthetic import SyntheticSet
+from fdd_lightning.utils.files import atomic_path
 
 
 def summarise(

@@ -7,11 +7,11 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fdd_lightning.choices import leaves
+from fdd_lightning.artefacts.results import Row
+from fdd_lightning.configuration.choices import leaves
+from fdd_lightning.configuration.settings import preset, weighting_preset
 from fdd_lightning.report.alike import broadest, common_ground, condition
 from fdd_lightning.report.labels import hashable
-from fdd_lightning.report.results import Row
-from fdd_lightning.settings import preset, weighting_preset
 
 LEAST = 3
 """Values that a sweep has at least."""

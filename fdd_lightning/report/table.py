@@ -10,8 +10,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from fdd_lightning.artefacts.results import Row
 from fdd_lightning.report.columns import Column, Content, content
-from fdd_lightning.report.results import Row
 
 CAPTION_WIDTH = 100
 

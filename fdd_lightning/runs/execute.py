@@ -11,16 +11,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fdd_lightning.cli import INSIDE_RUN, run_stage
+from fdd_lightning.artefacts.results import Row, join_seeds, read_results, write_results
+from fdd_lightning.artefacts.synthetic import SyntheticSet
+from fdd_lightning.command_line.stage import INSIDE_RUN, run_stage
 from fdd_lightning.errors import FDDError
 from fdd_lightning.report.labels import labels
-from fdd_lightning.report.results import Row, join_seeds, read_results, write_results
 from fdd_lightning.report.summary import summarise
-from fdd_lightning.runs.cell import Cell
 from fdd_lightning.runs.plan import Plan
+from fdd_lightning.runs.planned_row import Cell
 from fdd_lightning.runs.rates import note_rate
 from fdd_lightning.runs.stage import Stage
-from fdd_lightning.synthetic import SyntheticSet
 
 
 def execute(plan: Plan) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.paths import find_config
+from fdd_lightning.utils.paths import find_config
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fdd_lightning.algorithms.group_labels import refuse_groups
+from fdd_lightning.artefacts.results import identity_key
+from fdd_lightning.artefacts.stage_folder import StageFolder
+from fdd_lightning.configuration.lookup import build_data
+from fdd_lightning.configuration.settings import distill_settings
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.io import fingerprint
-from fdd_lightning.learners.groups import refuse_groups
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.provenance import settings_of_data
-from fdd_lightning.paths import find_config
-from fdd_lightning.report.results import identity_key
-from fdd_lightning.runs.cell import Cell, trainer_class, weighting_name
 from fdd_lightning.runs.fits import FITS, entry_args, fit_leaves, flag_of
+from fdd_lightning.runs.planned_row import Cell, trainer_class, weighting_name
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name, method_file
 from fdd_lightning.runs.stage import Stage, known_arguments, options
-from fdd_lightning.settings import distill_settings
-from fdd_lightning.stages.folder import StageFolder
-from fdd_lightning.stages.lookup import build_data
+from fdd_lightning.utils.files import fingerprint
+from fdd_lightning.utils.paths import find_config
 
 ELSEWHERE = {
     "fit": {"experts.weighting": "weightings"},

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from fdd_lightning.errors import FileFormatError
-from fdd_lightning.io import fingerprint, read_json, write_json
-from fdd_lightning.paths import cache_root
 from fdd_lightning.protocols import named
 from fdd_lightning.runs.stage import Stage
+from fdd_lightning.utils.files import fingerprint, read_json, write_json
+from fdd_lightning.utils.paths import cache_root
 
 EXTENT = frozenset({"iterations", "steps", "epochs", "preset", "seed", "images_per_class", "count"})
 """Leaves that say how long a stage runs, or which of several like runs it is."""

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.paths import CONFIGS, find_config
+from fdd_lightning.utils.paths import CONFIGS, find_config
 
 KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval"}
 STAGED = {"data": ("fit", "distill", "eval"), "method": ("fit", "eval")}

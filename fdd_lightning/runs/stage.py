@@ -10,13 +10,13 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from fdd_lightning.choices import import_class
-from fdd_lightning.cli import resolve
+from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint
+from fdd_lightning.command_line.stage import resolve
+from fdd_lightning.configuration.choices import import_class
+from fdd_lightning.configuration.lookup import source_state
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.io import sha256_path
 from fdd_lightning.modules.base import StageModule
-from fdd_lightning.stages.folder import StageFolder, StageRecord, config_fingerprint
-from fdd_lightning.stages.lookup import source_state
+from fdd_lightning.utils.files import sha256_path
 
 
 def option(prefix: str, key: str, value: Any) -> str:

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from fdd_lightning.augment.cutmix import cutmix, mix_batch
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.rng import generator
 
 
 def literal(images, others, share, draws):

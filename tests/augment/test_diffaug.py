@@ -6,7 +6,7 @@ import torch
 from fdd_lightning.augment import DiffAug
 from fdd_lightning.augment.operations import OPERATIONS
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.rng import generator
 
 IMAGES = torch.randn(3, 3, 12, 12, generator=torch.Generator().manual_seed(0))
 

@@ -14,7 +14,7 @@ from fdd_lightning.augment.operations import (
     draw_rotate,
     draw_scale,
 )
-from fdd_lightning.choices import rebuild, spec_of
+from fdd_lightning.configuration.choices import rebuild, spec_of
 from fdd_lightning.errors import ConfigError
 
 SIZES = [(8, 8), (5, 6), (16, 12)]

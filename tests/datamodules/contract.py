@@ -10,11 +10,11 @@ import pytest
 import torch
 import yaml
 
-from fdd_lightning import paths
-from fdd_lightning.choices import import_class
+from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
+from fdd_lightning.utils import paths
 
 
 class DataModuleContract:

@@ -17,10 +17,10 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor
 
 import fdd_lightning.datasets
-from fdd_lightning import rng
 from fdd_lightning.datamodules import BaseDataModule, ColoredDigits
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import Split
+from fdd_lightning.utils import rng
 
 
 class Own(BaseDataModule):

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from fdd_lightning import paths
 from fdd_lightning.datamodules import BFFHQ
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
+from fdd_lightning.utils import paths
 from tests.datamodules.contract import DataModuleContract
 from tests.fakes_natural import DFA_CELLS, cut_short, write_dfa, write_picture
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from fdd_lightning import paths
 from fdd_lightning.datamodules import BGFMNIST
 from fdd_lightning.datasets import textures
 from fdd_lightning.datasets.bg_fmnist import SCENES
 from fdd_lightning.datasets.image_set import count_cells
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
+from fdd_lightning.utils import paths
 from tests.datamodules.contract import DataModuleContract
 from tests.datamodules.test_cfmnist import OTHER, ROOT, needs_fashion
 from tests.fakes import write_mnist

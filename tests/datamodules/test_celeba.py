@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fdd_lightning import paths
 from fdd_lightning.datamodules import CelebA
 from fdd_lightning.errors import ConfigError, FileFormatError
+from fdd_lightning.utils import paths
 from tests.datamodules.contract import DataModuleContract
 from tests.fakes_natural import celeba_rows, cut_short, write_celeba, write_picture
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning import paths
 from fdd_lightning.datamodules import CIFAR10, CIFAR10S, CorruptedCIFAR10
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import cifar10
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
+from fdd_lightning.utils import paths
 from tests.datamodules.contract import DataModuleContract
 from tests.fakes_cifar import cifar_arrays, write_cifar_batches, write_cifar_folders
 

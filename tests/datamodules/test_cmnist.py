@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch.nn.functional import pad
 
-from fdd_lightning import paths
 from fdd_lightning.datamodules import CMNIST
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
+from fdd_lightning.utils import paths
 from tests.datamodules.contract import DataModuleContract
 from tests.fakes import write_mnist
 from tests.fakes_natural import write_dfa, write_picture

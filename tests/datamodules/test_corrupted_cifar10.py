@@ -8,12 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from fdd_lightning import paths
 from fdd_lightning.datamodules import CorruptedCIFAR10
 from fdd_lightning.datamodules import corrupted_cifar10 as module
 from fdd_lightning.datasets.corrupted_cifar10 import HELD_OUT, LISTS, Corrupter, corrupted_train
 from fdd_lightning.datasets.image_set import count_cells
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError
+from fdd_lightning.utils import paths
 from tests.datamodules.contract import DataModuleContract
 from tests.datamodules.test_cifar10 import needs_cifar, real_test_images
 from tests.fakes_cifar import write_cifar_folders

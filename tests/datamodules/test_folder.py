@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from fdd_lightning import paths
 from fdd_lightning.datamodules import Folder
 from fdd_lightning.datasets.folder import read_folder
 from fdd_lightning.datasets.folder_files import Columns
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
+from fdd_lightning.utils import paths
 from tests.datamodules.contract import DataModuleContract
 from tests.fakes_folder import write_class_folders, write_labelled, write_table
 from tests.fakes_natural import cut_short, write_picture

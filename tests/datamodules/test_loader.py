@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils import rng
 
 
 class Numbers:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from fdd_lightning import paths
 from fdd_lightning.datamodules import UTKFace
 from fdd_lightning.errors import ConfigError, FileFormatError
+from fdd_lightning.utils import paths
 from tests.datamodules.contract import DataModuleContract
 from tests.fakes_natural import cut_short, write_picture, write_utkface
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.cfmnist import PAINTERS, around_as_intended, around_as_published, cfmnist
 from fdd_lightning.datasets.colors import FAIRDD_COLORS, tint
+from fdd_lightning.utils import rng
 from tests.fakes import mnist_arrays
 
 GREYS = torch.arange(256, dtype=torch.uint8)

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.cmnist import cmnist_test, cmnist_train, colored, conflict_count
 from fdd_lightning.datasets.colors import LFF_COLORS
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils import rng
 from tests.fakes import mnist_arrays
 
 

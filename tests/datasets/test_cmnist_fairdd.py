@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.cmnist_fairdd import cmnist_fairdd
 from fdd_lightning.datasets.colors import FAIRDD_COLORS
+from fdd_lightning.utils import rng
 from tests.fakes import mnist_arrays
 
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.corrupted_cifar10 import HELD_OUT, LISTS, Corrupter, corrupted_test, corrupted_train
 from fdd_lightning.datasets.corruptions import OPERATORS, corrupt
 from fdd_lightning.datasets.split import Split
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils import rng
 from tests.fakes_cifar import cifar_arrays
 
 HOW = Corrupter(LISTS["dfa"], 5, "generated")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from fdd_lightning import progress
 from fdd_lightning.datasets import download
 from fdd_lightning.datasets.download import Remote, fetch
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
+from fdd_lightning.utils import progress
 from tests.web import Site, served
 
 CONTENT = bytes(range(256)) * 4000  # about 1 MB: several chunks

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.files import resized
 from fdd_lightning.datasets.labelled import (
     LabelledFiles,
@@ -17,6 +16,7 @@ from fdd_lightning.datasets.labelled import (
     smallest_cell,
 )
 from fdd_lightning.errors import ConfigError, FileFormatError
+from fdd_lightning.utils import rng
 from tests.fakes_natural import write_picture
 
 

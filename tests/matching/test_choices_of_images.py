@@ -10,7 +10,7 @@ from fdd_lightning.matching.samplers import Stratified, Uniform
 from fdd_lightning.matching.selectors import Random
 from fdd_lightning.matching.weightings import Evidence, FairDD, Vanilla
 from fdd_lightning.matching.weightings.base import single_row
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.rng import generator
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from fdd_lightning.choices import build, spec_of
+from fdd_lightning.configuration.choices import build, spec_of
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.groupings import DBSCANClusters, Grouping, KMeansClusters, Labels, WrongLabels
 from fdd_lightning.matching.groupings import dbscan as dbscan_file
 from fdd_lightning.matching.weightings import Barycenter, Evidence, FairDD, GroupKDE
-from fdd_lightning.rng import derive
+from fdd_lightning.utils.rng import derive
 
 
 def partition(groups):

@@ -11,7 +11,7 @@ from fdd_lightning.matching.clusters import representatives
 from fdd_lightning.matching.initialisers import KMeansImages
 from fdd_lightning.matching.samplers import Cycling, KMeans
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.rng import generator
 
 SHAPE = (3, 8, 8)
 

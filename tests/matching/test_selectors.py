@@ -10,7 +10,7 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.selectors import Herding, KCenter, Random
 from fdd_lightning.matching.weightings import KDE, Barycenter, Evidence, FairDD, InverseFrequency, Vanilla, WeightMatrix
 from fdd_lightning.matching.weightings.base import single_row
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.rng import generator
 
 COUNT, GROUPS = 14, [0] * 8 + [1] * 4 + [4] * 2
 

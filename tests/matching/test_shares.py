@@ -7,7 +7,7 @@ from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.shares import epoch_order, image_shares
 from fdd_lightning.matching.weightings import Barycenter, Evidence, FairDD, Vanilla
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.rng import generator
 
 TARGETS = torch.tensor([0, 1, 0, 0, 1, 0, 1, 0])
 GROUPS = torch.tensor([0, 1, 0, 0, 0, 1, 1, 0])

@@ -5,12 +5,12 @@ from functools import partial
 import pytest
 import torch
 
+from fdd_lightning.algorithms import DFA, SelecMix
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.learners import DFA, SelecMix
 from fdd_lightning.matching.sources import AsIs, Mixes
 from fdd_lightning.networks import MLP
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.rng import generator
 
 SHAPE, CPU = (3, 4, 4), torch.device("cpu")
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)

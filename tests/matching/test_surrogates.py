@@ -12,7 +12,7 @@ from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates import Lesson, OnReal, OnSynthetic, Queue, Saturating
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.rng import generator, seeded
+from fdd_lightning.utils.rng import generator, seeded
 
 SHAPE, SEED = (3, 8, 8), 5
 NETWORK = partial(ConvNet, width=3, depth=2)

@@ -9,13 +9,13 @@ import torch
 from safetensors import safe_open
 from torch.nn.functional import cross_entropy
 
-from fdd_lightning.classifier import load_classifier
+from fdd_lightning.algorithms import DFA, ERM, GroupDRO, LfF, Regime, Reweighted, SelecMix, SelecMixLfF
+from fdd_lightning.artefacts.classifier import load_classifier
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.errors import ConfigError, FileFormatError
-from fdd_lightning.learners import DFA, ERM, GroupDRO, LfF, Regime, Reweighted, SelecMix, SelecMixLfF
 from fdd_lightning.modules.classifier import Classifier
 from fdd_lightning.networks import MLP
-from fdd_lightning.rng import generator, seeded
+from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
 from tests.modules.test_evaluator import Plain, literal_scores
 
@@ -177,8 +177,8 @@ def test_what_is_no_classifiers_file_is_one_line(damage, digits, tmp_path):
     else:
         old, new = {
             "other kind": ("classifier", "classifies"),
-            "no learner": ("fdd_lightning.learners.ERM", "fdd_lightning.networks.MLP"),
-            "no network": ("fdd_lightning.networks.MLP", "fdd_lightning.learners.ERM"),
+            "no learner": ("fdd_lightning.algorithms.ERM", "fdd_lightning.networks.MLP"),
+            "no network": ("fdd_lightning.networks.MLP", "fdd_lightning.algorithms.ERM"),
             "another shape": ("[12]", "[13]"),
         }[damage]
         file.write_bytes(rewritten(whole, old, new))

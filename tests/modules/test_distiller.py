@@ -21,7 +21,7 @@ from fdd_lightning.matching.weightings import KDE, Barycenter, Evidence, FairDD,
 from fdd_lightning.modules.distiller import Distiller
 from fdd_lightning.modules.supcon import SupCon
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.rng import generator, seeded
+from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
 from tests.tiny import DISTILL, FIT
 

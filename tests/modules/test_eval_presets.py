@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from fdd_lightning.algorithms import LfF
 from fdd_lightning.augment import DiffAug, NoAugmentation
 from fdd_lightning.augment.cutmix import cutmix
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.learners import LfF
 from fdd_lightning.matching.weightings import Vanilla
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.provenance import module_spec
 from fdd_lightning.modules.selection import Selection
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.rng import generator, seeded
+from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
 
 NETWORK = partial(ConvNet, width=4, depth=2)

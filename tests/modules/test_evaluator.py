@@ -11,19 +11,19 @@ import yaml
 from torch.nn.functional import cross_entropy
 
 from fdd_lightning import SyntheticSet
+from fdd_lightning.algorithms import DFA, GroupDRO, Regime, Reweighted, SelecMixLfF
+from fdd_lightning.artefacts.results import validate
 from fdd_lightning.augment import DSA
-from fdd_lightning.choices import build
+from fdd_lightning.configuration.choices import build
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.learners import DFA, GroupDRO, Regime, Reweighted, SelecMixLfF
 from fdd_lightning.matching.weightings import FairDD
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.selection import Selection
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.paths import CONFIGS
-from fdd_lightning.report.results import validate
-from fdd_lightning.rng import generator, seeded
+from fdd_lightning.utils.paths import CONFIGS
+from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
 
 NETWORK = partial(ConvNet, width=4, depth=2)

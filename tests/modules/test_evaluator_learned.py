@@ -7,15 +7,15 @@ import torch
 from torch.nn.functional import log_softmax
 
 from fdd_lightning import SyntheticSet
+from fdd_lightning.algorithms import LfF
 from fdd_lightning.augment import DSA
 from fdd_lightning.errors import ConfigError, FileFormatError
-from fdd_lightning.learners import LfF
 from fdd_lightning.matching.weightings import FairDD
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.provenance import module_spec
 from fdd_lightning.modules.selection import Selection
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.rng import generator, seeded
+from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
 
 NETWORK = partial(ConvNet, width=4, depth=2)

@@ -6,18 +6,18 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from fdd_lightning.algorithms import ERM, LfF, Regime
+from fdd_lightning.artefacts.encoder import Encoder
+from fdd_lightning.artefacts.experts import Trajectories, flat_parameters
 from fdd_lightning.augment import DSA
 from fdd_lightning.datamodules import ColoredDigits
-from fdd_lightning.encoder import Encoder
+from fdd_lightning.datasets.whitening import ZCA
 from fdd_lightning.errors import ConfigError, FileFormatError
-from fdd_lightning.experts import Trajectories, flat_parameters
-from fdd_lightning.learners import ERM, LfF, Regime
 from fdd_lightning.matching.shares import epoch_order
 from fdd_lightning.matching.weightings import KDE, Barycenter, FairDD, GroupKDE, Vanilla
 from fdd_lightning.modules.experts import Experts
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.rng import generator, seeded
-from fdd_lightning.whitening import ZCA
+from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
 
 NETWORK = partial(ConvNet, width=2, depth=2)

@@ -13,15 +13,15 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, interpolate
 
 from fdd_lightning.augment import DSA, DiffAug
-from fdd_lightning.choices import build, import_class
+from fdd_lightning.configuration.choices import build, import_class
 from fdd_lightning.matching.initialisers import KMeansImages
 from fdd_lightning.matching.samplers import KMeans
 from fdd_lightning.matching.surrogates import OnReal, Queue
 from fdd_lightning.matching.weightings import FairDD, Vanilla, Weighting
 from fdd_lightning.modules.distiller import Distiller
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.paths import find_config
-from fdd_lightning.rng import generator, seeded
+from fdd_lightning.utils.paths import find_config
+from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
 
 SEED, IPC, BATCH, C = 3, 2, 12, 10

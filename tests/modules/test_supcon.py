@@ -6,10 +6,10 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from fdd_lightning import encoder as encoder_module
+from fdd_lightning.artefacts import encoder as encoder_module
+from fdd_lightning.artefacts.encoder import Encoder, cached_embeddings, embed_all
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.datamodules.loader import BatchLoader
-from fdd_lightning.encoder import Encoder, cached_embeddings, embed_all
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.matching.weightings import KDE
@@ -207,7 +207,7 @@ def test_what_is_no_encoder_file_is_one_line(separated, tmp_path, damage):
     elif damage == "other kind":
         file.write_bytes(whole.replace(b'\\"kind\\": \\"encoder\\"', b'\\"kind\\": \\"drawing\\"'))
     elif damage == "no network":
-        file.write_bytes(whole.replace(b"fdd_lightning.networks.ConvNet", b"fdd_lightning.learners.erm.ERM"))
+        file.write_bytes(whole.replace(b"fdd_lightning.networks.ConvNet", b"fdd_lightning.algorithms.erm.ERM"))
     with pytest.raises(FileFormatError) as caught:
         Encoder.load(file)
     assert str(file) in str(caught.value)

@@ -8,10 +8,10 @@ from jsonargparse import ArgumentParser
 from torch import nn
 
 from fdd_lightning import networks
-from fdd_lightning.choices import build, spec_of
+from fdd_lightning.configuration.choices import build, spec_of
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.networks import MLP, VGG11, AlexNet, ConvNet, LeNet, Network, NetworkFactory, ResNet18
-from fdd_lightning.paths import CONFIGS
+from fdd_lightning.utils.paths import CONFIGS
 
 SMALL: list[Any] = [
     partial(ConvNet, width=8),

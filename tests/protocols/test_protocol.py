@@ -2,11 +2,11 @@
 
 import pytest
 
-from fdd_lightning.choices import spec_of
+from fdd_lightning.algorithms import DFA, ERM, LfF, Regime
+from fdd_lightning.configuration.choices import spec_of
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.learners import DFA, ERM, LfF, Regime
-from fdd_lightning.paths import CONFIGS
 from fdd_lightning.protocols import AtShares, PastHalf, Protocol, named, protocol, refuse_mixing
+from fdd_lightning.utils.paths import CONFIGS
 
 DSA = "color_crop_cutout_flip_scale_rotate"
 PUBLISHED = {

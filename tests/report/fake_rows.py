@@ -5,7 +5,7 @@ import random
 import torch
 
 from fdd_lightning import SyntheticSet
-from fdd_lightning.report.results import metric_summary
+from fdd_lightning.artefacts.results import metric_summary
 
 
 def row(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fdd_lightning.report.results import read_results
+from fdd_lightning.artefacts.results import read_results
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
 from tests.tiny import FIT, QUIET, write_recipe

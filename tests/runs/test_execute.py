@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from fdd_lightning import SyntheticSet
-from fdd_lightning.cli import run_stage
-from fdd_lightning.report.results import IDENTITY, METRICS, read_results
-from fdd_lightning.stages.folder import StageFolder
+from fdd_lightning.artefacts.results import IDENTITY, METRICS, read_results
+from fdd_lightning.artefacts.stage_folder import StageFolder
+from fdd_lightning.command_line.stage import run_stage
 from tests.tiny import write_recipe
 
 ROOT = Path("runs/tiny")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fdd_lightning.report.results import IDENTITY
+from fdd_lightning.artefacts.results import IDENTITY
 from fdd_lightning.runs.plan import Plan, slug
 from fdd_lightning.runs.recipe import Entry, read_recipe
 from tests.fakes import write_mnist

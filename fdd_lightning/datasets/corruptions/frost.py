@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from fdd_lightning import rng
 from fdd_lightning.datasets.corruptions.base import SIZE, Array, Generators
 from fdd_lightning.datasets.files import read_image
 from fdd_lightning.errors import DependencyNotFoundError, FileFormatError
-from fdd_lightning.io import sha256_file
+from fdd_lightning.utils import rng
+from fdd_lightning.utils.files import sha256_file
 
 FrostTextures = Literal["photographs", "generated"]
 

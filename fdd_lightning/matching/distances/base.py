@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
-from fdd_lightning.choices import Choice
+from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.matching.signals.base import Layers
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fdd_lightning.choices import Choice
+from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.networks import Network
 

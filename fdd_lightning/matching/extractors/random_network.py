@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fdd_lightning.matching.extractors.base import Extractor, Gallery, features_of
 from fdd_lightning.networks import ConvNet, NetworkFactory
-from fdd_lightning.rng import seeded
+from fdd_lightning.utils.rng import seeded
 
 
 class RandomNetwork(Extractor):

@@ -11,8 +11,8 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.extractors.base import Extractor, Gallery, features_of
 from fdd_lightning.matching.surrogates.pupil import Pupil
 from fdd_lightning.networks import ConvNet, NetworkFactory
-from fdd_lightning.progress import track
-from fdd_lightning.rng import generator, seeded
+from fdd_lightning.utils.progress import track
+from fdd_lightning.utils.rng import generator, seeded
 
 
 class TrainedNetwork(Extractor):

@@ -8,7 +8,7 @@ from torch import Tensor
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Evidence
 from fdd_lightning.matching.groupings.base import Grouping
-from fdd_lightning.rng import hashed_uniforms
+from fdd_lightning.utils.rng import hashed_uniforms
 
 
 class WrongLabels(Grouping):

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from fdd_lightning.choices import Choice
+from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
 
 

@@ -10,7 +10,7 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clusters import representatives
 from fdd_lightning.matching.initialisers.base import Initialiser
 from fdd_lightning.networks import ConvNet, NetworkFactory
-from fdd_lightning.rng import derive, seeded
+from fdd_lightning.utils.rng import derive, seeded
 
 
 class KMeansImages(Initialiser):

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from fdd_lightning.choices import Choice
+from fdd_lightning.configuration.choices import Choice
 
 
 class Parameterisation(Choice, ABC):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fdd_lightning.choices import Choice
+from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.networks import Network

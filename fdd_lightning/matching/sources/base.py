@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import torch
 
-from fdd_lightning.choices import Choice
+from fdd_lightning.algorithms import Algorithm
+from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
-from fdd_lightning.learners import Learner
 
 
 class Source(Choice, ABC):
@@ -22,7 +22,7 @@ class Source(Choice, ABC):
     needs_classifier: ClassVar[bool] = False
 
     @abstractmethod
-    def images(self, real: ImageSet, classifier: Learner | None, seed: int, device: torch.device) -> ImageSet:
+    def images(self, real: ImageSet, classifier: Algorithm | None, seed: int, device: torch.device) -> ImageSet:
         """Return the set that is distilled, equal on all processes.
 
         Args:

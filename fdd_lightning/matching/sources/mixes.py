@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fdd_lightning.choices import spec_of
+from fdd_lightning.algorithms import Algorithm, SelecMix
+from fdd_lightning.configuration.choices import spec_of
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.io import fingerprint
-from fdd_lightning.learners import Learner, SelecMix
 from fdd_lightning.matching.sources.base import Source
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.files import fingerprint
+from fdd_lightning.utils.rng import generator
 
 
 class Mixes(Source):
@@ -19,7 +19,7 @@ class Mixes(Source):
 
     The set is cut at random into pools, as batches are in SelecMix's training; in each, partners are found by the
     trained contrastive encoder, and the mixes take the partner's label (see
-    :class:`~fdd_lightning.learners.selecmix.SelecMix`) and its group. Ours, as the paper gives no details: one pass
+    :class:`~fdd_lightning.algorithms.selecmix.SelecMix`) and its group. Ours, as the paper gives no details: one pass
     over the set before the distillation, the encoder in evaluation mode, mixes rounded to bytes. They are held in
     memory: 3 x 32 x 32 bytes each on CMNIST. Reads no group labels; those of the mixes serve weightings that do.
 
@@ -37,7 +37,7 @@ class Mixes(Source):
             raise ConfigError(f"Mixes pool must be at least 2, for images to have partners, not {pool}")
         self.pool = pool
 
-    def images(self, real: ImageSet, classifier: Learner | None, seed: int, device: torch.device) -> ImageSet:
+    def images(self, real: ImageSet, classifier: Algorithm | None, seed: int, device: torch.device) -> ImageSet:
         """Return the mixes; pool by pool, in a drawn order."""
         if not isinstance(classifier, SelecMix):
             name = "none" if classifier is None else classifier.name

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from fdd_lightning.choices import Choice
+from fdd_lightning.algorithms import Algorithm
+from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
-from fdd_lightning.learners import Learner
 from fdd_lightning.networks import Network
 
 
@@ -58,7 +58,7 @@ class Surrogate(Choice, ABC):
         images_per_class: int,
         seed: int,
         device: torch.device,
-        classifier: Learner | None = None,
+        classifier: Algorithm | None = None,
     ) -> None:
         """Take the facts of the run; called once before the first step, and before a state is loaded.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fdd_lightning.matching.surrogates.base import Surrogate
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
-from fdd_lightning.rng import seeded
+from fdd_lightning.utils.rng import seeded
 
 
 class Fresh(Surrogate):

@@ -6,12 +6,12 @@ import torch
 
 from fdd_lightning.augment import Augmentation, DiffAug
 from fdd_lightning.augment.cutmix import among_themselves
-from fdd_lightning.choices import rebuild
+from fdd_lightning.configuration.choices import rebuild
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Lesson
 from fdd_lightning.matching.surrogates.single import SingleSurrogate
 from fdd_lightning.networks import ConvNet, NetworkFactory
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.rng import generator
 
 
 class OnReal(SingleSurrogate):

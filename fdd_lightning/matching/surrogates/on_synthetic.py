@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 
 from fdd_lightning.augment import Augmentation, NoAugmentation
-from fdd_lightning.choices import rebuild
+from fdd_lightning.configuration.choices import rebuild
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Lesson
 from fdd_lightning.matching.surrogates.single import SingleSurrogate
 from fdd_lightning.networks import ConvNet, NetworkFactory
-from fdd_lightning.rng import generator
+from fdd_lightning.utils.rng import generator
 
 LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10), 100: (100, 10)}
 """Outer and inner loops by IPC: VICO-UoE/DatasetCondensation ``get_loops``; IPC 100 is FairDD's addition."""

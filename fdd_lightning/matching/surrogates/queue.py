@@ -11,7 +11,7 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Lesson, Surrogate
 from fdd_lightning.matching.surrogates.pupil import Pupil
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
-from fdd_lightning.rng import generator, seeded
+from fdd_lightning.utils.rng import generator, seeded
 
 
 @dataclass

@@ -9,7 +9,7 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Surrogate
 from fdd_lightning.matching.surrogates.pupil import Pupil
 from fdd_lightning.networks import Network, NetworkFactory
-from fdd_lightning.rng import seeded
+from fdd_lightning.utils.rng import seeded
 
 
 class SingleSurrogate(Surrogate, ABC):

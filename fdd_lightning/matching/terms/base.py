@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fdd_lightning.choices import Choice
+from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.matching.signals import ClassBatch
 from fdd_lightning.matching.weightings import WeightMatrix
 from fdd_lightning.networks import Network

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fdd_lightning.choices import Choice
+from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Evidence
 from fdd_lightning.matching.groupings import Grouping

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from fdd_lightning.report.results import Row
+from fdd_lightning.artefacts.results import Row
 
 
 class _Picture(Protocol):

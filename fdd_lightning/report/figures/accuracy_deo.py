@@ -9,8 +9,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
+from fdd_lightning.artefacts.results import Row, mean_of
 from fdd_lightning.report.placement import beside_points
-from fdd_lightning.report.results import Row, mean_of
 from fdd_lightning.report.series import Series, by_panel, percent, room, spread_of
 from fdd_lightning.report.style import FONT, MARKER, figure, save
 from fdd_lightning.report.sweep import sweeps

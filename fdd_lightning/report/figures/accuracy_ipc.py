@@ -8,8 +8,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from fdd_lightning.artefacts.results import Row, mean_of
 from fdd_lightning.report.placement import beyond_the_right_edge
-from fdd_lightning.report.results import Row, mean_of
 from fdd_lightning.report.series import Series, by_panel, percent, room, spread_of
 from fdd_lightning.report.style import FONT, MARKER, figure, save
 

@@ -11,12 +11,12 @@ from typing import Literal
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from fdd_lightning.io import atomic_path
+from fdd_lightning.artefacts.results import Row
 from fdd_lightning.report.amplification import Amplification, Estimate, amplifications
 from fdd_lightning.report.amplification_table import as_csv, markdown
 from fdd_lightning.report.labels import labels
-from fdd_lightning.report.results import Row
 from fdd_lightning.report.style import FONT, Panel, dress, page, panels, save
+from fdd_lightning.utils.files import atomic_path
 
 FILES = ("amplification.png", "amplification.md", "amplification.csv")
 # Neither is the colour of a weighting: here a colour says which set.

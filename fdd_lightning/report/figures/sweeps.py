@@ -15,9 +15,9 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter
 
+from fdd_lightning.artefacts.results import Row, mean_of
 from fdd_lightning.report.labels import labels
 from fdd_lightning.report.placement import beyond_the_right_edge, laid_out, measure
-from fdd_lightning.report.results import Row, mean_of
 from fdd_lightning.report.series import percent, room, spread_of
 from fdd_lightning.report.style import (
     DPI,

@@ -1,0 +1,24 @@
+"""Learners: ways to train a classifier on a real or synthetic set."""
+
+from fdd_lightning.algorithms.base import Algorithm, AlgorithmFactory, Batch
+from fdd_lightning.algorithms.dfa import DFA
+from fdd_lightning.algorithms.erm import ERM
+from fdd_lightning.algorithms.group_dro import GroupDRO
+from fdd_lightning.algorithms.lff import LfF
+from fdd_lightning.algorithms.regime import Regime
+from fdd_lightning.algorithms.reweighted import Reweighted
+from fdd_lightning.algorithms.selecmix import SelecMix, SelecMixLfF
+
+__all__ = [
+    "DFA",
+    "ERM",
+    "Algorithm",
+    "AlgorithmFactory",
+    "Batch",
+    "GroupDRO",
+    "LfF",
+    "Regime",
+    "Reweighted",
+    "SelecMix",
+    "SelecMixLfF",
+]

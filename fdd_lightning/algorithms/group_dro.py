@@ -1,0 +1,95 @@
+"""Group DRO: the worst group counts."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, one_hot
+
+from fdd_lightning.algorithms.base import Batch
+from fdd_lightning.algorithms.group_labels import GroupAlgorithm
+from fdd_lightning.algorithms.regime import Regime
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.networks import NetworkFactory
+
+
+class GroupDRO(GroupAlgorithm):
+    """Minimises the loss of the worst cell of class and group, by weights that grow with each cell's loss.
+
+    Sagawa et al., *Distributionally Robust Neural Networks for Group Shifts*, ICLR 2020, algorithm 1; ``loss.py`` of
+    its code. With l_g the mean cross-entropy of a batch's images in cell g (0 where there are none):
+
+        q_g <- q_g exp(step_size (l_g + adjustment / sqrt(n_g))), normalised;    loss = sum_g q_g l_g
+
+    Needs group labels, so it cannot train on a synthetic set.
+
+    Args:
+        network: Architecture of the network.
+        num_classes: Number of classes.
+        image_shape: (C, H, W).
+        size: Number of training images.
+        regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
+        step_size: Step size of the weights.
+        adjustment: Constant C of the generalisation adjustment; n_g are the training images of a cell.
+        balanced: Draw images from all cells equally often, with replacement, as published.
+
+    Raises:
+        ConfigError: A number is negative.
+    """
+
+    name = "group_dro"
+    memory = ("q",)
+    q: Tensor
+
+    def __init__(
+        self,
+        network: NetworkFactory,
+        num_classes: int,
+        image_shape: tuple[int, int, int],
+        size: int,
+        regime: Regime | None = None,
+        step_size: float = 0.01,
+        adjustment: float = 0.0,
+        balanced: bool = True,
+    ) -> None:
+        super().__init__(network, num_classes, image_shape, size, regime)
+        for key, value in {"step_size": step_size, "adjustment": adjustment}.items():
+            if not value >= 0:
+                raise ConfigError(f"GroupDRO {key} must not be negative, but is {value}")
+        self.step_size = step_size
+        self.adjustment = adjustment
+        self.balanced = balanced
+        self.network = network(num_classes, image_shape)
+
+    def prepare(self, targets: Tensor, groups: Tensor | None = None, num_groups: int = 1) -> None:
+        """Give all cells that have images the same weight, and the same share of the draws."""
+        super().prepare(targets, groups, num_groups)
+        present = self.sizes > 0
+        self.register_buffer("q", present.to(self.sizes.dtype) / present.sum())
+        if self.balanced and groups is not None:
+            self.chances = self.balance(targets, groups).cpu()
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Move the weights, then return the weighted loss."""
+        cells = self.cells(batch)
+        losses = cross_entropy(self.network(batch["image"]), batch["target"], reduction="none")
+        own_weights = self._weights(cells, losses.detach())[cells]
+        processes = len(self.everyone(cells)) // len(cells)
+        return (own_weights * losses).sum() * processes  # gradients are averaged over processes
+
+    @torch.no_grad()
+    def _weights(self, cells: Tensor, losses: Tensor) -> Tensor:
+        """Move q and return the weight of an image of each cell, q_g over the number of the batch's images in it."""
+        member = one_hot(self.everyone(cells), len(self.q)).to(self.q.dtype)
+        counts = member.sum(0)
+        # A product, not a scatter: on a GPU that would add up in any order.
+        means = member.T @ self.everyone(losses).to(self.q.dtype) / counts.clamp(min=1)
+        adjusted = means + self.adjustment / self.sizes.clamp(min=1).sqrt()
+        self.q.copy_((self.q.log() + self.step_size * adjusted).softmax(0))
+        return self.q / counts.clamp(min=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the network's logits."""
+        return cast(Tensor, self.network(images))

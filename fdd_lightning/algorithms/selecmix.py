@@ -1,0 +1,241 @@
+"""SelecMix: images mixed with others that contradict the bias."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Adam
+
+from fdd_lightning.algorithms.base import Algorithm, Batch
+from fdd_lightning.algorithms.difficulty import RelativeDifficulty
+from fdd_lightning.algorithms.lff import weigh
+from fdd_lightning.algorithms.regime import OptimizerFactory, Regime
+from fdd_lightning.algorithms.shared_batches import by_process
+from fdd_lightning.algorithms.updates import Clock
+from fdd_lightning.artefacts.encoder import Encoder
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.losses import gce_loss, gsc_loss
+from fdd_lightning.networks import NetworkFactory, ResNet18
+
+
+def contradicting(similarity: Tensor, same: Tensor, places: Tensor, *, positive: bool) -> Tensor:
+    """Return for each image the one that contradicts the bias most (Hwang et al., NeurIPS 2022, section 3.2).
+
+    Args:
+        similarity: (n, m), of the images to the candidates, in the space of an encoder that sees the bias.
+        same: bool (n, m), whether they have the same label.
+        places: int64 (n,), which candidate each image is itself.
+        positive: The least similar of the same label; otherwise the most similar of another label.
+
+    Returns:
+        int64 (n,); an image without candidates is its own partner. (The published code sets the others' similarity to
+        0, so that images of the same label may be taken for contradicting negatives.)
+    """
+    candidates = same if positive else ~same
+    excluded = float("inf") if positive else -float("inf")
+    values = similarity.masked_fill(~candidates, excluded)
+    chosen = values.argmin(1) if positive else values.argmax(1)
+    return torch.where(candidates.any(1), chosen, places)
+
+
+class SelecMix(Algorithm):
+    """Trains on mixes of images with partners that contradict the bias, under the partner's label (vanilla version).
+
+    Hwang et al., *SelecMix: Debiased Learning by Contradicting-pair Sampling*, NeurIPS 2022; ``learner.py`` of its
+    code. For a batch one coin is drawn: partners are the least similar images of the same label, or the most similar of
+    another one. With lambda uniform in 0..0.5 the mix is lambda x_i + (1 - lambda) x_j, its label that of j, and the
+    loss is the mean cross-entropy on mixes. Similarity is the cosine in the space of a contrastive encoder that is
+    trained along with the GSC loss on the images as they are; it is always in training mode. Needs no group labels.
+
+    Args:
+        network: Architecture of the classifier.
+        num_classes: Number of classes.
+        image_shape: (C, H, W).
+        size: Number of training images.
+        regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
+        pool: Updates that are made of one batch, in which partners are found: it has so many times more images.
+        encoder: Architecture of the contrastive encoder's backbone.
+        hidden: Width of its head's hidden layer.
+        dimension: Length of its embedding.
+        temperature: Temperature of the GSC loss.
+        q: Exponent of the GSC loss, and of the generalised cross-entropy where there is one.
+        encoder_optimizer: The encoder's optimiser.
+
+    Raises:
+        ConfigError: A number that must be positive is not.
+    """
+
+    name = "selecmix"
+    memory: ClassVar[tuple[str, ...]] = ("clock",)
+
+    def __init__(
+        self,
+        network: NetworkFactory,
+        num_classes: int,
+        image_shape: tuple[int, int, int],
+        size: int,
+        regime: Regime | None = None,
+        pool: int = 4,
+        encoder: NetworkFactory = ResNet18,
+        hidden: int = 512,
+        dimension: int = 128,
+        temperature: float = 0.2,
+        q: float = 0.7,
+        encoder_optimizer: OptimizerFactory = Adam,
+    ) -> None:
+        super().__init__(network, num_classes, image_shape, size, regime)
+        for key, value in {"pool": pool, "temperature": temperature, "q": q}.items():
+            if not value > 0:
+                raise ConfigError(f"{type(self).__name__} {key} must be positive, but is {value}")
+        self.pool = pool
+        self.temperature = temperature
+        self.q = q
+        self.encoder_optimizer = encoder_optimizer
+        self.network = network(num_classes, image_shape)
+        self.encoder = Encoder(encoder, num_classes, image_shape, hidden, dimension)
+        self.clock = Clock()
+
+    def parts(self) -> list[tuple[OptimizerFactory | None, list[nn.Parameter]]]:
+        """Return the classifier's parameters, and the encoder's with their optimiser."""
+        own = [value for name, value in self.named_parameters() if not name.startswith("encoder.")]
+        return [(None, own), (self.encoder_optimizer, list(self.encoder.parameters()))]
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the loss of a batch in which partners are found as well."""
+        return next(self.losses(batch, len(batch["target"])))
+
+    def losses(self, batch: Batch, size: int) -> Iterator[Tensor]:
+        """Mix the whole batch, then yield the loss of each part of it."""
+        mixed, labels = self.mix(batch["image"], batch["target"])
+        for start in range(0, len(labels), size):
+            part = slice(start, start + size)
+            piece = {key: value[part] for key, value in batch.items()}
+            loss = self._mix_loss(mixed[part], labels[part], piece) + self._contrast(piece)
+            self.clock.tick()
+            yield loss
+
+    def mix(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Mix images with partners that contradict the bias, by the draws of this update.
+
+        Args:
+            images: (n, C, H, W), normalised.
+            targets: int64 (n,).
+
+        Returns:
+            The mixes (n, C, H, W) and their labels (n,).
+        """
+        mixed, partner = self.mixes(images, targets, self.clock.generator("mix"))
+        return mixed, self.everyone(targets)[partner]
+
+    @torch.no_grad()
+    def mixes(self, images: Tensor, targets: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Mix images with partners that contradict the bias.
+
+        Args:
+            images: (n, C, H, W), normalised.
+            targets: int64 (n,).
+            draws: One coin for all images, and a share for each.
+
+        Returns:
+            The mixes (n, C, H, W), and which image each one's partner is, int64 (n,).
+        """
+        z = self.encoder(images)
+        labels, candidates = self.everyone(targets), self.everyone(images)
+        places = self.mine(torch.arange(len(labels), device=images.device))
+        coin = float(torch.rand(1, generator=draws)) > 0.5
+        partner = contradicting(z @ self.everyone(z).T, targets[:, None] == labels, places, positive=coin)
+        drawn = 0.5 * torch.rand(len(labels), generator=draws)
+        own = self.mine(drawn.to(images.device, images.dtype)).view(-1, 1, 1, 1)
+        return own * images + (1 - own) * candidates[partner], partner
+
+    def _mix_loss(self, mixed: Tensor, labels: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of the classifier."""
+        return cross_entropy(self.network(mixed), labels)
+
+    def _contrast(self, batch: Batch) -> Tensor:
+        """Return the GSC loss of the encoder on images as they are."""
+        z, targets = self.encoder(batch["image"]), batch["target"]
+        if not self.shared:
+            return gsc_loss(z, targets, self.temperature, self.q)
+        everyone, labels = by_process(self.everyone(z)), by_process(self.everyone(targets))
+        return gsc_loss(z, targets, self.temperature, self.q, everyone, labels, torch.distributed.get_rank() * len(z))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the classifier's logits."""
+        return cast(Tensor, self.network(images))
+
+
+class SelecMixLfF(SelecMix):
+    """SelecMix on top of LfF: the loss of LfF plus a tenth of the cross-entropy of the debiased network on mixes.
+
+    See :class:`SelecMix` and :class:`~fdd_lightning.algorithms.lff.LfF`; the version that Cui et al. use.
+
+    Args:
+        network: Architecture of both networks.
+        num_classes: Number of classes.
+        image_shape: (C, H, W).
+        size: Number of training images.
+        regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
+        pool: Updates that are made of one batch, in which partners are found: it has so many times more images.
+        encoder: Architecture of the contrastive encoder's backbone.
+        hidden: Width of its head's hidden layer.
+        dimension: Length of its embedding.
+        temperature: Temperature of the GSC loss.
+        q: Exponent of the GSC loss and of the generalised cross-entropy.
+        encoder_optimizer: The encoder's optimiser.
+        mix_weight: Weight of the loss on mixes.
+        momentum: Weight of the remembered loss when a new one comes in.
+    """
+
+    name = "selecmix_lff"
+    memory = ("difficulty", "clock")
+
+    def __init__(
+        self,
+        network: NetworkFactory,
+        num_classes: int,
+        image_shape: tuple[int, int, int],
+        size: int,
+        regime: Regime | None = None,
+        pool: int = 4,
+        encoder: NetworkFactory = ResNet18,
+        hidden: int = 512,
+        dimension: int = 128,
+        temperature: float = 0.2,
+        q: float = 0.7,
+        encoder_optimizer: OptimizerFactory = Adam,
+        mix_weight: float = 0.1,
+        momentum: float = 0.7,
+    ) -> None:
+        super().__init__(
+            network,
+            num_classes,
+            image_shape,
+            size,
+            regime,
+            pool,
+            encoder,
+            hidden,
+            dimension,
+            temperature,
+            q,
+            encoder_optimizer,
+        )
+        if not mix_weight >= 0:
+            raise ConfigError(f"SelecMixLfF mix_weight must not be negative, but is {mix_weight}")
+        self.mix_weight = mix_weight
+        self.biased = network(num_classes, image_shape)
+        self.difficulty = RelativeDifficulty(size, num_classes, momentum)
+
+    def _mix_loss(self, mixed: Tensor, labels: Tensor, batch: Batch) -> Tensor:
+        """Return the losses of both networks on images as they are, and of the debiased one on mixes."""
+        targets = batch["target"]
+        logits = self.biased(batch["image"])
+        losses = cross_entropy(self.network(batch["image"]), targets, reduction="none")
+        weights = weigh(self, self.difficulty, cross_entropy(logits, targets, reduction="none"), losses, batch)
+        loss = (weights * losses).mean() + gce_loss(logits, targets, self.q).mean()
+        return loss + self.mix_weight * super()._mix_loss(mixed, labels, batch)

@@ -1,0 +1,180 @@
+"""A stage's output folder: what was asked for, how far it got, whether it is finished."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fdd_lightning.configuration.choices import spec_of
+from fdd_lightning.errors import FileFormatError
+from fdd_lightning.protocols import named
+from fdd_lightning.utils.files import fingerprint, read_json, sha256_path, write_json
+
+RECORD = "stage.json"
+CHECKPOINT = "last.ckpt"
+
+INDIFFERENT = frozenset(
+    {
+        "logger",
+        "callbacks",
+        "default_root_dir",
+        "enable_progress_bar",
+        "enable_model_summary",
+        "enable_checkpointing",
+        "log_every_n_steps",
+        "profiler",
+        "detect_anomaly",
+        "barebones",
+        "accelerator",
+        "devices",
+        "num_nodes",
+        "strategy",
+        "plugins",
+        "inference_mode",
+        "fast_dev_run",
+        "num_sanity_val_steps",
+        "model_registry",
+        "enable_autolog_hparams",
+    }
+)
+"""Trainer settings that do not change what a stage computes (but for rounding)."""
+
+LOCATION = frozenset({"root", "download"})
+"""Arguments of a data module that say where the images are, not which."""
+
+BY_NAME = frozenset({"reference", "quick"})
+"""Presets of an evaluation whose name stands for what they say; of the others the file's content counts."""
+
+
+def config_fingerprint(stage: str, config: Mapping[str, Any], state: str | None = None) -> str:
+    """Return the fingerprint of all that decides a stage's result, but for its input files.
+
+    Args:
+        stage: ``fit``, ``distill`` or ``eval``.
+        config: The stage's whole resolved configuration (sections ``model``, ``data``, ``trainer``).
+        state: State of the data's source files, for sets that are not the same everywhere: a label put right in a
+            user's table makes other work of the same command.
+    """
+    data = dict(config["data"] or {})
+    data["init_args"] = {k: v for k, v in (data.get("init_args") or {}).items() if k not in LOCATION}
+    trainer = {k: v for k, v in config["trainer"].items() if k not in INDIFFERENT}
+    decisive = {"stage": stage, "model": config["model"], "data": data, "trainer": trainer}
+    preset = (config["model"].get("init_args") or {}).get("preset") if stage == "eval" else None
+    if preset is not None and preset not in BY_NAME:
+        decisive["protocol"] = spec_of(named(preset))
+    return fingerprint(decisive if state is None else {**decisive, "state": state})
+
+
+@dataclass
+class StageRecord:
+    """What ``stage.json`` holds.
+
+    Attributes:
+        stage: ``fit``, ``distill`` or ``eval``.
+        fingerprint: Of the configuration (see :func:`config_fingerprint`).
+        inputs: SHA-256 of each input file or folder, by flag.
+        finished: Whether the artefacts are there.
+        artefacts: SHA-256 of each file or folder left behind, by name.
+        seconds: Time spent training, over all restarts.
+        steps: Optimiser steps taken.
+        threads: Number of threads; with another number results may differ in the last bits.
+    """
+
+    stage: str
+    fingerprint: str
+    inputs: dict[str, str] = field(default_factory=dict)
+    finished: bool = False
+    artefacts: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    steps: int = 0
+    threads: int = 0
+
+    def same_work(self, other: StageRecord) -> bool:
+        """Tell whether both records are of one configuration with one set of inputs."""
+        mine, theirs = ((r.stage, r.fingerprint, r.inputs) for r in (self, other))
+        return mine == theirs
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint of a stage; nothing in it is executed.
+
+    Raises:
+        FileFormatError: There is none, or it is something else, or cut short.
+    """
+    if not Path(path).is_file():
+        raise FileFormatError(
+            f"checkpoint {str(path)!r} does not exist: check the path, or leave it out (the same command resumes by "
+            "itself)"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError):
+        content = None
+    if not isinstance(content, dict) or not {"global_step", "hyper_parameters"} <= set(content):
+        raise FileFormatError(f"{path} is no checkpoint of a stage, or damaged: name another one, or delete it")
+    return content
+
+
+class StageFolder:
+    """One stage's output folder.
+
+    Args:
+        path: The folder; made when the stage begins.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.checkpoint = self.path / CHECKPOINT
+
+    def read(self) -> StageRecord | None:
+        """Return the record, or None where no stage began here.
+
+        Raises:
+            FileFormatError: The record cannot be read.
+        """
+        file = self.path / RECORD
+        if not file.is_file():
+            return None
+        found = read_json(file)
+        try:
+            return StageRecord(**found)
+        except TypeError:
+            raise FileFormatError(f"{file} is no record of a stage: choose another --output, or delete it") from None
+
+    def finished(self, wanted: StageRecord) -> bool:
+        """Tell whether just this work was finished here and its artefacts are what they were."""
+        found = self.read()
+        return bool(
+            found
+            and found.finished
+            and found.same_work(wanted)
+            and all((self.path / n).exists() and sha256_path(self.path / n) == h for n, h in found.artefacts.items())
+        )
+
+    def unfinished(self, wanted: StageRecord) -> StageRecord | None:
+        """Return the record of just this work if it was begun here before and left a checkpoint; changes nothing."""
+        found = self.read()
+        begun = found is not None and not found.finished and found.same_work(wanted) and self.checkpoint.is_file()
+        return found if begun else None
+
+    def begin(self, wanted: StageRecord) -> None:
+        """Note that the work begins, or goes on.
+
+        A checkpoint and record of other work are replaced; artefacts stay until the new ones are there.
+        """
+        found = self.unfinished(wanted)
+        if found is None:
+            self.checkpoint.unlink(missing_ok=True)
+        wanted.threads = torch.get_num_threads() if found is None else found.threads
+        write_json(self.path / RECORD, asdict(wanted))
+
+    def finish(self, record: StageRecord, artefacts: list[Path], seconds: float, steps: int) -> None:
+        """Note that the work is done."""
+        record.artefacts = {file.name: sha256_path(file) for file in artefacts}
+        record.finished, record.seconds, record.steps = True, seconds, steps
+        write_json(self.path / RECORD, asdict(record))

@@ -1,0 +1,320 @@
+"""The synthetic set: a few images per class with their labels and where they come from, in one safe file.
+
+A file is a safetensors file with the tensors ``images`` (normalised, as the network sees them after decoding) and
+``labels``, the stored parameters as ``parameters.NAME`` where they differ from the images, and one metadata entry
+``fdd``, a JSON object. Anyone can read it with ``safetensors.torch.load_file`` and plain torch.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
+from fdd_lightning.utils.files import atomic_path
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMAT = 1
+"""Version of the file format; counted up when an older reader would misread a file."""
+METADATA_KEY = "fdd"
+PARAMETER_PREFIX = "parameters."
+OURS = "name a synthetic.safetensors written by fdd distill"
+AGAIN = "distil it again, or fetch the file again"
+REQUIRED = ("class_names", "image_shape", "mean", "std")
+"""Metadata without which the tensors cannot be read; the rest tells where the set comes from."""
+
+
+class SyntheticSet:
+    """Synthetic images with their labels and their history.
+
+    Attributes:
+        images: Normalised images (N, C, H, W), float32 on the CPU.
+        labels: Classes (N,), int64.
+        metadata: JSON-able facts, as read from a file: ``format``, ``dataset``, ``class_names``, ``image_shape``,
+            ``mean``, ``std``, ``value_range``, ``method``, ``weighting``, ``ipc``, ``distill_seed``, ``settings``, ...
+        parameters: What is stored and decoded into ``images``, where that differs from them.
+
+    Iterating and indexing give ``(image, label)`` with the image de-normalised, as :meth:`tensors` gives it.
+
+    Args:
+        images: Normalised images (N, C, H, W).
+        labels: Class of each image (N,).
+        metadata: JSON-able facts; at least ``class_names``, ``image_shape``, ``mean`` and ``std``.
+        parameters: Stored parameters by name, or None where the images are the parameters.
+
+    Raises:
+        TypeError: The metadata cannot be written as JSON.
+        ValueError: The metadata hold a number that is not finite.
+    """
+
+    images: Tensor
+    labels: Tensor
+    metadata: dict[str, Any]
+    parameters: dict[str, Tensor] | None
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        metadata: Mapping[str, Any],
+        parameters: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.images = images.detach().to("cpu", torch.float32).contiguous()
+        self.labels = labels.detach().to("cpu", torch.int64).contiguous()
+        # Through JSON and back: an own copy that is equal to what a reader of the file will get.
+        self.metadata = json.loads(_to_json({"format": FORMAT, **metadata}))
+        self.parameters = {k: v.detach().cpu().contiguous() for k, v in parameters.items()} if parameters else None
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Return one de-normalised image (C, H, W) and its label."""
+        return self._pixels(self.images[index]), int(self.labels[index])
+
+    def __iter__(self) -> Iterator[tuple[Tensor, int]]:
+        """Yield de-normalised images (C, H, W) with their labels."""
+        return (self[index] for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        known = {k: self.metadata[k] for k in ("dataset", "method", "weighting", "ipc") if k in self.metadata}
+        facts = "".join(f", {k}={v!r}" for k, v in known.items())
+        return f"{type(self).__name__}(images={tuple(self.images.shape)}{facts})"
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, in the order of their labels."""
+        return list(self.metadata["class_names"])
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.metadata["class_names"])
+
+    def tensors(self, normalised: bool = False, clamp: bool = False) -> tuple[Tensor, Tensor]:
+        """Return all images and labels.
+
+        Args:
+            normalised: Give images as the network sees them; otherwise on the scale of the pixels (0 to 1 unless
+                ``value_range`` says otherwise).
+            clamp: Cut pixels to ``value_range``, for showing. Distilled images leave that range freely.
+
+        Returns:
+            Float32 images (N, C, H, W) and int64 labels (N,); changing them leaves the set as it is.
+        """
+        images = self._pixels(self.images) if clamp or not normalised else self.images.clone()
+        if clamp:
+            low, high = self.metadata.get("value_range", (0.0, 1.0))
+            images = images.clamp(low, high)
+        if clamp and normalised:
+            mean, std = self._normalisation()
+            images = (images - mean) / std
+        return images, self.labels.clone()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a set from a file and check it; nothing in the file is executed.
+
+        Args:
+            path: A ``synthetic.safetensors``.
+
+        Raises:
+            DatasetNotFoundError: There is no such file.
+            FileFormatError: It is no safetensors file, cut short, of another kind or format version, or its content
+                contradicts itself.
+        """
+        path = Path(path)
+        if not path.is_file():
+            if path.is_dir():
+                raise DatasetNotFoundError(f"synthetic set {str(path)!r} is a folder: name the file in it")
+            raise DatasetNotFoundError(
+                f"synthetic set {str(path)!r} does not exist: check the path, or run fdd distill"
+            )
+        try:
+            with safe_open(path, framework="pt") as file:
+                header: dict[str, str] = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        except SafetensorError as error:
+            raise FileFormatError(f"{path} {_diagnose(path, str(error))}") from None
+        metadata = _read_metadata(path, header, tensors)
+        images, labels = tensors.pop("images"), tensors.pop("labels")
+        parameters = {k.removeprefix(PARAMETER_PREFIX): v for k, v in tensors.items() if k.startswith(PARAMETER_PREFIX)}
+        if not images.is_floating_point() or labels.is_floating_point() or labels.is_complex():
+            raise FileFormatError(
+                f"{path}: images must be floats and labels integers, found {images.dtype} and {labels.dtype}: {AGAIN}"
+            )
+        loaded = cls(images, labels, metadata, parameters or None)
+        loaded.check(str(path))
+        return loaded
+
+    def save(self, path: str | Path) -> Path:
+        """Write the file, and a picture of it (same name, ``.png``) beside it.
+
+        Written whole or not at all; equal content gives equal bytes.
+
+        Args:
+            path: Where to; normally ends in ``synthetic.safetensors``.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            FileFormatError: The set contradicts itself (see :meth:`check`).
+        """
+        self.check()
+        path = Path(path)
+        tensors = {"images": self.images, "labels": self.labels}
+        tensors |= {PARAMETER_PREFIX + k: v.clone() for k, v in (self.parameters or {}).items()}
+        with atomic_path(path.with_suffix(".png")) as temporary:
+            self.grid().save(temporary)
+        # The picture first: whoever sees the file may rely on both. One metadata key only, and sorted JSON in it:
+        # safetensors writes several keys in no fixed order.
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, {METADATA_KEY: _to_json(self.metadata)})
+        return path
+
+    def check(self, where: str = "synthetic set") -> None:
+        """Verify that tensors and metadata fit each other.
+
+        Args:
+            where: What to call the set in the message.
+
+        Raises:
+            FileFormatError: Something is missing, mis-shaped, outside the classes or not finite.
+        """
+        problem = self._problem()
+        if problem:
+            raise FileFormatError(f"{where}: {problem}: {AGAIN}")
+
+    def grid(self) -> Image.Image:
+        """Draw the set: one class per row, its name in front, pixels clamped and enlarged by a whole number."""
+        from fdd_lightning.pictures.grid import picture
+
+        images, labels = self.shown()
+        return picture(images, labels, self.class_names)
+
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """Return images clamped and scaled to 0..1 whatever their ``value_range``, and labels: for pictures."""
+        images, labels = self.tensors(clamp=True)
+        low, high = self.metadata.get("value_range", (0.0, 1.0))
+        return (images - low) / (high - low), labels
+
+    def show(self) -> None:
+        """Open the picture in the desktop's viewer (a notebook shows a set by itself)."""
+        self.grid().show()
+
+    def _repr_png_(self) -> bytes:
+        stream = BytesIO()
+        self.grid().save(stream, "PNG")
+        return stream.getvalue()
+
+    def _normalisation(self) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation, shaped to broadcast over images."""
+        mean, std = (torch.tensor(self.metadata[k], dtype=torch.float32).view(-1, 1, 1) for k in ("mean", "std"))
+        return mean, std
+
+    def _pixels(self, images: Tensor) -> Tensor:
+        mean, std = self._normalisation()
+        return images * std + mean
+
+    def _problem(self) -> str | None:
+        """Say in a few words what is wrong, or return None."""
+        meta, images, labels = self.metadata, self.images, self.labels
+        if meta["format"] != FORMAT:
+            return f"format version {meta['format']!r} instead of {FORMAT}"
+        missing = [k for k in REQUIRED if not isinstance(meta.get(k), list)]
+        if missing:
+            return f"its metadata lack the list {missing[0]!r}"
+        shape = meta["image_shape"]
+        if len(shape) != 3 or images.ndim != 4 or list(images.shape[1:]) != shape:
+            return f"images of shape {list(images.shape)} instead of [number, {', '.join(map(str, shape))}]"
+        if labels.ndim != 1 or len(labels) != len(images):
+            return f"labels of shape {list(labels.shape)} for {len(images)} images"
+        if not len(images):
+            return "no images"
+        for name in ("mean", "std"):
+            if not _numbers(meta[name], shape[0]) or (name == "std" and min(meta[name]) <= 0):
+                kind = "positive number" if name == "std" else "number"
+                return f"{name} {meta[name]} is not one {kind} for each of {shape[0]} channels"
+        limits = meta.get("value_range", [0.0, 1.0])
+        if not _numbers(limits, 2) or limits[0] >= limits[1]:
+            return f"value_range {limits} is not a lower and an upper limit"
+        classes = len(meta["class_names"])
+        outside = labels[(labels < 0) | (labels >= classes)]
+        if len(outside):
+            return f"label {int(outside[0])} outside the {classes} classes"
+        bad = int((~torch.isfinite(images)).sum())
+        if bad:
+            return f"{bad} pixels are not finite"
+        return None
+
+
+def _to_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _numbers(values: Any, count: int) -> bool:
+    """Tell whether ``values`` is a list of ``count`` finite numbers."""
+    return (
+        isinstance(values, list)
+        and len(values) == count
+        and all(isinstance(v, int | float) and math.isfinite(v) for v in values)
+    )
+
+
+def _read_metadata(path: Path, header: dict[str, str], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the metadata of a file that is a synthetic set of a known version."""
+    missing = [name for name in ("images", "labels") if name not in tensors]
+    if missing or METADATA_KEY not in header:
+        lacks = f"no tensor {missing[0]!r}" if missing else f"no metadata entry {METADATA_KEY!r}"
+        raise FileFormatError(f"{path} is a safetensors file but not a synthetic set ({lacks}): {OURS}")
+    try:
+        metadata = json.loads(header[METADATA_KEY])
+    except json.JSONDecodeError:
+        metadata = None
+    if not isinstance(metadata, dict):
+        raise FileFormatError(f"{path}: its metadata are not a JSON object: {AGAIN}")
+    if metadata.get("format") != FORMAT:
+        raise FileFormatError(
+            f"{path} has format version {metadata.get('format')!r}, this code reads version {FORMAT}: "
+            "use the version of fdd-lightning that wrote it"
+        )
+    return metadata
+
+
+def _diagnose(path: Path, error: str) -> str:
+    """Tell a file that was cut short from one that never was a safetensors file.
+
+    A safetensors file starts with the length of its header (8 bytes, little endian), then the header's JSON.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        start = stream.read(9)
+        length = int.from_bytes(start[:8], "little")
+        if size < 9:
+            return f"is empty or cut short ({size} bytes): {AGAIN}"
+        if start[8:] != b"{" or length > 100_000_000:
+            return f"is not a safetensors file: {OURS}"
+        if 8 + length > size:
+            return f"is cut short within its header ({size} bytes): {AGAIN}"
+        stream.seek(8)
+        try:
+            entries = json.loads(stream.read(length))
+            end = 8 + length + max(v["data_offsets"][1] for k, v in entries.items() if k != "__metadata__")
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            return f"is damaged ({error}): {AGAIN}"
+    if end > size:
+        return f"is cut short ({size} of {end} bytes): {AGAIN}"
+    return f"is damaged ({error}): {AGAIN}"

@@ -1,0 +1,143 @@
+"""From what is typed to data modules: names of the menu, and arguments spelt as the stages spell them."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from argparse import SUPPRESS
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from jsonargparse import ArgumentParser
+
+from fdd_lightning import datamodules
+from fdd_lightning.command_line.messages import explain
+from fdd_lightning.configuration.choices import build, import_class, is_spec
+from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.paths import CONFIGS, find_config
+
+COMMAND = "data"
+
+
+def menu() -> list[str]:
+    """Return the names of the data sets in ``configs/data``."""
+    return sorted(file.stem for file in (CONFIGS / "data").glob("*.yaml"))
+
+
+def close_to(word: str, known: Iterable[str]) -> str:
+    """Return what may have been meant, ready to stand in a sentence; empty if nothing is near."""
+    near = difflib.get_close_matches(word, list(known))
+    return f"did you mean {' or '.join(near)}?" if near else ""
+
+
+class _Refusal(ValueError):
+    """What the parser says, a tree of many lines."""
+
+
+class _Parser(ArgumentParser):
+    """A parser that raises what is wrong."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        raise _Refusal(message) from ex
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set as it was named.
+
+    Attributes:
+        name: A name of the menu, a class path, or the path of a YAML file.
+        kind: The class of its data module.
+        arguments: Init arguments that its YAML file gives.
+        note: What the first line of its YAML file says, up to the first colon; empty without one.
+    """
+
+    name: str
+    kind: type[BaseDataModule]
+    arguments: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    def parser(self) -> ArgumentParser:
+        """Return a parser of the data module's arguments, below ``--data.``."""
+        first = (inspect.getdoc(self.kind) or "").partition("\n\n")[0]
+        parser = _Parser(usage=SUPPRESS, description=f"{self.name}: {first}", add_help=False, allow_abbrev=False)
+        parser.add_class_arguments(self.kind, COMMAND, as_group=False, fail_untyped=False)
+        self._check(parser, self.arguments)
+        with self._worded():  # before they become defaults, which are not checked
+            parser.parse_object({COMMAND: self.arguments})
+        parser.set_defaults({f"{COMMAND}.{key}": value for key, value in self.arguments.items()})
+        return parser
+
+    @contextmanager
+    def _worded(self) -> Iterator[None]:
+        try:
+            yield
+        except _Refusal as error:
+            raise ConfigError(f"{self.name}: {explain(str(error), COMMAND)}") from None
+
+    def _check(self, parser: ArgumentParser, keys: Iterable[str]) -> None:
+        known = list(parser.get_defaults().as_dict().get(COMMAND, {}))
+        for key in keys:
+            if key.partition(".")[0].removesuffix("+") not in known:
+                near = close_to(key, known) or f"it has {', '.join(known) or 'none'}"
+                raise ConfigError(f"{self.name}: --{COMMAND}.{key}: no such argument: {near}")
+
+    def data(self, options: Sequence[str] = ()) -> BaseDataModule:
+        """Build the data module; no file is read but what its class reads to be built.
+
+        Args:
+            options: Arguments, as ``--data.key=value``.
+
+        Raises:
+            ConfigError: An argument does not exist or cannot have this value.
+        """
+        parser = self.parser()
+        self._check(parser, (option.partition("=")[0].removeprefix(f"--{COMMAND}.") for option in options))
+        with self._worded():
+            parsed = parser.parse_args(list(options))
+        return self.kind(**{key: build(value) for key, value in parsed.as_dict().get(COMMAND, {}).items()})
+
+
+def find(name: str) -> Entry:
+    """Return the data set of a name of the menu, a class path, or a YAML file with a section ``data``.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    file = Path(name) if Path(name).is_file() else find_config(f"data/{name}")
+    if file.is_file():
+        return _read(name, file)
+    if name.endswith((".yaml", ".yml")):
+        raise ConfigError(f"file {name!r} does not exist: name a YAML file with a section `data`")
+    if hasattr(datamodules, name) or ("." in name and "/" not in name):
+        return Entry(name, _data_class(name, name))
+    near = close_to(name, menu()) or f"choose one of {', '.join(menu())}"
+    raise ConfigError(f"data set {name!r} is neither in configs/data nor a YAML file or class path: {near}")
+
+
+def _read(name: str, file: Path) -> Entry:
+    try:
+        text = file.read_text()
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None
+    spec: Any = content.get("data") if isinstance(content, dict) else None
+    if not is_spec(spec):
+        raise ConfigError(f"{file} has no section `data` with a class_path: see configs/data for examples")
+    kind = _data_class(str(file), str(spec["class_path"]))
+    first = text.partition("\n")[0]
+    note = first.lstrip("# ").partition(":")[0].strip() if first.startswith("#") else ""
+    return Entry(name, kind, dict(spec.get("init_args") or {}), note)
+
+
+def _data_class(where: str, path: str) -> type[BaseDataModule]:
+    """Return a data module's class by its path, or by its name alone where it is ours."""
+    found: Any = getattr(datamodules, path, None) or import_class(path)
+    if not (isinstance(found, type) and issubclass(found, BaseDataModule)) or inspect.isabstract(found):
+        raise ConfigError(f"{where}: {path} is no data module that can be built: derive it from BaseDataModule")
+    return found

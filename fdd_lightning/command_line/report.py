@@ -1,0 +1,33 @@
+"""``fdd report``: table and pictures of finished runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fdd_lightning.artefacts.results import merge, read_results
+from fdd_lightning.command_line.options import LineParser
+from fdd_lightning.report.summary import summarise
+
+
+def report(args: list[str]) -> int:
+    """Print one table of several runs, and write it with its pictures where ``--output`` says.
+
+    Args:
+        args: The arguments after ``fdd report``.
+
+    Returns:
+        The exit code.
+    """
+    parser = LineParser(prog="fdd report", description="Table and pictures of runs, beside the published figures.")
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or their results.json")
+    parser.add_argument("--output", type=Path, default=Path("runs/report"), help="folder for table and pictures")
+    options = parser.parse_args(args)
+    rows = merge(*(read_results(_results(path)) for path in options.runs))
+    for path in summarise(options.output, rows, with_published=True):
+        print(path)
+    return 0
+
+
+def _results(path: Path) -> Path:
+    """Return the results file of a run."""
+    return path / "results.json" if path.is_dir() else path

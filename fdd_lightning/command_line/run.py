@@ -1,0 +1,105 @@
+"""``fdd run``: a recipe from data to table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from fdd_lightning.command_line.options import LineParser
+from fdd_lightning.report.labels import describe, shared_settings, variants
+from fdd_lightning.runs.execute import execute
+from fdd_lightning.runs.plan import Plan
+from fdd_lightning.runs.rates import estimate
+from fdd_lightning.runs.recipe import read_recipe
+from fdd_lightning.runs.stage import Stage
+from fdd_lightning.utils.files import write_json
+
+
+def run(args: list[str]) -> int:
+    """Run or show a recipe.
+
+    Args:
+        args: The arguments after ``fdd run``.
+
+    Returns:
+        The exit code.
+    """
+    parser = LineParser(prog="fdd run", description="Run a recipe: fit, distill and eval for a grid of choices.")
+    parser.add_argument("recipe", help="a YAML file, or a name of configs/recipes")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
+    parser.add_argument("--plan", type=Path, metavar="FILE", help="write the rows to come as a JSON list")
+    parser.add_argument("--output", type=Path, help="folder of the run (default: runs/NAME)")
+    options = parser.parse_args(args)
+    recipe = read_recipe(options.recipe)
+    plan = Plan(recipe, options.output or Path("runs") / recipe.name)
+    if options.plan is not None:
+        write_json(options.plan, [cell.identity for cell in plan.cells])
+    if options.dry_run:
+        show(plan)
+        return 0
+    for cell in plan.cells:
+        cell.check_data()
+    results = execute(plan)
+    print(f"results: {results}")
+    return 0
+
+
+def show(plan: Plan) -> None:
+    """Print the plan: each row, how far it is, and how long it will take where that is known."""
+    rows = [cell.identity for cell in plan.cells]
+    columns = ("dataset", "conflict_ratio", "method", "weighting", "variant", "ipc", "network", "trainer")
+    lines = [
+        {**{key: str(row[key]) for key in columns if key != "variant"}, "variant": own, "ipc": str(row["ipc"] or "all")}
+        for row, own in zip(rows, variants(rows), strict=True)  # type: ignore[arg-type]
+    ]
+    told = [key for key in columns if key in ("method", "weighting") or len({line[key] for line in lines}) > 1]
+    table = Table(title=f"{plan.recipe.name}: {len(plan.cells)} rows, {len(plan.stages())} stages")
+    for name in (*told, "state", "time"):
+        table.add_column(name, overflow="fold")
+    counted: set[Path] = set()
+    total, unknown = 0.0, False
+    for cell, line in zip(plan.cells, lines, strict=True):
+        todo = [stage for stage in cell.stages() if not stage.finished()]
+        fresh = [stage for stage in todo if stage.folder.path not in counted]
+        counted |= {stage.folder.path for stage in fresh}
+        times = [estimate(stage) for stage in fresh]
+        known = sum(t for t in times if t is not None)
+        total, unknown = total + known, unknown or None in times
+        time = duration(known) if known else ""
+        how_far = state(todo, cell.stages()) + (" (data missing)" if cell.data.missing else "")
+        table.add_row(*(line[key] for key in told), how_far, time + ("?" if None in times else ""))
+    console = Console()
+    console.print(table)
+    shared = [
+        f"{key.replace('_', ' ')} {lines[0][key]}"
+        for key in columns
+        if key not in told and lines[0][key] not in ("", "None")
+    ]
+    shared += [f"{method}: {describe(own)}" for method, own in shared_settings(rows).items() if own]  # type: ignore[arg-type]
+    console.print("; ".join(shared), soft_wrap=True, markup=False, highlight=False)
+    left = [f"about {duration(total)}"] if total else []
+    left += ["the stages marked ?, which were never timed here"] if unknown else []
+    if left:
+        console.print(f"left: {' and '.join(left)}", soft_wrap=True, highlight=False)
+    for missing in dict.fromkeys(cell.data.missing for cell in plan.cells):
+        if missing is not None:
+            console.print(f"missing: {missing}", soft_wrap=True, markup=False, highlight=False)
+
+
+def state(todo: list[Stage], stages: list[Stage]) -> str:
+    """Return how far a row is, in a word or two."""
+    if not todo:
+        return "finished"
+    begun = next((stage for stage in todo if stage.begun()), None)
+    if begun is not None:
+        return f"in {begun.kind}"
+    return "to do" if len(todo) == len(stages) else f"{len(stages) - len(todo)} of {len(stages)} done"
+
+
+def duration(value: float) -> str:
+    """Return a duration for people."""
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -1,0 +1,1 @@
+"""Choices by class path, their defaults, and the menu."""

@@ -1,0 +1,156 @@
+"""The menu: specs by kind and name, below the current folder's ``configs/`` first, then in the package.
+
+A file of the menu is a bare spec: ``class_path`` and ``init_args``. It may say what it is based on and change a part of
+that::
+
+    based_on: idc          # another file of its kind
+    init_args:
+      lr_images: 0.0001
+      surrogate.images: 500
+
+Keys may be dotted. Who names another class gets that class's own defaults; ``init_args`` of the same class are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fdd_lightning.configuration.choices import Spec, current, is_spec
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.paths import CONFIGS
+
+ENDINGS = (".yaml", ".yml")
+
+
+def roots() -> list[Path]:
+    """Return the folders that a menu lies in: the user's, then ours."""
+    return [Path("configs"), CONFIGS]
+
+
+def names(kind: str) -> list[str]:
+    """Return what there is of a kind (``method``, ``weighting``, ``recipes``, ...), by name."""
+    files = (path.relative_to(root / kind) for root in roots() for path in (root / kind).rglob("*.yaml"))
+    return sorted({file.with_suffix("").as_posix() for file in files})
+
+
+def file_of(kind: str, name: str | Path) -> Path | None:
+    """Return the file of an entry, by its name or by a path; None where there is none.
+
+    Args:
+        kind: A folder of the menu.
+        name: A name of the menu, or the path of a YAML file.
+    """
+    path = Path(name)
+    if path.suffix in ENDINGS and path.is_file():
+        return path
+    inside = path.with_name(f"{path.name}.yaml") if path.suffix not in ENDINGS else path
+    return next((root / kind / inside for root in roots() if (root / kind / inside).is_file()), None)
+
+
+def find(kind: str, name: str | Path, key: str = "") -> Spec:
+    """Return the spec of an entry of the menu.
+
+    Args:
+        kind: A folder of the menu: ``method``, ``weighting``, ``data``, ``network``, ``trainer``, ``eval``, ...
+        name: A name of the menu, or the path of a YAML file.
+        key: What named it, for messages.
+
+    Raises:
+        ConfigError: There is none of that name, or its file holds no spec.
+
+    Example:
+        >>> find("weighting", "vanilla")
+        {'class_path': 'fdd_lightning.matching.weightings.Vanilla', 'init_args': {}}
+    """
+    file = file_of(kind, name)
+    if file is None:
+        menu = names(kind)
+        near = get_close_matches(str(name), menu, n=3, cutoff=0.5)
+        listed = f"did you mean {' or '.join(near)}? There" if near and len(menu) > 12 else "there"
+        raise ConfigError(f"{key or kind} {str(name)!r} is not in configs/{kind}: {listed} is {', '.join(menu)}")
+    return spec_in(file, kind)
+
+
+def spec_in(file: Path, kind: str) -> Spec:
+    """Return the spec that a file holds, with what it is based on merged in.
+
+    Args:
+        file: The file.
+        kind: The folder of the menu that ``based_on`` is looked up in.
+
+    Raises:
+        ConfigError: It holds none.
+    """
+    content = read_yaml(file)
+    spec = content
+    for section in ("model", "data", "init_args", kind):  # files of earlier releases say where they belong
+        if isinstance(spec, Mapping) and set(spec) == {section}:
+            spec = spec[section]
+    if not isinstance(spec, Mapping):
+        raise ConfigError(f"{file} holds no spec: it needs `class_path` (or `based_on`) and, where it likes, `init_args`")
+    base, own = spec.get("based_on"), {k: v for k, v in spec.items() if k != "based_on"}
+    if base is not None:
+        if str(base) == file.stem and file.parent.name == kind:
+            raise ConfigError(f"{file} is based on itself")
+        return merged(find(kind, str(base), f"{file}: based_on"), {"init_args": own.get("init_args") or {}, **own})
+    if not is_spec(own):
+        raise ConfigError(f"{file} holds no spec: it needs `class_path` (or `based_on`) and, where it likes, `init_args`")
+    return merged({"class_path": current(str(own["class_path"])), "init_args": {}}, own)
+
+
+def merged(base: Any, change: Any) -> Any:
+    """Return a spec, or any value in one, with a change put over it; neither is touched.
+
+    A mapping of arguments is merged key by key, dotted keys reaching inside. What names another class replaces what was
+    there.
+
+    Example:
+        >>> merged({"class_path": "a.B", "init_args": {"c": 1, "d": 2}}, {"init_args": {"d": 3}})
+        {'class_path': 'a.B', 'init_args': {'c': 1, 'd': 3}}
+    """
+    if not isinstance(change, Mapping) or not is_spec_like(change):
+        return change
+    same = is_spec_like(base) and change.get("class_path", base.get("class_path")) == base.get("class_path")
+    result = {**base} if same else {}
+    if "class_path" in change:
+        result["class_path"] = change["class_path"]
+    arguments = dict(result.get("init_args") or {})
+    for key, value in (change.get("init_args") or {}).items():
+        first, _, rest = str(key).partition(".")
+        arguments[first] = merged(arguments.get(first), {"init_args": {rest: value}} if rest else value)
+    return {**result, "init_args": arguments}
+
+
+def is_spec_like(value: Any) -> bool:
+    """Tell whether a value is a spec, or a part of one: arguments without a class."""
+    return isinstance(value, Mapping) and bool(value) and set(value) <= {"class_path", "init_args"}
+
+
+def read_yaml(file: Path) -> Any:
+    """Read a YAML file.
+
+    Raises:
+        ConfigError: It is no YAML.
+    """
+    status = file.stat()
+    return _read(file.resolve(), status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _read(file: Path, size: int, changed: int) -> Any:
+    try:
+        return yaml.safe_load(file.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None
+
+
+def entries(kind: str) -> Iterator[tuple[str, Spec]]:
+    """Yield the names and specs of a kind."""
+    for name in names(kind):
+        yield name, find(kind, name)

@@ -1,1 +1,0 @@
-"""``fdd data``: list, build, check and show data sets."""

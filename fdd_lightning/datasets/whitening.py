@@ -1,0 +1,101 @@
+"""ZCA whitening: images whose pixels are uncorrelated over the training set, as MTT's networks see them."""
+
+from __future__ import annotations
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fdd_lightning.datasets import ImageSet
+from fdd_lightning.utils.files import atomic_path, fingerprint
+from fdd_lightning.utils.paths import cache_root
+
+EPSILON = 0.1
+"""Added to the variances: MTT's value (kornia's ``ZCAWhitening(eps=0.1)``)."""
+
+
+class ZCA:
+    """Turns normalised images into whitened ones, and back.
+
+    Fitted on pixels in 0..1: with the covariance U diag(s) U^T of the flattened training images (divided by N - 1) it
+    is x -> (x - mean) U diag(s + eps)^(-1/2) U^T.
+
+    Args:
+        center: Mean of the pixels, (C * H * W,).
+        forward: Symmetric matrix, (C * H * W, C * H * W).
+        inverse: Its inverse.
+        mean: Normalisation of the images, per channel.
+        std: Normalisation of the images, per channel.
+    """
+
+    def __init__(
+        self, center: Tensor, forward: Tensor, inverse: Tensor, mean: tuple[float, ...], std: tuple[float, ...]
+    ) -> None:
+        self.center, self.forward, self.inverse = center, forward, inverse
+        self.mean, self.std = (torch.tensor(values, dtype=torch.float64).view(-1, 1, 1) for values in (mean, std))
+
+    @classmethod
+    @torch.no_grad()
+    def fit(cls, data: ImageSet, epsilon: float = EPSILON, chunk: int = 4096) -> ZCA:
+        """Fit on a training set; the memory is that of a few matrices (C * H * W, C * H * W) in double precision.
+
+        Args:
+            data: The training images.
+            epsilon: Added to the variances.
+            chunk: Images read at a time; bounds the memory, not the result.
+        """
+
+        def pixels(index: Tensor) -> Tensor:
+            return data.pixels(index).flatten(1).double().cpu() / 255
+
+        parts = torch.arange(len(data)).split(chunk)
+        center = torch.stack([pixels(part).sum(0) for part in parts]).sum(0) / len(data)
+        covariance = torch.zeros(len(center), len(center), dtype=torch.float64)
+        for part in parts:
+            centred = pixels(part) - center
+            covariance.addmm_(centred.T, centred)
+        values, vectors = torch.linalg.eigh(covariance / max(len(data) - 1, 1))
+        root = (values.clamp(min=0.0) + epsilon).sqrt()
+        return cls(center, (vectors / root) @ vectors.T, (vectors * root) @ vectors.T, data.mean, data.std)
+
+    def whiten(self, images: Tensor) -> Tensor:
+        """Return whitened images, (N, C, H, W), from normalised ones."""
+        pixels = (images * self.std.to(images) + self.mean.to(images)).flatten(1)
+        return ((pixels - self.center.to(images)) @ self.forward.to(images)).view_as(images)
+
+    def restore(self, whitened: Tensor) -> Tensor:
+        """Return normalised images, (N, C, H, W), from whitened ones."""
+        pixels = whitened.flatten(1) @ self.inverse.to(whitened) + self.center.to(whitened)
+        return (pixels.view_as(whitened) - self.mean.to(whitened)) / self.std.to(whitened)
+
+    def to(self, device: torch.device) -> ZCA:
+        """Move to a device and to single precision, as it is used; returns itself."""
+        self.center, self.forward, self.inverse = (
+            tensor.to(device, torch.float32) for tensor in (self.center, self.forward, self.inverse)
+        )
+        return self
+
+
+def cached_zca(data: ImageSet, epsilon: float, data_fingerprint: str) -> ZCA:
+    """Return the whitening of a training set, fitted once and kept in the cache.
+
+    Args:
+        data: The training images.
+        epsilon: Added to the variances.
+        data_fingerprint: Fingerprint of exactly these images.
+    """
+    key = fingerprint({"zca": epsilon, "data": data_fingerprint, "size": len(data)})
+    stored = cache_root() / "whitening" / f"{key[:32]}.safetensors"
+    names = ("center", "forward", "inverse")
+    if stored.is_file():
+        try:
+            with safe_open(stored, "pt") as file:
+                center, forward, inverse = (file.get_tensor(name) for name in names)
+                return ZCA(center, forward, inverse, data.mean, data.std)
+        except (SafetensorError, OSError):
+            stored.unlink(missing_ok=True)  # a damaged cache is made again
+    fitted = ZCA.fit(data, epsilon).to(torch.device("cpu"))  # in the precision of the file, so that both are equal
+    with atomic_path(stored) as temporary:
+        save_file({name: getattr(fitted, name).contiguous() for name in names}, temporary)
+    return fitted

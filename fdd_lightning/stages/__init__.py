@@ -1,1 +1,0 @@
-"""Stages: their output folders and records."""

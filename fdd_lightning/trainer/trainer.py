@@ -1,0 +1,90 @@
+"""The trainer: Lightning's, with the stages ``distill`` and ``eval`` beside ``fit``."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lightning import Trainer
+from lightning.pytorch.callbacks import ProgressBar
+
+from fdd_lightning.artefacts.synthetic import SyntheticSet
+from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.modules.distiller import BaseDistiller
+from fdd_lightning.modules.evaluator import Evaluator
+from fdd_lightning.trainer.callbacks import StageProgress
+
+TALKATIVE = ("lightning", "lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
+"""Loggers that tell of hardware, and give hints, at the level INFO."""
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Leave out what Lightning says of hardware and hints, inside the block only; errors are raised as ever."""
+    loggers = [logging.getLogger(name) for name in TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        for logger in loggers:
+            logger.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+class FDDTrainer(Trainer):
+    """Lightning's Trainer with two more stages; every argument is the Trainer's own.
+
+    Three defaults are for stages, which know how many steps they take: no limit of epochs (Lightning's own of 1000
+    would cut a long training on a small set short), one progress bar for all steps, and no summary of the model.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_epochs", -1)
+        kwargs.setdefault("enable_model_summary", False)
+        given = kwargs.get("callbacks") or []
+        given = list(given) if isinstance(given, list | tuple) else [given]
+        if kwargs.get("enable_progress_bar") is not False and not any(isinstance(c, ProgressBar) for c in given):
+            kwargs["callbacks"] = [*given, StageProgress()]
+        with hushed():
+            super().__init__(**kwargs)
+
+    def distill(
+        self, model: BaseDistiller, datamodule: BaseDataModule | None = None, ckpt_path: str | None = None
+    ) -> SyntheticSet:
+        """Distil a data set into a few synthetic images per class.
+
+        Args:
+            model: The distiller.
+            datamodule: The real data.
+            ckpt_path: Checkpoint of this very run to go on from; its settings win over those given here.
+
+        Returns:
+            The synthetic set.
+        """
+        with hushed():
+            self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path)
+        return model.synthetic_set()
+
+    def eval(
+        self, model: Evaluator, datamodule: BaseDataModule | None = None, ckpt_path: str | None = None
+    ) -> dict[str, Any] | None:
+        """Train fresh networks on a set and score them on the real test set.
+
+        Args:
+            model: The evaluator; its ``synthetic`` is the set, None the real training set.
+            datamodule: The real data.
+            ckpt_path: Checkpoint of this very run to go on from; its settings win over those given here.
+
+        Returns:
+            The row of the results: ``row["metrics"]["accuracy"]["mean"]`` and so on, as fractions.
+        """
+        with hushed():
+            self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path)
+            self.test(model, datamodule=datamodule, verbose=False)
+        return model.row

@@ -1,0 +1,191 @@
+import copy
+import json
+import math
+
+import pytest
+
+from fdd_lightning.artefacts.results import (
+    IDENTITY,
+    METRICS,
+    identity,
+    identity_key,
+    join_seeds,
+    merge,
+    metric_summary,
+    read_results,
+    std_of,
+    validate,
+    write_results,
+)
+from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
+from tests.report.fake_rows import quickstart, row
+
+NAN = float("nan")
+
+
+def test_metric_summary_against_a_loop():
+    values = [[0.5, 0.7, NAN], [0.9, 0.1, 0.4]]
+    total, count, squares = 0.0, 0, 0.0
+    for line in values:
+        for value in line:
+            if not math.isnan(value):
+                total, count = total + value, count + 1
+    mean = total / count
+    for line in values:
+        for value in line:
+            if not math.isnan(value):
+                squares += (value - mean) ** 2
+    summary = metric_summary(values)
+    assert summary is not None
+    assert summary["mean"] == pytest.approx(mean)
+    assert summary["std"] == pytest.approx(math.sqrt(squares / count))
+    assert summary["values"] == [[0.5, 0.7, None], [0.9, 0.1, 0.4]]
+
+
+def test_metric_summary_of_one_value_and_of_none():
+    assert metric_summary([[0.25]]) == {"mean": 0.25, "std": 0.0, "values": [[0.25]]}
+    assert metric_summary([[NAN, None], [NAN, NAN]]) is None
+    assert metric_summary([]) is None
+
+
+def test_a_single_value_has_no_spread_to_show():
+    assert std_of(row(networks=1), "accuracy") is None
+    assert (std_of(row(networks=2), "accuracy") or 0) > 0
+
+
+def test_round_trip_and_shape(tmp_path):
+    rows = quickstart()
+    rows[0]["metrics"]["conflict_accuracy"] = None
+    rows[0]["conflict_ratio"] = None
+    path = tmp_path / "runs" / "results.json"
+    write_results(path, rows)
+    document = json.loads(path.read_text())
+    assert set(document) == {"format", "rows"}
+    assert document["format"] == 1
+    assert tuple(document["rows"][0]["metrics"]) == METRICS
+    assert read_results(path) == rows
+
+
+def test_eval_settings_may_be_absent():
+    old = row()
+    del old["eval_settings"]
+    assert validate({"format": 1, "rows": [old]}, "x")[0]["eval_settings"] == {}
+
+
+def broken(change):
+    made = copy.deepcopy(row())
+    change(made)
+    return {"format": 1, "rows": [row(), made]}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda r: r.pop("method"), "lacks 'method'"),
+        (lambda r: r.update(ipc="ten"), "'ipc' of type str"),
+        (lambda r: r.update(seconds={"eval": "long"}), "'seconds' that are no numbers"),
+        (lambda r: r.update(eval_networks=True), "'eval_networks' of type bool"),
+        (lambda r: r["metrics"].pop("deo_max"), "lacks the metric 'deo_max'"),
+        (lambda r: r["metrics"].update(accuracy=0.5), "without mean, std and values"),
+        (lambda r: r["metrics"]["accuracy"].update(mean=NAN), "not finite"),
+        (lambda r: r["metrics"]["accuracy"].update(values=[[0.5]]), "each distillation seed and network"),
+        (lambda r: r["metrics"]["accuracy"].update(values=[0.5]), "each distillation seed and network"),
+        (lambda r: r["metrics"]["accuracy"].update(values=0.5), "each distillation seed and network"),
+    ],
+)
+def test_broken_rows_are_refused(change, words, tmp_path):
+    document = broken(change)
+    with pytest.raises(FileFormatError) as error:
+        validate(document, "results.json")
+    assert words in str(error.value)
+    assert "row 1" in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(FileFormatError):
+        write_results(tmp_path / "results.json", document["rows"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_files_are_refused(tmp_path):
+    path = tmp_path / "results.json"
+    with pytest.raises(DatasetNotFoundError, match="do not exist"):
+        read_results(path)
+    for text, words in (
+        ("[]", "not a results file"),
+        ('{"format": 2, "rows": []}', "version 2"),
+        ('{"format": 1, "rows": [3]}', "not an object"),
+        ('{"format": 1, "ro', "not valid JSON"),
+    ):
+        path.write_text(text)
+        with pytest.raises(FileFormatError, match=words):
+            read_results(path)
+
+
+def test_identity_holds_settings_and_evaluation_but_no_figures():
+    one = row()
+    assert tuple(identity(one)) == IDENTITY
+    changed = copy.deepcopy(one)
+    changed["metrics"]["accuracy"]["mean"] = 0.1
+    changed["seconds"] = {}
+    assert identity_key(changed) == identity_key(one)
+    for key, value in (("settings", {"a": 1}), ("eval_settings", {"epochs": 5}), ("distill_seeds", [1]), ("ipc", 2)):
+        assert identity_key({**one, key: value}) != identity_key(one)
+    reordered = {**one, "settings": {"b": 1, "a": 2}}
+    assert identity_key(reordered) == identity_key({**one, "settings": {"a": 2, "b": 1}})
+    planned = {k: v for k, v in one.items() if k in IDENTITY and k != "eval_settings"}
+    assert identity(planned) == identity(one)
+
+
+def test_merge_keeps_places_and_takes_the_newest():
+    a, b, c = row(weighting="vanilla"), row(weighting="kde"), row(weighting="fairdd")
+    newer = copy.deepcopy(a)
+    newer["seconds"] = {"eval": 99.0}
+    assert merge([a, b], [c, newer]) == [newer, b, c]
+    assert merge() == []
+
+
+def test_join_seeds_against_a_loop():
+    one, two = row(seeds=(0,)), row(seeds=(1, 2))
+    one["cell_accuracy"], two["cell_accuracy"] = [[0.3, None], [0.6, None]], [[0.9, None], [None, None]]
+    two["seconds"]["fit"] = one["seconds"]["eval"] = two["seconds"]["eval"] = None
+    joined = join_seeds([one, two])
+    assert joined["distill_seeds"] == [0, 1, 2]
+    for name in METRICS:
+        values = one["metrics"][name]["values"] + two["metrics"][name]["values"]
+        assert joined["metrics"][name] == metric_summary(values)
+    assert joined["seconds"] == {"fit": 1.5, "distill": 40.0, "eval": None}
+    first, second = joined["cell_accuracy"] or []
+    assert first[0] == pytest.approx((0.3 + 2 * 0.9) / 3)
+    assert first[1] is None
+    assert second == [0.6, None]
+    validate({"format": 1, "rows": [joined]}, "x")
+
+
+def test_join_seeds_with_a_metric_that_does_not_exist():
+    one, two = row(seeds=(0,)), row(seeds=(1,))
+    one["metrics"]["deo_max"] = two["metrics"]["deo_max"] = None
+    one["metrics"]["deo_mean"] = None
+    one["cell_accuracy"] = two["cell_accuracy"] = None
+    joined = join_seeds([one, two])
+    assert joined["metrics"]["deo_max"] is None
+    summary = joined["metrics"]["deo_mean"]
+    assert summary is not None
+    assert summary["values"][0] == [None] * 3
+    assert joined["cell_accuracy"] is None
+    validate({"format": 1, "rows": [joined]}, "x")
+
+
+def test_join_seeds_refuses_strangers():
+    with pytest.raises(ValueError, match="twice"):
+        join_seeds([row(), row()])
+    with pytest.raises(ValueError, match="weighting"):
+        join_seeds([row(), row(weighting="kde", seeds=(1,))])
+
+
+def test_the_whole_training_set_has_no_distillation_seed_and_one_line_of_values():
+    one = row("full", "vanilla")
+    one["distill_seeds"] = []
+    joined = join_seeds([one])
+    validate({"format": 1, "rows": [one, joined]}, "x")
+    assert joined["distill_seeds"] == []
+    assert joined["metrics"] == one["metrics"]
+    assert joined["cell_accuracy"] == one["cell_accuracy"]

@@ -1,0 +1,59 @@
+"""What is said while a stage runs."""
+
+import io
+from functools import partial
+
+import pytest
+from rich.console import Console
+
+from fdd_lightning.datamodules import ColoredDigits
+from fdd_lightning.matching.surrogates import Fresh
+from fdd_lightning.modules.distiller import Distiller
+from fdd_lightning.networks import ConvNet
+from fdd_lightning.trainer.callbacks import StageProgress, progress
+from tests.modules.conftest import trainer
+
+
+@pytest.fixture
+def run(workdir):
+    def start(steps=4, **arguments):
+        model = Distiller(10, (3, 16, 16), 1, surrogate=Fresh(partial(ConvNet, width=4)), iterations=steps)
+        trainer(**arguments).distill(model, ColoredDigits())
+
+    return start
+
+
+class Clock:
+    """A clock that goes on by so many seconds whenever it is looked at."""
+
+    def __init__(self, tick):
+        self.now, self.tick = 0.0, tick
+
+    def monotonic(self):
+        self.now += self.tick
+        return self.now
+
+
+def test_a_line_now_and_then_where_the_output_is_a_file(run, monkeypatch, capfd):
+    monkeypatch.setattr(progress, "time", Clock(16))
+    run(enable_progress_bar=True, callbacks=[StageProgress("distill dm")])
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("distill dm: step ") for line in lines)
+    assert lines[-1].endswith("s left")
+
+
+def test_nothing_is_said_of_a_short_stage(run, capfd):
+    run(enable_progress_bar=True)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_bar_with_time_left_on_a_terminal(run, monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(progress, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=120))
+    run(enable_progress_bar=True, callbacks=[StageProgress("distill dm")])
+    shown = screen.getvalue()
+    assert "distill dm" in shown
+    assert "4/4" in shown
+    assert "left" in shown
+    assert "loss" in shown
