@@ -18,20 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.configuration.choices import build
+from fdd_lightning.configuration.menu import find
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datasets import ImageSet, Split
 from fdd_lightning.modules.distiller import Distiller
 from fdd_lightning.trainer.trainer import FDDTrainer, hushed
 from fdd_lightning.utils.files import write_json
 from fdd_lightning.utils.memory import keep_freed_memory
-from fdd_lightning.utils.paths import find_config
 
 WEIGHTINGS = {
     name.lower(): f"fdd_lightning.matching.weightings.{name}" for name in ("Vanilla", "KDE", "FairDD", "Barycenter")
@@ -164,7 +163,7 @@ def arguments() -> argparse.Namespace:
 
 def distiller(options: argparse.Namespace, data: RandomImages, method: str, weighting: str) -> RandomEmbeddings:
     """Build a method from its preset, at the size asked for."""
-    given = yaml.safe_load(find_config(f"method/{method}").read_text())["model"]["init_args"]
+    given = find("method", method)["init_args"]
     network = {"width": options.width, "depth": options.depth}
     given["surrogate"]["init_args"]["network"]["init_args"] = network
     if options.inner and "inner" in given["surrogate"]["init_args"]:

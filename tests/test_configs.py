@@ -11,6 +11,7 @@ from fdd_lightning import SyntheticSet
 from fdd_lightning.algorithms import Algorithm
 from fdd_lightning.artefacts.results import read_results
 from fdd_lightning.configuration.choices import build, import_class
+from fdd_lightning.configuration.menu import find
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.networks import Network
 from fdd_lightning.runs.plan import Plan
@@ -24,7 +25,7 @@ def menu(kind):
 
 
 def content(kind, name):
-    return yaml.safe_load((CONFIGS / kind / f"{name}.yaml").read_text())
+    return find(kind, name)
 
 
 def small(kind, name):
@@ -54,7 +55,7 @@ def test_every_file_says_what_it_is_for(path):
 
 @pytest.mark.parametrize("name", menu("data"))
 def test_data(workdir, name):
-    spec = content("data", name)["data"]
+    spec = content("data", name)
     cls = import_class(spec["class_path"])
     assert issubclass(cls, BaseDataModule)
     data = cls(**(spec.get("init_args") or {}))
@@ -71,7 +72,7 @@ def test_data(workdir, name):
 def test_data_at_the_command_line(fdd, name):
     for stage in ("fit", "distill", "eval"):
         printed = fdd(stage, f"--config=data/{name}", "--print_config")
-        assert yaml.safe_load(printed.out)["data"]["class_path"] == content("data", name)["data"]["class_path"]
+        assert yaml.safe_load(printed.out)["data"]["class_path"] == content("data", name)["class_path"]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def files(digits_cache, tmp_path_factory):
 @pytest.mark.parametrize("method", menu("method"))
 def test_methods_and_weightings(fdd, files, method, weighting):
     args = [f"--config=method/{method}", f"--config=weighting/{weighting}", "--config=data/colored_digits", *QUIET]
-    known = content("method", method)["model"]["init_args"]
+    known = content("method", method)["init_args"]
     if method == "mtt":
         pytest.skip("needs trained experts: tests/modules/test_trajectories.py")
     if "surrogate" in known:
@@ -118,7 +119,7 @@ def test_encoders(fdd, name):
     args = ["--model.steps=2", "--model.network.width=4", *QUIET]
     said = fdd("fit", f"--config=encoder/{name}", *args, "--output=x")
     assert said.code == 0, said.err
-    assert content("encoder", name)["model"]["init_args"]["preset"] == name
+    assert content("encoder", name)["init_args"]["preset"] == name
     assert Path("x/encoder.safetensors").exists()
 
 

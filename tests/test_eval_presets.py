@@ -7,8 +7,7 @@ import yaml
 
 from fdd_lightning.artefacts.results import read_results
 from fdd_lightning.artefacts.stage_folder import config_fingerprint
-from fdd_lightning.command_line.stage import resolve
-from fdd_lightning.configuration.lookup import value_of
+from fdd_lightning.command_line.parser import resolve
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
 from tests.tiny import QUIET, SELECT, write_recipe
@@ -58,22 +57,21 @@ def test_what_a_preset_says_can_be_changed_in_part(workdir):
 def test_the_last_word_counts(workdir):
     Path("a.yaml").write_text("model: {init_args: {preset: dc}}")
     Path("b.yaml").write_text("data: {}")
-    assert value_of("model", "preset", ["--config=a.yaml", "--config", "b.yaml"]) == "dc"
-    assert value_of("model", "preset", ["--config", "a.yaml", "--model.preset=idc"]) == "idc"
-    assert value_of("model", "preset", ["--model.init_args.preset", "idc", "--config", "a.yaml"]) == "dc"
-    assert value_of("model", "preset", ["--model.count=3", "--model.preset"]) == ""
-    assert value_of("model", "preset", []) is None
+    assert arguments("--config=a.yaml", "--config", "b.yaml")["preset"] == "dc"
+    assert arguments("--config", "a.yaml", "--model.preset=idc")["preset"] == "idc"
+    assert arguments("--model.init_args.preset", "idc", "--config", "a.yaml")["preset"] == "dc"
 
 
-def test_the_content_of_a_preset_is_part_of_the_work(monkeypatch):
-    from fdd_lightning.artefacts import stage_folder as folder
-    from fdd_lightning.protocols import Protocol
-
-    configs = {name: resolve("eval", [f"--model.preset={name}"]) for name in ("idc", "quick")}
-    before = {name: config_fingerprint("eval", config) for name, config in configs.items()}
-    monkeypatch.setattr(folder, "named", lambda name: Protocol(epochs=3))
-    assert config_fingerprint("eval", configs["idc"]) != before["idc"]
-    assert config_fingerprint("eval", configs["quick"]) == before["quick"]
+def test_the_content_of_a_preset_is_part_of_the_work(workdir):
+    """Whatever decides a result is in its fingerprint: an edited preset makes other work of the same command."""
+    menu = Path("configs/eval")
+    menu.mkdir(parents=True)
+    config = resolve("eval", ["--model.preset=quick"])
+    before = config_fingerprint("eval", config)
+    (menu / "quick.yaml").write_text(yaml.safe_dump({"based_on": "reference", "init_args": {"epochs": 7}}))
+    assert config_fingerprint("eval", config) != before
+    (menu / "quick.yaml").unlink()
+    assert config_fingerprint("eval", config) == before
 
 
 def test_an_evaluation_by_idc(fdd, workdir):

@@ -40,6 +40,8 @@ class Algorithm(nn.Module, ABC):
             after :meth:`prepare`.
     """
 
+    menu: ClassVar[str] = "trainer"
+    place: ClassVar[str] = "model.learner"
     name: str
     network: nn.Module
     soft_labels: ClassVar[bool] = False

@@ -10,9 +10,8 @@ from typing import Any
 
 import torch
 
-from fdd_lightning.configuration.choices import spec_of
+from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.errors import FileFormatError
-from fdd_lightning.protocols import named
 from fdd_lightning.utils.files import fingerprint, read_json, sha256_path, write_json
 
 RECORD = "stage.json"
@@ -47,9 +46,6 @@ INDIFFERENT = frozenset(
 LOCATION = frozenset({"root", "download"})
 """Arguments of a data module that say where the images are, not which."""
 
-BY_NAME = frozenset({"reference", "quick"})
-"""Presets of an evaluation whose name stands for what they say; of the others the file's content counts."""
-
 
 def config_fingerprint(stage: str, config: Mapping[str, Any], state: str | None = None) -> str:
     """Return the fingerprint of all that decides a stage's result, but for its input files.
@@ -64,9 +60,9 @@ def config_fingerprint(stage: str, config: Mapping[str, Any], state: str | None 
     data["init_args"] = {k: v for k, v in (data.get("init_args") or {}).items() if k not in LOCATION}
     trainer = {k: v for k, v in config["trainer"].items() if k not in INDIFFERENT}
     decisive = {"stage": stage, "model": config["model"], "data": data, "trainer": trainer}
-    preset = (config["model"].get("init_args") or {}).get("preset") if stage == "eval" else None
-    if preset is not None and preset not in BY_NAME:
-        decisive["protocol"] = spec_of(named(preset))
+    module: Any = import_class(config["model"]["class_path"])
+    if (behind := module.behind(config["model"].get("init_args") or {})) is not None:
+        decisive["behind"] = behind
     return fingerprint(decisive if state is None else {**decisive, "state": state})
 
 

@@ -11,22 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
 from jsonargparse import ArgumentParser
 
 from fdd_lightning import datamodules
 from fdd_lightning.command_line.messages import explain
-from fdd_lightning.configuration.choices import build, import_class, is_spec
+from fdd_lightning.configuration import menu as menu_files
+from fdd_lightning.configuration.choices import build, import_class
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.utils.paths import CONFIGS, find_config
 
 COMMAND = "data"
 
 
 def menu() -> list[str]:
     """Return the names of the data sets in ``configs/data``."""
-    return sorted(file.stem for file in (CONFIGS / "data").glob("*.yaml"))
+    return menu_files.names("data")
 
 
 def close_to(word: str, known: Iterable[str]) -> str:
@@ -109,8 +108,8 @@ def find(name: str) -> Entry:
     Raises:
         ConfigError: There is none.
     """
-    file = Path(name) if Path(name).is_file() else find_config(f"data/{name}")
-    if file.is_file():
+    file = menu_files.file_of("data", name)
+    if file is not None:
         return _read(name, file)
     if name.endswith((".yaml", ".yml")):
         raise ConfigError(f"file {name!r} does not exist: name a YAML file with a section `data`")
@@ -121,16 +120,9 @@ def find(name: str) -> Entry:
 
 
 def _read(name: str, file: Path) -> Entry:
-    try:
-        text = file.read_text()
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None
-    spec: Any = content.get("data") if isinstance(content, dict) else None
-    if not is_spec(spec):
-        raise ConfigError(f"{file} has no section `data` with a class_path: see configs/data for examples")
+    spec = menu_files.spec_in(file, "data")
     kind = _data_class(str(file), str(spec["class_path"]))
-    first = text.partition("\n")[0]
+    first = file.read_text().partition("\n")[0]
     note = first.lstrip("# ").partition(":")[0].strip() if first.startswith("#") else ""
     return Entry(name, kind, dict(spec.get("init_args") or {}), note)
 

@@ -14,6 +14,7 @@ NOISE = (
     "Given value: {",
     "Given value: Namespace",
     "Expected a <class 'NoneType'>",
+    "Expected a path but {",
 )
 """Lines of a message that repeat the types of the code, or the whole of what was given."""
 
@@ -29,8 +30,13 @@ def explain(message: str, stage: str) -> str:
     for key, text in _leaves(message):
         told.setdefault(key, []).append(text)
     parts = [_problem(key, texts) for key, texts in told.items()]
-    line = "; ".join(dict.fromkeys(part for part in parts if part)) or " ".join(message.split())
-    return f"{line} (see `fdd {stage} --help`)" if re.search(r"no such option|unrecognized|no class", line) else line
+    return with_help("; ".join(dict.fromkeys(part for part in parts if part)) or " ".join(message.split()), stage)
+
+
+def with_help(line: str, stage: str) -> str:
+    """Return a line with the way to the help, where an option or a class does not exist."""
+    lost = re.search(r"no such option|unrecognized|no class", line) and "--help" not in line
+    return f"{line} (see `fdd {stage} --help`)" if lost else line
 
 
 def _leaves(message: str) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ import inspect
 import sys
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
 from fdd_lightning.errors import ConfigError
@@ -43,6 +44,14 @@ class Choice:
         bound = inspect.signature(cls.__init__).bind_partial(self, *args, **kwargs)
         self._given = dict(list(bound.arguments.items())[1:])
         return self
+
+    def take(self, kind: str, path: Path) -> None:
+        """Take the file of a fit that this choice asks for by ``needs_KIND``, before the first step.
+
+        Args:
+            kind: The kind of fit.
+            path: Its artefact.
+        """
 
 
 def class_path(cls: type) -> str:

@@ -13,8 +13,7 @@ Keys may be dotted. Who names another class gets that class's own defaults; ``in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -70,10 +69,9 @@ def find(kind: str, name: str | Path, key: str = "") -> Spec:
     """
     file = file_of(kind, name)
     if file is None:
-        menu = names(kind)
-        near = get_close_matches(str(name), menu, n=3, cutoff=0.5)
-        listed = f"did you mean {' or '.join(near)}? There" if near and len(menu) > 12 else "there"
-        raise ConfigError(f"{key or kind} {str(name)!r} is not in configs/{kind}: {listed} is {', '.join(menu)}")
+        raise ConfigError(
+            f"{key or kind} {str(name)!r} is not in configs/{kind}: choose one of {', '.join(names(kind))}"
+        )
     return spec_in(file, kind)
 
 
@@ -93,38 +91,53 @@ def spec_in(file: Path, kind: str) -> Spec:
         if isinstance(spec, Mapping) and set(spec) == {section}:
             spec = spec[section]
     if not isinstance(spec, Mapping):
-        raise ConfigError(f"{file} holds no spec: it needs `class_path` (or `based_on`) and, where it likes, `init_args`")
+        raise ConfigError(
+            f"{file} holds no spec: it needs `class_path` (or `based_on`) and, where it likes, `init_args`"
+        )
     base, own = spec.get("based_on"), {k: v for k, v in spec.items() if k != "based_on"}
     if base is not None:
         if str(base) == file.stem and file.parent.name == kind:
             raise ConfigError(f"{file} is based on itself")
-        return merged(find(kind, str(base), f"{file}: based_on"), {"init_args": own.get("init_args") or {}, **own})
+        return dict(
+            merged(find(kind, str(base), f"{file}: based_on"), {"init_args": own.get("init_args") or {}, **own})
+        )
     if not is_spec(own):
-        raise ConfigError(f"{file} holds no spec: it needs `class_path` (or `based_on`) and, where it likes, `init_args`")
-    return merged({"class_path": current(str(own["class_path"])), "init_args": {}}, own)
+        raise ConfigError(
+            f"{file} holds no spec: it needs `class_path` (or `based_on`) and, where it likes, `init_args`"
+        )
+    return dict(merged({"class_path": current(str(own["class_path"])), "init_args": {}}, own))
 
 
 def merged(base: Any, change: Any) -> Any:
     """Return a spec, or any value in one, with a change put over it; neither is touched.
 
     A mapping of arguments is merged key by key, dotted keys reaching inside. What names another class replaces what was
-    there.
+    there, and so does a bare name.
 
     Example:
         >>> merged({"class_path": "a.B", "init_args": {"c": 1, "d": 2}}, {"init_args": {"d": 3}})
         {'class_path': 'a.B', 'init_args': {'c': 1, 'd': 3}}
     """
-    if not isinstance(change, Mapping) or not is_spec_like(change):
+    if not is_spec_like(change):
         return change
-    same = is_spec_like(base) and change.get("class_path", base.get("class_path")) == base.get("class_path")
+    base = {"class_path": base} if isinstance(base, str) else base
+    same = is_spec_like(base) and ("class_path" not in change or same_class(base, change))
     result = {**base} if same else {}
     if "class_path" in change:
-        result["class_path"] = change["class_path"]
+        result["class_path"] = current(str(change["class_path"]))
     arguments = dict(result.get("init_args") or {})
     for key, value in (change.get("init_args") or {}).items():
         first, _, rest = str(key).partition(".")
         arguments[first] = merged(arguments.get(first), {"init_args": {rest: value}} if rest else value)
-    return {**result, "init_args": arguments}
+    return {**result, "init_args": arguments} if arguments or "init_args" in change else result
+
+
+def same_class(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two specs name one class, be it by its path or by its bare name."""
+    first, second = (current(str(spec.get("class_path"))) for spec in (one, other))
+    return first == second or (
+        first.rpartition(".")[2] == second.rpartition(".")[2] and not ("." in first and "." in second)
+    )
 
 
 def is_spec_like(value: Any) -> bool:
@@ -148,9 +161,3 @@ def _read(file: Path, size: int, changed: int) -> Any:
         return yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None
-
-
-def entries(kind: str) -> Iterator[tuple[str, Spec]]:
-    """Yield the names and specs of a kind."""
-    for name in names(kind):
-        yield name, find(kind, name)

@@ -7,14 +7,19 @@ menu entry is ``configs/data/NAME.yaml``, NAME being the module's ``name``.
 from __future__ import annotations
 
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from fdd_lightning.artefacts.synthetic import SyntheticSet
+from fdd_lightning.configuration import menu
+from fdd_lightning.configuration.choices import Spec, build, class_path, import_class
+from fdd_lightning.configuration.settings import differences, reference
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import ImageSet, Split, cache
 from fdd_lightning.datasets.assignment import stratified_cut
@@ -50,6 +55,8 @@ class BaseDataModule(LightningDataModule, ABC):
         root: Folder of the source files, instead of the data root.
     """
 
+    menu: ClassVar[str] = "data"
+    place: ClassVar[str] = "data"
     name: str
     construction: int = 1
     determines: tuple[str, ...] = ("conflict_ratio", "seed")
@@ -134,6 +141,14 @@ class BaseDataModule(LightningDataModule, ABC):
     def parameters(self) -> dict[str, Any]:
         """What, with the name, determines the bytes: the construction's version and the arguments in ``determines``."""
         return {"construction": self.construction, **{key: getattr(self, key) for key in self.determines}}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the data differ from the menu's entry of their name, but for where and how they are read."""
+        spec = {"class_path": class_path(type(self)), "init_args": self.parameters}
+        how = {"root", "batch_size", "download", "validation", "construction"}
+        settings = {k: v for k, v in differences(spec, reference(spec, self.name)).items() if k not in how}
+        return settings | ({"seed": self.parameters["seed"]} if self.parameters.get("seed") else {})
 
     @classmethod
     def arguments(cls, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -352,3 +367,33 @@ class BaseDataModule(LightningDataModule, ABC):
             return 0
         total: Any = self.trainer.fit_loop.epoch_loop.batch_progress.total  # Lightning annotates its base class
         return int(total.processed)
+
+
+def data_module(spec: Spec) -> BaseDataModule:
+    """Build a data module from its spec; nothing is read from disk."""
+    module: BaseDataModule = build(spec)()
+    return module
+
+
+def source_state(spec: Spec | None) -> str | None:
+    """Return the state of a data set's source files; None if it has no states, or cannot be had."""
+    try:
+        return data_module(spec).source_state() if spec else None
+    except FDDError:  # said where the data are read
+        return None
+
+
+def spec_of_set(path: str) -> Spec:
+    """Return the spec of the data set that a synthetic set names: the menu's, with the parameters of the file.
+
+    Raises:
+        ConfigError: The menu has no data set of that name, or its construction has changed.
+        FDDError: The set cannot be read.
+    """
+    metadata = SyntheticSet.load(path).metadata
+    name = str(metadata.get("dataset"))
+    if not re.fullmatch(r"\w+", name) or menu.file_of("data", name) is None:
+        raise ConfigError(f"{path} was made from data set {name!r}, which is not in configs/data: pass --data")
+    spec = menu.find("data", name)
+    kind: Any = import_class(spec["class_path"])
+    return dict(menu.merged(spec, {"init_args": kind.arguments(metadata.get("data_parameters") or {})}))

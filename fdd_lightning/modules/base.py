@@ -1,4 +1,4 @@
-"""What every stage's module shares: how long it runs, how it is remembered, what it leaves behind."""
+"""What every stage's module shares: how long it runs, how it is remembered, what it reads and leaves behind."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import copy
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+import torch
 from lightning import LightningModule
 
+from fdd_lightning.__about__ import __version__
+from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import Spec, class_path, spec_of
+from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.configuration.settings import below, differences
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 
@@ -24,11 +30,20 @@ class StageModule(LightningModule, ABC):
     stops there unless it was given a ``max_steps`` of its own.
     """
 
+    menu: ClassVar[str] = ""
+    """Folder of the menu that holds specs of it."""
+
+    place: ClassVar[str] = "model"
+    """Where in a stage's configuration a spec of it belongs."""
+
     artefact: str
-    """Name of the file that the stage leaves in its output folder."""
+    """Name of the file or folder that the stage leaves in its output folder."""
 
     draws_own_batches: bool = False
     """True where the module asks the data for images by index; the loader then only counts steps."""
+
+    keeps_checkpoint: bool = True
+    """Whether the last checkpoint stays when the stage is finished."""
 
     folder: Path | None = None
     """The output folder, where there is one: a module may write parts of a large artefact as they come."""
@@ -52,6 +67,12 @@ class StageModule(LightningModule, ABC):
         self.hparams.setdefault("_class_path", class_path(type(self)))
         self._hparams_initial = copy.deepcopy(self._hparams)
 
+    @property
+    def spec(self) -> Spec:
+        """Class path and arguments, every default filled in."""
+        arguments = {key: spec_of(value) for key, value in self.hparams.items() if not key.startswith("_")}
+        return dict(complete({"class_path": class_path(type(self)), "init_args": arguments}))
+
     @classmethod
     def for_data(cls, data: BaseDataModule, **arguments: Any) -> Self:
         """Build the module for a data set, from which the facts that it needs are taken.
@@ -63,6 +84,29 @@ class StageModule(LightningModule, ABC):
         wanted = inspect.signature(cls).parameters
         facts = {k: getattr(data, k) for k in ("num_classes", "num_groups", "image_shape") if k in wanted}
         return cls(**{**facts, **arguments})
+
+    @classmethod
+    def implied(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that follow from others (a preset's) where they are not given themselves.
+
+        Args:
+            arguments: What the user says of the constructor's arguments.
+        """
+        return {}
+
+    @classmethod
+    def behind(cls, arguments: Mapping[str, Any]) -> Any:
+        """Return what decides the result beside the arguments themselves, such as what a preset says; None if nothing.
+
+        Args:
+            arguments: All arguments of the constructor.
+        """
+        return None
+
+    @classmethod
+    def flags(cls) -> dict[str, str]:
+        """Return the input files and folders that stages of this kind take: flags, and what each is."""
+        return {}
 
     @classmethod
     def needs(cls, arguments: Mapping[str, Any]) -> tuple[str, ...]:
@@ -87,14 +131,36 @@ class StageModule(LightningModule, ABC):
             FDDError: With the reason and the alternative.
         """
 
-    @classmethod
-    def row_settings(cls, model: Spec) -> dict[str, Any]:
-        """Return how a stage that serves ``distill`` differs from its preset: leaves that stand in the rows.
+    def title(self) -> str:
+        """Return what the progress bar calls it."""
+        return type(self).__name__.lower()
+
+    def describe(self) -> dict[str, Any]:
+        """Return what an artefact says of itself: enough to know, and to repeat, how it was made."""
+        data = self.data
+        return {
+            "dataset": data.name,
+            "data_parameters": data.parameters,
+            "data_fingerprint": data.fingerprint,
+            "conflict_ratio": data.conflict_ratio,
+            "class_names": list(data.class_names),
+            "group_names": list(data.group_names),
+            "image_shape": list(data.image_shape),
+            "mean": list(data.mean),
+            "std": list(data.std),
+            "code_version": __version__,
+            "threads": torch.get_num_threads(),
+            "config": self.spec,
+        }
+
+    def finish(self, seconds: float, before: Mapping[str, float | None], *, inside_run: bool) -> None:
+        """Note what belongs to the result once everything was computed; called on the first process.
 
         Args:
-            model: The spec of the module.
+            seconds: What the stage took.
+            before: What earlier stages took; None where it is not known.
+            inside_run: Whether it is a stage of `fdd run`, which gathers the rows of all.
         """
-        return {}
 
     @property
     @abstractmethod
@@ -128,8 +194,78 @@ class StageModule(LightningModule, ABC):
 
 
 class FitModule(StageModule, ABC):
-    """Base of the modules of ``fdd fit``: what learns on the real data and serves a later stage."""
+    """Base of the modules of ``fdd fit``: what learns on the real data and serves a later stage.
 
-    def title(self) -> str:
-        """Return what the progress bar calls it."""
-        return type(self).__name__.lower()
+    A kind of fit is one class with a :attr:`kind`. By that name later stages take its artefact (``--encoder FILE``), a
+    recipe sets it below ``fit``, and choices ask for it (``needs_encoder = True``). A kind of your own is found once
+    its class is imported: by its class path, or by the entry points ``fdd_lightning.fits``.
+    """
+
+    kind: ClassVar[str] = ""
+    """The flag that takes its artefact, and the key of a recipe below ``fit``."""
+
+    help: ClassVar[str] = ""
+    """What the flag takes."""
+
+    what: ClassVar[str] = ""
+    """What its readers read, with its article: ``a trained classifier``."""
+
+    advice: ClassVar[str] = ""
+    """What to do where it is missing."""
+
+    entry: ClassVar[str] = ""
+    """The menu's entry that a recipe takes where it names none."""
+
+    serves: ClassVar[tuple[str, ...]] = ("distill",)
+    """The stages that take its artefact."""
+
+    prefix: ClassVar[str | None] = None
+    """How its leaves begin in a recipe below ``fit``; the kind and a dot if not said."""
+
+    asked_by: ClassVar[str] = ""
+    """The attribute by which choices ask for it; ``needs_KIND`` if empty."""
+
+    @classmethod
+    def leaf(cls, key: str = "") -> str:
+        """Return how a leaf of its own is called in a recipe below ``fit``."""
+        return (f"{cls.kind}." if cls.prefix is None else cls.prefix) + key
+
+    @classmethod
+    def flags(cls) -> dict[str, str]:
+        """Return the kinds of fit that serve others."""
+        return {kind: fit.help for kind, fit in fit_kinds().items() if "fit" in fit.serves}
+
+    @classmethod
+    def spec_of_entry(cls, name: str) -> Spec:
+        """Return the spec that an entry of the menu, a file or a class path stands for.
+
+        Raises:
+            ConfigError: There is none of that name.
+        """
+        own = "." in name and not name.endswith(menu.ENDINGS)
+        return {"class_path": name} if own else menu.find(cls.menu or cls.kind, name, f"fit.{cls.kind}")
+
+    @classmethod
+    def row_settings(cls, model: Spec) -> dict[str, Any]:
+        """Return how it differs from the menu's entry: leaves that stand in the rows, below its kind.
+
+        Args:
+            model: The spec of the module.
+        """
+        seed = (model.get("init_args") or {}).get("seed")
+        settings = differences(model) | ({"seed": seed} if seed else {})
+        return below(cls.kind, settings)
+
+
+def fit_kinds() -> dict[str, type[FitModule]]:
+    """Return every kind of fit that is known, by its name: those of entry points and of imported classes."""
+    for point in entry_points(group="fdd_lightning.fits"):
+        point.load()
+    kinds: dict[str, type[FitModule]] = {}
+    waiting: list[Any] = [FitModule]
+    while waiting:
+        cls = waiting.pop(0)
+        waiting += cls.__subclasses__()
+        if cls.kind:
+            kinds.setdefault(cls.kind, cls)
+    return kinds

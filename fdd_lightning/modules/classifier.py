@@ -14,13 +14,14 @@ from fdd_lightning.algorithms.epochs import Passes, epoch_order
 from fdd_lightning.algorithms.group_labels import refuse_groups
 from fdd_lightning.algorithms.optimizers import build_optimizer, set_rate
 from fdd_lightning.artefacts.classifier import save_classifier
-from fdd_lightning.configuration.choices import Spec, import_class, rebuild, spec_of
-from fdd_lightning.configuration.settings import classifier_settings
+from fdd_lightning.configuration.choices import Spec, class_path, import_class, rebuild, spec_of
+from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.configuration.menu import find
+from fdd_lightning.configuration.settings import below, differences
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import group_metrics
 from fdd_lightning.modules.base import FitModule
-from fdd_lightning.modules.provenance import describe_classifier
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.utils.rng import generator, seeded
 
@@ -45,6 +46,16 @@ class Classifier(FitModule):
         seed: Seed of every draw.
     """
 
+    kind = "classifier"
+    menu = "trainer"
+    entry = "selecmix"
+    help = "file of a trained classifier (classifier.safetensors of `fdd fit --model Classifier`), for debiased "
+    help += "surrogates and sources"
+    what = "a trained classifier"
+    advice = (
+        "train one with `fdd fit --model Classifier --model.learner NAME --output DIR` (`lff`, `dfa`, `selecmix`, ...) "
+        "and pass --classifier DIR/classifier.safetensors"
+    )
     artefact = "classifier.safetensors"
     draws_own_batches = True
 
@@ -79,7 +90,18 @@ class Classifier(FitModule):
     @classmethod
     def row_settings(cls, model: Spec) -> dict[str, Any]:
         """Return which trainer it is and how it differs from the menu's."""
-        return classifier_settings(model)
+        spec = complete(model)
+        learner, seed = spec["init_args"]["learner"], (model.get("init_args") or {}).get("seed")
+        own = differences(spec, {"class_path": spec["class_path"]})
+        settings = {k: v for k, v in own.items() if k.partition(".")[0] != "learner"} | differences(learner)
+        name = getattr(import_class(learner["class_path"]), "name", learner["class_path"])
+        return {"classifier": name, **below("classifier", settings | ({"seed": seed} if seed else {}))}
+
+    @classmethod
+    def spec_of_entry(cls, name: str) -> Spec:
+        """Return a classifier that is trained by an algorithm of the menu."""
+        learner = {"class_path": name} if "." in name else find("trainer", name, "fit.classifier")
+        return {"class_path": class_path(cls), "init_args": {"learner": learner}}
 
     def check(self) -> None:
         """Refuse a learner that reads group labels on a set that has none."""
@@ -189,8 +211,19 @@ class Classifier(FitModule):
     def save_artefact(self, folder: Path) -> Path:
         """Write ``classifier.safetensors``, with the last figures in its metadata."""
         path = folder / self.artefact
-        save_classifier(path, self.learner, {**describe_classifier(self), "metrics": self.figures})
+        save_classifier(path, self.learner, {**self.describe(), "metrics": self.figures})
         return path
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata of the classifier's file."""
+        arguments = self.spec["init_args"]
+        return {
+            **super().describe(),
+            "num_classes": self.num_classes,
+            **{key: arguments[key] for key in ("network", "learner", "seed")},
+            "trainer": self.learner.name,
+            "settings": self.data.settings | below("learner", differences(arguments["learner"])),
+        }
 
     def remark(self) -> str:
         """Return the accuracy on the test set, and that on conflicting images."""

@@ -15,7 +15,7 @@ from fdd_lightning.artefacts.classifier import load_classifier
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.configuration.choices import rebuild
-from fdd_lightning.configuration.settings import classifier_settings
+from fdd_lightning.configuration.settings import distill_settings
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.distances import Distance, Squared
@@ -28,7 +28,7 @@ from fdd_lightning.matching.sources import AsIs, Source
 from fdd_lightning.matching.surrogates import Fresh, Lesson, Surrogate
 from fdd_lightning.matching.terms import Matched, Term
 from fdd_lightning.matching.weightings import Vanilla, Weighting, WeightMatrix
-from fdd_lightning.modules.provenance import describe
+from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.weighing import WeighingModule
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.rng import generator
@@ -50,6 +50,7 @@ class BaseDistiller(WeighingModule):
     classifier: Path | None = None
     """File of a trained classifier (``--classifier``), for sources and surrogates that read one."""
 
+    menu = "method"
     artefact = "synthetic.safetensors"
     draws_own_batches = True
 
@@ -81,19 +82,14 @@ class BaseDistiller(WeighingModule):
         self.automatic_optimization = False
         self._classifier_settings: dict[str, Any] = {}
 
-    def check(self) -> None:
-        """Refuse a missing classifier where one is read.
+    @classmethod
+    def flags(cls) -> dict[str, str]:
+        """Return every kind of fit that serves distillation."""
+        return {kind: fit.help for kind, fit in fit_kinds().items() if "distill" in fit.serves}
 
-        Raises:
-            ConfigError: With the way out.
-        """
-        super().check()
-        if self.classifier is None and self.reads("classifier"):
-            raise ConfigError(
-                "the source or the surrogate reads a trained classifier: train one with `fdd fit --model Classifier "
-                "--model.learner configs/trainer/NAME.yaml --output DIR` and pass --classifier "
-                "DIR/classifier.safetensors"
-            )
+    def title(self) -> str:
+        """Return what the progress bar calls it."""
+        return f"{self.method} {self.weighting.name} ipc {self.images_per_class}"
 
     def setup(self, stage: str) -> None:
         """Read the classifier where there is one; see :meth:`WeighingModule.setup`."""
@@ -105,7 +101,7 @@ class BaseDistiller(WeighingModule):
                     f"classifier {self.classifier} was trained on other images ({header['dataset']}) than these of "
                     f"{self.data.name}: name its data set with its parameters, or train one on this"
                 )
-            self._classifier_settings = classifier_settings(header["config"])
+            self._classifier_settings = fit_kinds()["classifier"].row_settings(header["config"])
         super().setup(stage)
 
     def real_images(self) -> ImageSet:
@@ -132,7 +128,24 @@ class BaseDistiller(WeighingModule):
         per_class = len(images) // self.num_classes
         labels = torch.arange(self.num_classes).repeat_interleave(per_class)
         plain = isinstance(self.parameterisation, Pixels)
-        return SyntheticSet(images, labels, describe(self), None if plain else {"stored": stored})
+        return SyntheticSet(images, labels, self.describe(), None if plain else {"stored": stored})
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata of the synthetic set."""
+        data, spec = self.data, self.spec
+        return {
+            **super().describe(),
+            "ipc": self.images_per_class,
+            "value_range": [0.0, 1.0],
+            "method": self.method,
+            "weighting": self.weighting.name,
+            "distill_seed": self.seed,
+            "settings": data.settings
+            | self.inherited_settings()
+            | distill_settings(spec, self.method, self.weighting.name),
+            "parameterisation": self.parameterisation.name,
+            "licence": data.licence,
+        }
 
     def save_artefact(self, folder: Path) -> Path:
         """Write ``synthetic.safetensors`` and ``synthetic.png``."""

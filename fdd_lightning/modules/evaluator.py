@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -21,14 +21,14 @@ from fdd_lightning.artefacts.results import metric_summary
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
 from fdd_lightning.augment.cutmix import mix_batch
-from fdd_lightning.configuration.choices import Spec, import_class, leaves, rebuild, spec_of
-from fdd_lightning.configuration.settings import complete, trainer_settings
+from fdd_lightning.configuration.choices import import_class, rebuild, spec_of
+from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import CellAccuracy, CellCount, group_metrics
 from fdd_lightning.modules.base import StageModule
-from fdd_lightning.modules.provenance import module_spec, settings_of_data
+from fdd_lightning.modules.row import identity
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.protocols import named, refuse_mixing
 from fdd_lightning.utils.files import write_json
@@ -67,6 +67,7 @@ class Evaluator(StageModule):
 
     artefact = "results.json"
     draws_own_batches = True
+    keeps_checkpoint = False
 
     synthetic: SyntheticSet | None = None
     """The set to train on (``--synthetic``); without it the real training set."""
@@ -113,9 +114,30 @@ class Evaluator(StageModule):
         self.whitening: ZCA | None = None
         self.row: dict[str, Any] | None = None
 
+    @classmethod
+    def implied(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the preset says of the arguments that may be null."""
+        return named(str(arguments.get("preset") or "reference")).arguments
+
+    @classmethod
+    def behind(cls, arguments: Mapping[str, Any]) -> Any:
+        """Return what the preset says."""
+        return complete(spec_of(named(str(arguments["preset"]))))
+
+    @classmethod
+    def flags(cls) -> dict[str, str]:
+        """Return the one file that it trains on."""
+        return {"synthetic": "the synthetic set to train on (synthetic.safetensors); without it the real training set"}
+
     def take(self, flag: str, path: Path) -> None:
         """Read the set to train on."""
         self.synthetic = SyntheticSet.load(path)
+
+    def title(self) -> str:
+        """Return what the progress bar calls it."""
+        made = self.synthetic.metadata if self.synthetic else {"method": "full"}
+        words = [str(made[key]) for key in ("method", "weighting") if key in made]
+        return " ".join([*words, *([f"ipc {made['ipc']}"] if "ipc" in made else []), f"x {self.count}"])
 
     @property
     def learned_with(self) -> Learned:
@@ -337,7 +359,7 @@ class Evaluator(StageModule):
             metrics |= dict.fromkeys(("deo_max", "deo_mean", "worst_group_accuracy"))
         cells = torch.stack([cell.compute() for cell in self.cells])  # type: ignore[operator]
         self.row = {
-            **self._identity(),
+            **identity(self.spec, self.data, self.synthetic, self.learned_with.names),
             "seconds": {"fit": None, "distill": None, "eval": None},
             "metrics": metrics,
             "cell_accuracy": _matrix(cells.double().nanmean(0)),
@@ -347,63 +369,11 @@ class Evaluator(StageModule):
             if summary is not None and summary["mean"] is not None:
                 self.log(f"eval/{name}", summary["mean"])
 
-    def _identity(self) -> dict[str, Any]:
-        """Return the row's identity: what was trained on what, and how."""
-        made = self.synthetic.metadata if self.synthetic is not None else {}
-        own = self.identity_of(module_spec(self), self.train_on, self.learned_with.names)
-        return {
-            "dataset": self.data.name,
-            "method": made.get("method", "full" if self.synthetic is None else "unknown"),
-            "weighting": made.get("weighting", "vanilla"),
-            "ipc": made.get("ipc"),
-            "conflict_ratio": self.data.conflict_ratio,
-            "network": own["network"],
-            "train_on": own["train_on"],
-            "trainer": own["trainer"],
-            "settings": made.get("settings", settings_of_data(self.data)),
-            "preset": own["preset"],
-            "distill_seeds": [made["distill_seed"]] if "distill_seed" in made else [],
-            "eval_networks": own["eval_networks"],
-            "eval_settings": own["eval_settings"],
-        }
-
-    @classmethod
-    def identity_of(cls, spec: Spec, train_on: str, learned: Sequence[str] = ()) -> dict[str, Any]:
-        """Return the evaluation's own part of a row's identity, from an evaluator's spec.
-
-        Args:
-            spec: Class path and arguments; defaults need not be written out.
-            train_on: ``synthetic`` or ``real``.
-            learned: What comes with the set besides its images: ``lr``, ``soft_labels``.
-        """
-        own = complete(spec)["init_args"]
-        preset = {"preset": own["preset"], **named(own["preset"]).arguments}
-        given = leaves({**own, **{key: complete(value) for key, value in preset.items() if own.get(key) is None}})
-        defaults = leaves({**complete(spec_of(cls))["init_args"], **complete(preset)})
-        learner = import_class(given["learner"])
-        trainer = trainer_settings(own["learner"])
-        protocol = given["lr"] is None and given.get("learner.regime") is None
-        taken = {"lr": "learned"} if "lr" in learned and protocol else {}
-        taken |= {"labels": "soft"} if "soft_labels" in learned else {}
-        keys = {"preset", "count", "seed", "num_classes", "num_groups", "image_shape", "learner", "network"}
-        keys |= {key for key in given if key.startswith("learner.")}
-        return {
-            "network": given["network"].rpartition(".")[2].lower(),
-            "train_on": train_on,
-            "trainer": getattr(learner, "name", learner.__name__.lower()),
-            "preset": given["preset"],
-            "eval_networks": given["count"],
-            "eval_settings": {
-                k: v for k, v in given.items() if k not in keys and (k not in defaults or defaults[k] != v)
-            }
-            | trainer
-            | taken,
-        }
-
-    def note_seconds(self, before: dict[str, float | None], seconds: float) -> None:
-        """Put what each stage took into the row, in seconds; None where it is not known."""
+    def finish(self, seconds: float, before: Mapping[str, float | None], *, inside_run: bool) -> None:
+        """Put what each stage took into the row, in seconds; a run gathers the rows into a file of its own."""
         if self.row is not None:
             self.row["seconds"] = {**before, "eval": round(seconds, 2)}
+        self.artefact = "rows.json" if inside_run else type(self).artefact
 
     def remark(self) -> str:
         """Say the step size that was learned, and why there are no figures of fairness, where there are none."""

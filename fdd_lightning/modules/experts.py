@@ -13,16 +13,14 @@ from torch import Tensor
 from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory
 from fdd_lightning.algorithms.epochs import Passes
 from fdd_lightning.algorithms.group_labels import refuse_groups
-from fdd_lightning.artefacts.experts import FOLDER, flat_parameters, save_expert
+from fdd_lightning.artefacts.experts import FOLDER, TRAIN, flat_parameters, save_expert
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.configuration.choices import Spec, import_class, rebuild, spec_of
-from fdd_lightning.configuration.settings import experts_settings
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.matching.shares import epoch_order, image_shares
 from fdd_lightning.matching.weightings import FairDD, GroupKDE, Vanilla, Weighting
 from fdd_lightning.modules.base import FitModule
-from fdd_lightning.modules.provenance import describe_experts
 from fdd_lightning.modules.weighing import WeighingModule
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.utils.rng import generator, seeded
@@ -58,6 +56,12 @@ class Experts(WeighingModule, FitModule):
         seed: Seed of every draw.
     """
 
+    kind = "experts"
+    menu = "experts"
+    entry = "mtt"
+    help = "folder of expert trajectories (--output of `fdd fit --config experts/mtt`), for trajectory matching"
+    what = "expert trajectories"
+    advice = TRAIN
     artefact = FOLDER
     draws_own_batches = True
 
@@ -119,8 +123,9 @@ class Experts(WeighingModule, FitModule):
 
     @classmethod
     def row_settings(cls, model: Spec) -> dict[str, Any]:
-        """Return how the experts differ from the published ones."""
-        return experts_settings(model)
+        """Return how the experts differ from the published ones; their weighting is told by the set's."""
+        spec = {**model, "init_args": {**(model.get("init_args") or {}), "weighting": spec_of(Vanilla())}}
+        return super().row_settings(spec)
 
     def title(self) -> str:
         """Return what the progress bar calls it."""
@@ -264,7 +269,17 @@ class Experts(WeighingModule, FitModule):
             self._write(self._part, expert, trajectory)
 
     def _write(self, folder: Path, expert: int, trajectory: Tensor) -> None:
-        save_expert(folder / _name(expert), trajectory, {"index": expert, **describe_experts(self)})
+        save_expert(folder / _name(expert), trajectory, {"index": expert, **self.describe()})
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata of an expert's file."""
+        arguments = self.spec["init_args"]
+        return {
+            **super().describe(),
+            "num_classes": self.num_classes,
+            **{key: arguments[key] for key in ("network", "learner", "weighting", "zca", "seed")},
+            "settings": self.inherited_settings() | self.row_settings(self.spec),
+        }
 
     @torch.no_grad()
     def _accuracy(self) -> float:

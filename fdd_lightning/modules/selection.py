@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fdd_lightning.configuration.choices import build, rebuild
+from fdd_lightning.configuration.choices import Choice, build, rebuild
 from fdd_lightning.matching.extractors import Extractor, Gallery, TrainedNetwork
 from fdd_lightning.matching.selectors import Random, Selector
 from fdd_lightning.matching.sources import AsIs, Source
@@ -58,10 +58,14 @@ class Selection(BaseDistiller):
         return selector.objection(weighting)
 
     @classmethod
-    def embeds(cls, arguments: Mapping[str, Any]) -> bool:
-        """Tell whether embeddings are looked at, by the weighting or to compare images."""
-        weighting, selector, features = (build(arguments[key]) for key in ("weighting", "selector", "features"))
-        return bool(weighting.needs_embeddings or (selector.needs_features and features.needs_embeddings))
+    def asks(cls, attribute: str, arguments: Mapping[str, Any]) -> bool:
+        """Tell whether a choice has an attribute; that of ``features`` counts where the selector compares images."""
+        compares = build(arguments["selector"]).needs_features
+        return super().asks(attribute, {k: v for k, v in arguments.items() if compares or k != "features"})
+
+    def choices(self, attribute: str) -> list[Choice]:
+        """Return the choices that have an attribute; see :meth:`asks`."""
+        return [c for c in super().choices(attribute) if c is not self.features or self.selector.needs_features]
 
     @property
     def num_steps(self) -> int:

@@ -13,12 +13,12 @@ from torchmetrics.functional.classification import binary_auroc
 
 from fdd_lightning.artefacts.encoder import Encoder, embed_all
 from fdd_lightning.configuration.choices import Spec
-from fdd_lightning.configuration.settings import encoder_settings
+from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.configuration.settings import differences, reference
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.matching.weightings.kde import KDE, kernel_density
 from fdd_lightning.modules.base import FitModule
-from fdd_lightning.modules.provenance import describe_encoder
 from fdd_lightning.networks import NetworkFactory, ResNet18
 from fdd_lightning.utils.rng import seeded
 
@@ -52,6 +52,15 @@ class SupCon(FitModule):
         preset: Name of the menu's file in ``configs/encoder`` that these settings start from.
     """
 
+    kind = "encoder"
+    menu = "encoder"
+    entry = "supcon"
+    help = "file of the bias encoder (encoder.safetensors of `fdd fit`), for choices that look at its embeddings"
+    what = "a bias encoder's embeddings"
+    advice = "train one with `fdd fit --output DIR` and pass --encoder DIR/encoder.safetensors"
+    serves = ("fit", "distill")
+    prefix = ""
+    asked_by = "needs_embeddings"
     artefact = "encoder.safetensors"
 
     def __init__(
@@ -90,8 +99,10 @@ class SupCon(FitModule):
 
     @classmethod
     def row_settings(cls, model: Spec) -> dict[str, Any]:
-        """Return which of the menu's encoders it is and how it differs."""
-        return encoder_settings(model)
+        """Return which of the menu's encoders it is, if not the paper's, and how it differs; without a prefix."""
+        name = complete(model)["init_args"].get("preset", cls.entry)
+        settings = {k: v for k, v in differences(model, reference(model, name)).items() if k != "preset"}
+        return settings if name == cls.entry else {"encoder": name, **settings}
 
     @property
     def num_steps(self) -> int:
@@ -160,8 +171,12 @@ class SupCon(FitModule):
         """Write ``encoder.safetensors``, with the last densities in its metadata."""
         path = folder / self.artefact
         figures = {k: float(v) for k, v in (self.figures or self.densities()).items()}
-        self.encoder.save(path, {**describe_encoder(self), "densities": figures})
+        self.encoder.save(path, {**self.describe(), "densities": figures})
         return path
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metadata of the encoder's file."""
+        return {**super().describe(), "settings": self.row_settings(self.spec), "seed": self.seed}
 
     def remark(self) -> str:
         """Return the figures of the densities (see the class)."""

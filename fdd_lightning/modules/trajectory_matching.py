@@ -12,11 +12,11 @@ from torch.autograd import grad
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from fdd_lightning.artefacts.experts import TRAIN, Trajectories, unflatten
+from fdd_lightning.artefacts.experts import Trajectories, unflatten
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import DSA, Augmentation
-from fdd_lightning.configuration.choices import rebuild, spec_of
-from fdd_lightning.configuration.settings import complete
+from fdd_lightning.configuration.choices import Choice, rebuild, spec_of
+from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.matching.initialisers import Initialiser, Real
@@ -68,6 +68,7 @@ class TrajectoryMatching(BaseDistiller):
     """Folder of the expert trajectories (``--experts``)."""
 
     learned = ("lr",)
+    needs_experts = True
 
     def __init__(
         self,
@@ -127,14 +128,13 @@ class TrajectoryMatching(BaseDistiller):
         self.lr = nn.Parameter(torch.tensor(float(lr_student)))
 
     @classmethod
-    def needs(cls, arguments: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return ``experts``; a bias encoder was needed for them, and is not here."""
-        return ("experts", *super().needs(arguments))
+    def asks(cls, attribute: str, arguments: Mapping[str, Any]) -> bool:
+        """Tell whether a choice has an attribute; not the weighting, which did its work on the experts."""
+        return super().asks(attribute, {**arguments, "weighting": spec_of(Vanilla())})
 
-    @classmethod
-    def embeds(cls, arguments: Mapping[str, Any]) -> bool:
-        """Return False: the weighting did its work on the experts."""
-        return False
+    def choices(self, attribute: str) -> list[Choice]:
+        """Return the choices that have an attribute; see :meth:`asks`."""
+        return [choice for choice in super().choices(attribute) if choice is not self.weighting]
 
     @classmethod
     def objection(cls, weighting: Weighting, arguments: Mapping[str, Any]) -> str:
@@ -154,11 +154,9 @@ class TrajectoryMatching(BaseDistiller):
             FileFormatError: They cannot be read.
         """
         super().check()
-        if self.experts is None:
-            raise ConfigError(f"{self.method} matches expert trajectories: {TRAIN}")
-        if self.trajectories is None:
+        if self.trajectories is None and self.experts is not None:
             self.trajectories = Trajectories(self.experts)
-        found = self.trajectories
+        found = self._experts
         theirs, own = complete(found.header["weighting"]), complete(spec_of(self.weighting))
         if theirs != own:
             names = [spec["class_path"].rpartition(".")[2] for spec in (theirs, own)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,18 +10,19 @@ from typing import Any
 from torch import Tensor
 
 from fdd_lightning.artefacts.encoder import Encoder, cached_embeddings
-from fdd_lightning.configuration.choices import build, import_class, is_spec, spec_of
+from fdd_lightning.configuration.choices import Choice, build, class_path, import_class, is_spec, spec_of
+from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.weightings import Evidence, Weighting
-from fdd_lightning.modules.base import StageModule
+from fdd_lightning.modules.base import StageModule, fit_kinds
 
 
 class WeighingModule(StageModule, ABC):
     """Base of the Distiller and its like, and of the experts: sets :attr:`weighting` in ``__init__``."""
 
     encoder: Path | None = None
-    """File of the bias encoder (``--encoder``), for weightings that look at embeddings."""
+    """File of the bias encoder (``--encoder``), for choices that look at embeddings."""
 
     weighting: Weighting
     real: ImageSet
@@ -32,20 +32,18 @@ class WeighingModule(StageModule, ABC):
 
     @classmethod
     def needs(cls, arguments: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return ``encoder`` where a choice looks at embeddings, ``classifier`` where one reads a trained classifier.
+        """Return the kinds of fit that the class itself or one of its choices asks for.
 
         Raises:
             ConfigError: The weighting cannot apply (see :meth:`objection`).
         """
-        parameters = inspect.signature(cls).parameters.values()
-        defaults = {p.name: spec_of(p.default) for p in parameters if p.default is not p.empty}
-        given = {**defaults, **arguments}
+        given = complete({"class_path": class_path(cls), "init_args": arguments})["init_args"]
         weighting: Weighting = build(given["weighting"])
         if objection := cls.objection(weighting, given):
             name = given.get("method", cls.__name__.lower())
             raise ConfigError(f"{name} does not take weighting {weighting.name}: {objection}")
-        wanted = {"encoder": cls.embeds(given), "classifier": any_choice(given, "needs_classifier")}
-        return tuple(flag for flag, is_needed in wanted.items() if is_needed)
+        asked = {kind: fit.asked_by or f"needs_{kind}" for kind, fit in fit_kinds().items()}
+        return tuple(kind for kind, attribute in asked.items() if cls.asks(attribute, given))
 
     @classmethod
     def objection(cls, weighting: Weighting, arguments: Mapping[str, Any]) -> str:
@@ -58,27 +56,29 @@ class WeighingModule(StageModule, ABC):
         return ""
 
     @classmethod
-    def embeds(cls, arguments: Mapping[str, Any]) -> bool:
-        """Tell whether embeddings are looked at, by the weighting or any other choice.
+    def asks(cls, attribute: str, arguments: Mapping[str, Any]) -> bool:
+        """Tell whether the class or one of its choices has an attribute such as ``needs_embeddings``.
 
         Args:
+            attribute: The attribute.
             arguments: All arguments of the constructor, choices among them as specs.
         """
         weighting: Weighting = build(arguments["weighting"])  # built, as its needs may depend on its arguments
-        return weighting.needs_embeddings or any_choice(arguments, "needs_embeddings")
+        return any(bool(getattr(asker, attribute, False)) for asker in (cls, weighting)) or any_choice(
+            arguments, attribute
+        )
 
     def check(self) -> None:
-        """Refuse a weighting whose encoder is missing.
+        """Refuse a choice whose input is missing.
 
         Raises:
             ConfigError: With the way out.
         """
-        if self.reads("encoder") and self.encoder is None:
-            reader = f"weighting {type(self.weighting).__name__}" if self.weighting.needs_embeddings else "a choice"
-            raise ConfigError(
-                f"{reader} reads a bias encoder's embeddings: train one with "
-                "`fdd fit --output DIR` and pass --encoder DIR/encoder.safetensors"
-            )
+        for flag, fit in fit_kinds().items():
+            if getattr(self, flag, None) is None and self.reads(flag):
+                readers = [type(c).__name__ for c in self.choices(fit.asked_by or f"needs_{flag}")]
+                reader = " and ".join(readers) or getattr(self, "method", type(self).__name__)
+                raise ConfigError(f"{reader} reads {fit.what}: {fit.advice}")
 
     def setup(self, stage: str) -> None:
         """Take the real images and, where they are asked for, their embeddings."""
@@ -95,13 +95,22 @@ class WeighingModule(StageModule, ABC):
             if bool((self.cells.sum(1) == 0).any()):
                 name = data.class_names[int(self.cells.sum(1).argmin())]
                 raise ConfigError(f"class {name!r} of data set {data.name} has no training image: leave the class out")
+            for flag, fit in fit_kinds().items():
+                for choice in self.choices(fit.asked_by or f"needs_{flag}"):
+                    choice.take(flag, getattr(self, flag))
             if self.reads("encoder"):
                 self.embeddings = self._read_embeddings()
         super().setup(stage)
 
+    def choices(self, attribute: str) -> list[Choice]:
+        """Return the choices of this module that have an attribute such as ``needs_embeddings``."""
+        return [
+            value for value in vars(self).values() if isinstance(value, Choice) and getattr(value, attribute, False)
+        ]
+
     def reads(self, flag: str) -> bool:
         """Tell whether an input file is read, by its flag."""
-        given = {"weighting": self.weighting, **self.hparams}
+        given = {"weighting": self.weighting, **{k: v for k, v in self.hparams.items() if not k.startswith("_")}}
         return flag in self.needs({k: spec_of(v) for k, v in given.items()})
 
     def _read_embeddings(self) -> Tensor:

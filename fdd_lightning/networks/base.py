@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TypeAlias, cast
+from typing import ClassVar, TypeAlias, cast
 
 from torch import Tensor, nn
 
@@ -29,6 +29,8 @@ class Network(nn.Module, ABC):
         ConfigError: The numbers of classes, channels or pixels cannot mean anything.
     """
 
+    menu: ClassVar[str] = "network"
+    place: ClassVar[str] = "model.network"
     feature_dim: int
     classifier: nn.Module
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-import yaml
-
 from fdd_lightning.augment import DSA, Augmentation
-from fdd_lightning.configuration.choices import Choice, Spec, build, import_class, is_spec, rebuild, spec_of
-from fdd_lightning.configuration.settings import complete
+from fdd_lightning.configuration.choices import Choice, Spec, build, import_class, rebuild, spec_of
+from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.configuration.menu import find
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.protocols.schedules import PastHalf, Schedule
-from fdd_lightning.utils.paths import CONFIGS
 
 
 class Protocol(Choice):
@@ -35,6 +32,8 @@ class Protocol(Choice):
     Raises:
         ConfigError: A number cannot mean anything.
     """
+
+    menu = "eval"
 
     def __init__(
         self,
@@ -83,26 +82,20 @@ class Protocol(Choice):
         }
 
 
-@cache
 def named(preset: str) -> Protocol:
-    """Return the protocol of the menu's file ``configs/eval/PRESET.yaml``.
+    """Return the protocol of an entry of ``configs/eval``, or of a file.
 
     Raises:
-        ConfigError: There is no such file, or it does not describe a protocol.
+        ConfigError: There is none, or it does not describe a protocol.
     """
-    folder = CONFIGS / "eval"
-    menu = sorted(path.stem for path in folder.glob("*.yaml"))
-    if preset not in menu:
-        raise ConfigError(f"preset {preset!r} is not in configs/eval: choose one of {', '.join(menu)}")
-    path = folder / f"{preset}.yaml"
+    spec = find("eval", preset, "preset")
     try:
-        spec = yaml.safe_load(path.read_text())
-        found = build(spec) if is_spec(spec) else None
-    except (yaml.YAMLError, TypeError, ConfigError) as error:
-        raise ConfigError(f"{path} describes no protocol: {' '.join(str(error).split())}") from None
-    if not isinstance(found, Protocol):
-        raise ConfigError(f"{path} describes no protocol: it must hold a class path of one, and init_args")
-    return found
+        protocol = build(spec)
+    except (TypeError, ConfigError) as error:
+        raise ConfigError(f"preset {preset!r} describes no protocol: {' '.join(str(error).split())}") from None
+    if not isinstance(protocol, Protocol):
+        raise ConfigError(f"preset {preset!r} describes no protocol: it must hold a class path of one, and init_args")
+    return protocol
 
 
 def refuse_mixing(preset: str, learner: Spec) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fdd_lightning.artefacts.results import Row
 from fdd_lightning.configuration.choices import leaves
-from fdd_lightning.configuration.settings import preset, weighting_preset
+from fdd_lightning.configuration.settings import preset
 from fdd_lightning.report.alike import broadest, common_ground, condition
 from fdd_lightning.report.labels import hashable
 
@@ -72,7 +72,7 @@ def _default(row: Row, key: str) -> Any:
     if any(".".join(parts[:n]) in settings for n in range(1, len(parts))):
         return None  # the preset's value belongs to another class
     if parts[0] == "weighting":
-        return leaves(weighting_preset(row["weighting"])).get(key.removeprefix("weighting."))
+        return leaves(preset("weighting", row["weighting"])).get(key.removeprefix("weighting."))
     if parts[0] == "experts":
         return leaves(preset("experts", "mtt")).get(key.removeprefix("experts."))
     known = leaves(preset("data", row["dataset"])) | leaves(preset("method", row["method"]))

@@ -11,18 +11,19 @@ from typing import Any
 from fdd_lightning.algorithms.group_labels import refuse_groups
 from fdd_lightning.artefacts.results import identity_key
 from fdd_lightning.artefacts.stage_folder import StageFolder
-from fdd_lightning.configuration.lookup import build_data
+from fdd_lightning.configuration.choices import import_class
+from fdd_lightning.configuration.defaults import complete, parameters
 from fdd_lightning.configuration.settings import distill_settings
 from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.datamodules.base import data_module
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.modules.evaluator import Evaluator
-from fdd_lightning.modules.provenance import settings_of_data
-from fdd_lightning.runs.fits import FITS, entry_args, fit_leaves, flag_of
+from fdd_lightning.modules.base import fit_kinds
+from fdd_lightning.modules.distiller import BaseDistiller
+from fdd_lightning.modules.row import evaluation_identity
 from fdd_lightning.runs.planned_row import Cell, trainer_class, weighting_name
-from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name, method_file
-from fdd_lightning.runs.stage import Stage, known_arguments, options
+from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name
+from fdd_lightning.runs.stage import Stage, options
 from fdd_lightning.utils.files import fingerprint
-from fdd_lightning.utils.paths import find_config
 
 ELSEWHERE = {
     "fit": {"experts.weighting": "weightings"},
@@ -64,13 +65,13 @@ class Plan:
             _ = self._fit("encoder", entry).config  # misspelt leaves are refused also where nothing needs an encoder
         made = {flag for cell in self.cells for stage in cell.stages() for flag in stage.inputs}
         for key in self.recipe.fit:
-            if flag_of(key) not in {*made, "encoder"}:
-                raise ConfigError(f"recipe {self.recipe.name}: fit.{key}: no method of the recipe needs {flag_of(key)}")
+            if kind_of(key) not in {*made, "encoder"}:
+                raise ConfigError(f"recipe {self.recipe.name}: fit.{key}: no method of the recipe needs {kind_of(key)}")
         for method in self.recipe.all_methods():
             for key in method.of("fit"):
                 if key not in self._fitted:
                     name = f"recipe {self.recipe.name}: {method.name}"
-                    raise ConfigError(f"{name}: fit.{key}: no row of it needs {flag_of(key)}")
+                    raise ConfigError(f"{name}: fit.{key}: no row of it needs {kind_of(key)}")
         seen: dict[str, Cell] = {}
         for cell in self.cells:
             other = seen.setdefault(identity_key(cell.identity), cell)
@@ -105,7 +106,7 @@ class Plan:
         first = evaluations[0]
         module = self._module(first.config["data"])
         made = first.inputs.get("synthetic")
-        settings = settings_of_data(module)
+        settings = module.settings
         if made is not None:
             settings |= made.inherited_settings()
             model = made.config["model"]
@@ -123,15 +124,13 @@ class Plan:
             "conflict_ratio": module.conflict_ratio,
             "settings": settings,
             "distill_seeds": list(seeds) if made else [],
-            **Evaluator.identity_of(
-                first.config["model"], train_on, getattr(made.module, "learned", ()) if made else ()
-            ),
+            **evaluation_identity(first.config["model"], train_on, getattr(made.module, "learned", ()) if made else ()),
         }
         return Cell(identity, evaluations, module)
 
     def _module(self, spec: dict[str, Any]) -> BaseDataModule:
         """Return the data module of a spec; rows share it, and so what it has looked up."""
-        return self._modules.setdefault(json.dumps(spec, sort_keys=True), build_data(spec))
+        return self._modules.setdefault(json.dumps(spec, sort_keys=True), data_module(spec))
 
     def _name(self, data: Entry) -> str:
         """Return a data set's name for folders and titles, with what tells it from the recipe's others of that name."""
@@ -140,9 +139,7 @@ class Plan:
         return slug(Entry(data.name, told))
 
     def _data_args(self, data: Entry) -> list[str]:
-        if "." in data.name:
-            return [f"--data={data.name}", *options("data", data.leaves)]
-        return ["--config", str(find_config(f"data/{data.name}")), *options("data", data.leaves)]
+        return [f"--data={data.name}", *options("data", data.leaves)]
 
     def _stage(
         self, kind: str, name: str, title: str, args: list[str], data: Entry, inputs: dict[str, Stage] | None = None
@@ -158,36 +155,40 @@ class Plan:
         return known
 
     def _fit(
-        self, flag: str, data: Entry, weighting: Entry | None = None, given: Mapping[str, Any] | None = None
+        self, kind: str, data: Entry, weighting: Entry | None = None, given: Mapping[str, Any] | None = None
     ) -> Stage:
-        """Return the stage that makes what a flag takes; one for each weighting where it weighs images.
+        """Return the stage of a kind of fit; one for each weighting where it weighs images.
 
         Args:
-            flag: The flag.
+            kind: The kind.
             data: The data set.
             weighting: The weighting of the row.
             given: A method's own leaves of its fits, over the recipe's.
         """
-        given = given or {}
-        name, leaves = fit_leaves(flag, {**self.recipe.fit, **data.of("fit"), **given})
-        self._reserved("fit", [f"{FITS[flag].prefix}{key}" for key in leaves])
+        fit = fit_kinds()[kind]
+        own = {key: value for key, value in (given or {}).items() if kind_of(key) == kind}
+        self._fitted |= set(own)
+        leaves = {k: v for k, v in {**self.recipe.fit, **data.of("fit"), **own}.items() if kind_of(k) == kind}
+        name = str(leaves.pop(kind, fit.entry))
+        self._reserved("fit", leaves)
         try:
-            args, config = entry_args(flag, name)
+            spec = fit.spec_of_entry(name)
         except ConfigError as error:
             raise ConfigError(f"recipe {self.recipe.name}: {error}") from None
-        own = {key: value for key, value in given.items() if flag_of(key) == flag}
-        self._fitted |= set(own)
-        folder, variants = self._name(data), {k.removeprefix(FITS[flag].prefix): v for k, v in own.items()}
-        if weighting is not None and not FITS[flag].learner and "weighting" in known_arguments("fit", config):
+        args = [f"--model={json.dumps(spec)}"]
+        leaves = {key.removeprefix(fit.leaf()): value for key, value in leaves.items()}
+        variant = {key.removeprefix(fit.leaf()): value for key, value in own.items()}
+        folder = f"{self._name(data)}-{kind}"
+        if weighting is not None and "weighting" in parameters(import_class(complete(spec, (fit,))["class_path"])):
             weighs = {k: v for k, v in weighting.leaves.items() if k.startswith("weighting.")}
-            args += weighting_args(weighting)
+            args.append(f"--model.weighting={weighting.name}")
             leaves |= weighs
-            folder += f"-{flag}-{slug(Entry(weighting.name, weighs | variants))}"
-        elif flag != "encoder" or variants:
-            folder += f"-{slug(Entry(name if FITS[flag].learner else flag, variants))}"
+            folder += f"-{slug(Entry(weighting.name, weighs | variant))}"
+        elif variant:
+            folder += f"-{slug(Entry(name, {k: v for k, v in variant.items() if k != kind}))}"
         args += options("model", leaves)
-        stage = self._stage("fit", folder, f"{flag} for {folder}", args, data)
-        stage.section = f"fit.{flag}" if FITS[flag].prefix else "fit"
+        stage = self._stage("fit", folder, f"{kind} for {folder}", args, data)
+        stage.section = "fit" if not fit.leaf() else f"fit.{kind}"
         return self._with_inputs(stage, data, weighting, given)
 
     def _with_inputs(
@@ -205,7 +206,7 @@ class Plan:
         return stage
 
     def _distill(self, data: Entry, method: Entry, weighting: Entry, ipc: int, seed: int) -> Stage:
-        args = ["--config", str(method_file(method.name)), *weighting_args(weighting)]
+        args = [f"--model={method.name}", f"--model.weighting={weighting.name}"]
         leaves = {**self._shared_leaves(data, method), **method.leaves, **weighting.leaves}
         self._reserved("distill", leaves)
         args += options("model", {**leaves, "images_per_class": ipc, "seed": seed})
@@ -218,8 +219,8 @@ class Plan:
 
         What no method takes, all refuse; a method that trains nothing refuses nothing.
         """
-        known = [known_arguments("distill", method_file(m.name)) for m in self.recipe.all_methods() if m.name != FULL]
-        own = known_arguments("distill", method_file(method.name))
+        known = [arguments_of(m.name) for m in self.recipe.all_methods() if m.name != FULL]
+        own = arguments_of(method.name)
 
         def takes(key: str) -> bool:
             first = key.partition(".")[0]
@@ -242,8 +243,7 @@ class Plan:
         args = []
         for flag, entry in (("network", network), ("trainer", trainer)):
             key = "learner" if flag == "trainer" else flag
-            path = entry.name if "." in entry.name else find_config(f"{flag}/{entry.name}")
-            args += [f"--model.{key}={path}", *options(f"model.{key}", entry.leaves)]
+            args += [f"--model.{key}={entry.name}", *options(f"model.{key}", entry.leaves)]
         leaves = {**self.recipe.eval, **data.of("eval"), **method.of("eval")}
         self._reserved("eval", leaves)
         args += options("model", {**leaves, "seed": seed})
@@ -254,11 +254,16 @@ class Plan:
         return self._stage("eval", folder, title, args, data, {"synthetic": made} if made else {})
 
 
-def weighting_args(weighting: Entry) -> list[str]:
-    """Return the options that choose a weighting; its leaves are not among them."""
-    if "." in weighting.name:
-        return [f"--model.weighting={weighting.name}"]
-    return ["--config", str(find_config(f"weighting/{weighting.name}"))]
+def kind_of(key: str) -> str:
+    """Return the kind of fit that a leaf below ``fit`` belongs to; without a kind's prefix it is the encoder's."""
+    kinds = fit_kinds()
+    first = key.partition(".")[0]
+    return first if first in kinds and (key == first or kinds[first].leaf()) else "encoder"
+
+
+def arguments_of(method: str) -> frozenset[str]:
+    """Return the names of the arguments of a method's class."""
+    return frozenset(parameters(import_class(complete(method, (BaseDistiller,))["class_path"])))
 
 
 def plain_first(weightings: Sequence[Entry]) -> list[Entry]:

@@ -8,10 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from fdd_lightning.configuration import menu
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.utils.paths import CONFIGS, find_config
 
 KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval"}
 STAGED = {"data": ("fit", "distill", "eval"), "method": ("fit", "eval")}
@@ -136,15 +134,11 @@ class _Reader:
         )
 
     def known(self, key: str, name: str, kind: str) -> None:
-        if kind == "method":
-            found = name == FULL or method_file(name).is_file()
-        else:
-            found = "." in name or find_config(f"{kind}/{name}").is_file()
-        if found:
+        own = "." in name and not is_file_name(name)
+        if own or name == FULL or menu.file_of(kind, name) is not None:
             return
-        menu = sorted(p.stem for p in (CONFIGS / kind).glob("*.yaml"))
-        menu += [FULL] if kind == "method" else []
-        raise self.fail(key, f"{name!r} is not in configs/{kind}: choose one of {', '.join(menu)}")
+        entries = menu.names(kind) + ([FULL] if kind == "method" else [])
+        raise self.fail(key, f"{name!r} is not in configs/{kind}: choose one of {', '.join(entries)}")
 
     def numbers(self, key: str, value: Any, least: int) -> tuple[int, ...]:
         found = tuple(self.listed(value))
@@ -170,11 +164,6 @@ def is_file_name(name: str) -> bool:
     return name.endswith((".yaml", ".yml"))
 
 
-def method_file(name: str) -> Path:
-    """Return the file of a method: one of the menu, or the user's own by its path."""
-    return Path(name) if is_file_name(name) else find_config(f"method/{name}")
-
-
 def flatten(value: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Return nested mappings as dotted leaves; a class-path spec becomes its class and the leaves below it."""
     found: dict[str, Any] = {}
@@ -190,6 +179,13 @@ def flatten(value: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return found
 
 
+def menu_name(path: str | Path) -> Path:
+    """Return a recipe's name in the menu, also where its folder is written before it; a file's path as it is."""
+    parts = Path(path).parts
+    inside = parts[1:] if parts[:1] == ("configs",) else parts
+    return Path(path) if Path(path).is_file() else Path(*(inside[1:] if inside[:1] == ("recipes",) else inside))
+
+
 def read_recipe(path: str | Path) -> Recipe:
     """Read and check a recipe.
 
@@ -199,20 +195,15 @@ def read_recipe(path: str | Path) -> Recipe:
     Raises:
         ConfigError: The file is missing, is no YAML, has an unknown key or name, or a value of the wrong kind.
     """
-    file = find_config(path)
-    file = file if file.is_file() else find_config(Path("recipes") / path)
-    if not file.is_file():
-        folder = CONFIGS / "recipes"
-        menu = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
-        near = get_close_matches(str(path), menu, n=3) or ["quickstart"]
+    file = menu.file_of("recipes", menu_name(path))
+    if file is None:
+        entries = menu.names("recipes")
+        near = get_close_matches(str(path), entries, n=3) or ["quickstart"]
         raise ConfigError(
-            f"recipe {str(path)!r} does not exist: pass a YAML file, or one of the {len(menu)} in {folder}, such as "
-            f"{', '.join(near)}"
+            f"recipe {str(path)!r} does not exist: pass a YAML file, or one of the {len(entries)} in configs/recipes, "
+            f"such as {', '.join(near)}"
         )
-    try:
-        content = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is no valid YAML: {error}") from None
+    content = menu.read_yaml(file)
     read = _Reader(file)
     if not isinstance(content, Mapping):
         raise read.fail("recipe", "is no mapping; it needs at least `name`, `data`, `methods` and `ipcs`")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint
-from fdd_lightning.command_line.stage import resolve
+from fdd_lightning.command_line.parser import resolve
 from fdd_lightning.configuration.choices import import_class
-from fdd_lightning.configuration.lookup import source_state
+from fdd_lightning.datamodules.base import source_state
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.utils.files import sha256_path
@@ -95,7 +95,8 @@ class Stage:
         """Return the settings of all that leads to this stage's inputs, as they stand in rows."""
         found: dict[str, Any] = {}
         for stage in self.inputs.values():
-            found |= stage.inherited_settings() | stage.module.row_settings(stage.config["model"])
+            fit: Any = stage.module
+            found |= stage.inherited_settings() | fit.row_settings(stage.config["model"])
         return found
 
     @property
@@ -138,9 +139,3 @@ class Stage:
         return bool(
             found and not found.finished and found.fingerprint == self.fingerprint and self.folder.checkpoint.is_file()
         )
-
-
-@cache
-def known_arguments(kind: str, config: Path) -> frozenset[str]:
-    """Return the names of the arguments that a file of the menu leads to."""
-    return frozenset(resolve(kind, ["--config", str(config)])["model"]["init_args"])

@@ -61,15 +61,3 @@ def cache_root() -> Path:
             "written to"
         ) from None
     return cache
-
-
-def find_config(name: str | Path) -> Path:
-    """Return a configuration file by path, or by its place in the menu: ``method/dm`` or ``configs/method/dm.yaml``."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    inside = Path(*path.parts[1:]) if path.parts[:1] == ("configs",) else path
-    for candidate in (CONFIGS / inside, CONFIGS / inside.with_name(inside.name + ".yaml")):
-        if candidate.is_file():
-            return candidate
-    return path

@@ -38,7 +38,7 @@ class Several(Choice):
 def test_class_path_is_the_shortest_that_exports_it():
     assert class_path(ConvNet) == CONVNET
     assert class_path(KDE) == "fdd_lightning.matching.weightings.KDE"
-    assert class_path(Several) == "tests.test_choices.Several"
+    assert class_path(Several) == "tests.configuration.test_choices.Several"
 
 
 def test_a_choice_remembers_what_it_was_given_and_nothing_else():

@@ -7,22 +7,14 @@ import pytest
 import yaml
 
 from fdd_lightning.configuration.choices import spec_of
-from fdd_lightning.configuration.settings import (
-    complete,
-    data_settings,
-    differences,
-    distill_settings,
-    encoder_settings,
-    preset,
-    weighting_preset,
-)
+from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.configuration.settings import differences, distill_settings, preset
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.matching.groupings import DBSCANClusters, KMeansClusters, WrongLabels
 from fdd_lightning.matching.samplers import Stratified
 from fdd_lightning.matching.surrogates import Fresh
 from fdd_lightning.matching.weightings import KDE, FairDD
 from fdd_lightning.modules.distiller import Distiller
-from fdd_lightning.modules.provenance import module_spec
 from fdd_lightning.modules.selection import Selection
 from fdd_lightning.modules.supcon import SupCon
 from fdd_lightning.networks import MLP, ConvNet
@@ -32,7 +24,7 @@ FACTS: dict[str, Any] = {"num_classes": 10, "image_shape": (3, 16, 16)}
 
 
 def distiller(**arguments):
-    return module_spec(Distiller(**FACTS, **arguments))
+    return Distiller(**FACTS, **arguments).spec
 
 
 def test_complete_fills_in_nested_defaults():
@@ -57,7 +49,7 @@ def test_differences_from_defaults_and_from_a_preset():
 def test_the_plain_method_has_no_settings():
     assert distill_settings(distiller(), "dm", "vanilla") == {}
     assert distill_settings(distiller(weighting=FairDD(), seed=5, images_per_class=2), "dm", "fairdd") == {}
-    assert distill_settings(module_spec(Selection(**FACTS)), "random", "vanilla") == {}
+    assert distill_settings(Selection(**FACTS).spec, "random", "vanilla") == {}
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (CONFIGS / "method").glob("*.yaml")))
@@ -69,7 +61,7 @@ def test_every_method_of_the_menu_is_its_own_preset(name):
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (CONFIGS / "weighting").glob("*.yaml")))
 def test_every_weighting_of_the_menu_is_its_own_preset(name):
-    weighting = weighting_preset(name)
+    weighting = preset("weighting", name)
     model = {**distiller(), "init_args": {**distiller()["init_args"], "weighting": weighting}}
     assert distill_settings(model, "dm", name) == {}
 
@@ -123,35 +115,23 @@ def test_another_class_is_named_and_compared_with_its_own_defaults():
 
 def test_encoder_settings_name_the_menus_entry():
     facts = {**FACTS, "num_groups": 10}
-    assert encoder_settings(module_spec(SupCon(**facts, hidden=64)))["hidden"] == 64
+    assert SupCon.row_settings(SupCon(**facts, hidden=64).spec)["hidden"] == 64
     spec = preset("encoder", "supcon_small")
     assert spec is not None
-    assert encoder_settings(spec) == {"encoder": "supcon_small"}
+    assert SupCon.row_settings(spec) == {"encoder": "supcon_small"}
     more = {**spec, "init_args": {**spec["init_args"], "steps": 7}}
-    assert encoder_settings(more) == {"encoder": "supcon_small", "steps": 7}
+    assert SupCon.row_settings(more) == {"encoder": "supcon_small", "steps": 7}
 
 
-def test_data_settings_leave_out_where_and_how_they_are_read():
-    path = "fdd_lightning.datamodules.ColoredDigits"
-    assert data_settings({"class_path": path}, "colored_digits") == {}
-    assert data_settings(spec_of_data(batch_size=3, validation=0.1), "colored_digits") == {}
-    assert data_settings(spec_of_data(seed=2), "colored_digits") == {"seed": 2}
-    assert data_settings(spec_of_data(conflict_ratio=0.3), "colored_digits") == {}  # it has a key of its own
-
-
-def spec_of_data(**arguments):
-    return {"class_path": "fdd_lightning.datamodules.ColoredDigits", "init_args": arguments}
-
-
-def test_a_built_data_module_and_its_configuration_agree():
-    """A row gets its settings from the module, a plan from the configuration."""
-    data = ColoredDigits(seed=2)
-    from_module = {"class_path": "fdd_lightning.datamodules.ColoredDigits", "init_args": data.parameters}
-    assert data_settings(from_module, data.name) == data_settings(spec_of_data(seed=2), data.name)
+def test_settings_of_data_leave_out_where_and_how_they_are_read():
+    assert ColoredDigits().settings == {}
+    assert ColoredDigits(batch_size=3, validation=0.1).settings == {}
+    assert ColoredDigits(seed=2).settings == {"seed": 2}
+    assert ColoredDigits(conflict_ratio=0.3).settings == {}  # it has a key of its own
 
 
 def test_presets_are_found_in_the_menu():
     assert preset("method", "nowhere") is None
-    assert weighting_preset("nowhere") is None
-    written = yaml.safe_load((CONFIGS / "method" / "dm.yaml").read_text())["model"]
+    assert preset("weighting", "nowhere") is None
+    written = yaml.safe_load((CONFIGS / "method" / "dm.yaml").read_text())
     assert preset("method", "dm") == written

@@ -12,7 +12,7 @@ from fdd_lightning.augment.cutmix import cutmix
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.weightings import Vanilla
 from fdd_lightning.modules.evaluator import Evaluator
-from fdd_lightning.modules.provenance import module_spec
+from fdd_lightning.modules.row import evaluation_identity
 from fdd_lightning.modules.selection import Selection
 from fdd_lightning.networks import ConvNet
 from fdd_lightning.utils.rng import generator, seeded
@@ -98,7 +98,7 @@ def test_the_row_says_the_preset_and_only_what_differs_from_it(digits, chosen):
         chosen, preset="idc_mnist", epochs=1, batch_size=64, augmentation=DiffAug("color_crop_scale_rotate")
     )
     other = evaluator(chosen, preset="idc_mnist", epochs=1, batch_size=256, augmentation=DiffAug("color"))
-    told = [Evaluator.identity_of(module_spec(m), "synthetic")["eval_settings"] for m in (model, same, other)]
+    told = [evaluation_identity(m.spec, "synthetic")["eval_settings"] for m in (model, same, other)]
     assert told[0] == told[1] == row["eval_settings"]
     assert told[2] == {**told[0], "batch_size": 256, "augmentation.strategy": "color"}
 

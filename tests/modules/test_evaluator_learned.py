@@ -12,7 +12,7 @@ from fdd_lightning.augment import DSA
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.matching.weightings import FairDD
 from fdd_lightning.modules.evaluator import Evaluator
-from fdd_lightning.modules.provenance import module_spec
+from fdd_lightning.modules.row import evaluation_identity
 from fdd_lightning.modules.selection import Selection
 from fdd_lightning.networks import ConvNet
 from fdd_lightning.utils.rng import generator, seeded
@@ -102,7 +102,7 @@ def test_identity_is_known_beforehand(digits, chosen):
         model = evaluator(holding(chosen, **parameters))
         row = trainer().eval(model, digits)
         assert row is not None
-        found = Evaluator.identity_of(module_spec(model), "synthetic", tuple(parameters))
+        found = evaluation_identity(model.spec, "synthetic", tuple(parameters))
         assert found["eval_settings"] == row["eval_settings"]
 
 

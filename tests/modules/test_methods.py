@@ -8,19 +8,18 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from torch import Tensor
 from torch.nn.functional import cross_entropy, interpolate
 
 from fdd_lightning.augment import DSA, DiffAug
 from fdd_lightning.configuration.choices import build, import_class
+from fdd_lightning.configuration.menu import find
 from fdd_lightning.matching.initialisers import KMeansImages
 from fdd_lightning.matching.samplers import KMeans
 from fdd_lightning.matching.surrogates import OnReal, Queue
 from fdd_lightning.matching.weightings import FairDD, Vanilla, Weighting
 from fdd_lightning.modules.distiller import Distiller
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.utils.paths import find_config
 from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
 
@@ -40,7 +39,7 @@ METHODS = list(SMALL)
 
 def distiller(method: str, weighting: Weighting, **arguments: Any) -> Distiller:
     """Build a method from its preset, with a small network and few steps."""
-    spec = yaml.safe_load(find_config(f"method/{method}").read_text())["model"]
+    spec = find("method", method)
     given = dict(spec["init_args"])
     for key, value in SMALL[method].items():
         if key == "surrogate":

@@ -47,6 +47,8 @@ class Weighting(Choice, ABC):
         needs_cell_sizes: Reads how many training images each group has in the class.
     """
 
+    menu: ClassVar[str] = "weighting"
+    place: ClassVar[str] = "model.weighting"
     name: ClassVar[str]
     needs_groups: bool = False
     needs_embeddings: bool = False

@@ -1,0 +1,250 @@
+"""The parsers of ``fdd fit``, ``fdd distill`` and ``fdd eval``, by LightningCLI."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, NoReturn, cast
+
+import yaml
+from lightning import LightningDataModule, LightningModule
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+
+import fdd_lightning.algorithms
+import fdd_lightning.augment
+import fdd_lightning.datamodules
+import fdd_lightning.matching.selectors
+import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
+from fdd_lightning.artefacts.stage_folder import read_checkpoint
+from fdd_lightning.command_line.messages import explain, with_help
+from fdd_lightning.configuration.arguments import Arguments, read
+from fdd_lightning.configuration.choices import Spec, import_class
+from fdd_lightning.configuration.defaults import complete, current_spec, spec_named
+from fdd_lightning.configuration.menu import merged
+from fdd_lightning.datamodules import BaseDataModule, ColoredDigits
+from fdd_lightning.datamodules.base import spec_of_set
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.modules.base import FitModule, StageModule
+from fdd_lightning.modules.classifier import Classifier  # noqa: F401
+from fdd_lightning.modules.distiller import BaseDistiller, Distiller
+from fdd_lightning.modules.evaluator import Evaluator
+from fdd_lightning.modules.experts import Experts  # noqa: F401
+from fdd_lightning.modules.selection import Selection  # noqa: F401
+from fdd_lightning.modules.supcon import SupCon
+from fdd_lightning.modules.trajectory_matching import TrajectoryMatching  # noqa: F401
+from fdd_lightning.trainer import FDDTrainer
+from fdd_lightning.trainer.trainer import TALKATIVE
+
+STAGES: dict[str, tuple[type[StageModule], type[StageModule], tuple[str, ...]]] = {
+    "fit": (FitModule, SupCon, ("num_classes", "num_groups", "image_shape")),
+    "distill": (BaseDistiller, Distiller, ("num_classes", "image_shape")),
+    "eval": (Evaluator, Evaluator, ("num_classes", "num_groups", "image_shape")),
+}
+"""Base class of each stage's model, its default, and the facts that it takes from the data."""
+
+MAIN_PARSER = {"prog": "fdd", "description": "fair dataset distillation"}
+
+
+class Refusal(ValueError):
+    """What the parser says: a tree of many lines, which parsers inside parsers put together."""
+
+
+@contextmanager
+def worded(stage: str) -> Iterator[None]:
+    """Word what the parser, the classes that it builds, or Lightning refuse as one line.
+
+    Raises:
+        ConfigError: With that line.
+    """
+    try:
+        yield
+    except Refusal as error:
+        raise ConfigError(explain(str(error), stage)) from error
+    except ConfigError as error:
+        raise ConfigError(with_help(str(error), stage)) from error
+    except MisconfigurationException as error:
+        raise ConfigError(" ".join(str(error).split())) from error
+
+
+class FDDParser(LightningArgumentParser):
+    """A parser whose errors are one line, without the usage block; options are written out in full."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise the message; see :func:`worded`."""
+        raise Refusal(message) from ex
+
+    def parse_object(self, cfg_obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Parse an object, a checkpoint's settings say; class paths of earlier releases are brought up to date."""
+        return super().parse_object(current_spec(cfg_obj), *args, **kwargs)
+
+
+class StageCLI(LightningCLI):
+    """The command line of one stage: its options, and what they lead to.
+
+    Args:
+        stage: The subcommand; only its parser is built.
+        args: The arguments after the subcommand's name.
+    """
+
+    def __init__(self, stage: str, args: list[str]) -> None:
+        self.stage = stage
+        super().__init__(
+            LightningModule,
+            LightningDataModule,
+            save_config_callback=None,
+            trainer_class=FDDTrainer,
+            seed_everything_default=0,
+            parser_class=FDDParser,
+            parser_kwargs=MAIN_PARSER,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            args=cast(ArgsType, [stage, *args]),
+        )
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """Return the stage and the arguments of its method that are no options."""
+        return {self.stage: {"model", "datamodule", "train_dataloaders", "val_dataloaders", "weights_only"}}
+
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add trainer, model and data, with the stage's own base classes and defaults."""
+        parser.add_lightning_class_args(self.trainer_class, "trainer")
+        parser.set_defaults({"trainer.max_epochs": -1, "trainer.enable_model_summary": False})
+        parser.set_defaults({"trainer.log_every_n_steps": 10})
+        parser.add_lightning_class_args(STAGES[self.stage][0], "model", subclass_mode=True)
+        parser.add_lightning_class_args(BaseDataModule, "data", subclass_mode=True)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the flags by which stages hand each other files, and the links from data to model."""
+        base, _, facts = STAGES[self.stage]
+        parser.add_argument(
+            "--output", type=str, default=f"runs/{self.stage}", help="folder of the stage: checkpoints, logs, artefact"
+        )
+        for flag, what in base.flags().items():
+            parser.add_argument(f"--{flag}", type=str | None, default=None, help=what)
+        for name in facts:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Put model and data together (see :mod:`~fdd_lightning.configuration.arguments`), then parse everything."""
+        stage, *words = cast(list[str], args)
+        self.config = parser.parse_args([stage, *self.settled(read(words))])
+        if self.options["ckpt_path"] is not None:
+            self._check_checkpoint(self.options["ckpt_path"])
+
+    def settled(self, arguments: Arguments) -> list[str]:
+        """Return the arguments with model and data as whole specs, every default of their classes filled in.
+
+        ``eval --synthetic FILE`` without a data set takes the one that the file names.
+
+        Raises:
+            ConfigError: A class, an option or an entry of the menu does not exist.
+        """
+        base, default, facts = STAGES[self.stage]
+        data, model = (arguments.specs.get(section) or {"init_args": {}} for section in ("data", "model"))
+        if "class_path" not in data:
+            synthetic = arguments.values.get("synthetic") if "synthetic" in base.flags() else None
+            data = merged(spec_of_set(synthetic) if synthetic else {"class_path": ColoredDigits.__name__}, data)
+        if "class_path" not in model:
+            model = {"class_path": default.__name__, **model}
+        model = self._with_implied(model, base)
+        for fact in facts:  # they come from the data
+            model.get("init_args", {}).pop(fact, None)
+        specs = {
+            "model": complete(model, (base,), "model"),
+            "data": complete(data, (BaseDataModule,), "data"),
+        }
+        return [*(f"--{section}={json.dumps(spec)}" for section, spec in specs.items()), *arguments.others]
+
+    def _with_implied(self, model: Spec, base: type[StageModule]) -> Spec:
+        """Return a model's spec with the arguments that a preset implies, so that parts of them can be changed."""
+        named = spec_named(str(model["class_path"]), (base,))
+        if named is None:
+            return model
+        model = merged(named, {"init_args": model.get("init_args") or {}})
+        cls: Any = import_class(model["class_path"])
+        if not (isinstance(cls, type) and issubclass(cls, base)):
+            raise ConfigError(f"--model: {model['class_path']} is no {base.__name__}")
+        try:
+            implied = cls.implied(model["init_args"])
+        except ConfigError as error:
+            raise ConfigError(f"--model.{error}") from None
+        return dict(merged({"class_path": model["class_path"], "init_args": implied}, model))
+
+    def _check_checkpoint(self, path: str) -> None:
+        """Refuse what is no checkpoint of this stage; what is one brings its settings with it."""
+        made_by = read_checkpoint(path)["hyper_parameters"].get("_class_path")
+        if made_by is not None and not issubclass(import_class(made_by), STAGES[self.stage][0]):
+            raise ConfigError(
+                f"{path} is a checkpoint of {made_by.rpartition('.')[2]}, which is not for `fdd {self.stage}`: name "
+                "one of this very run, or leave it out (the same command resumes by itself)"
+            )
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """Input files and folders, as top-level flags, and what each is."""
+        return STAGES[self.stage][0].flags()
+
+    @property
+    def options(self) -> Any:
+        """The stage's own part of the configuration."""
+        return self.config[self.stage]
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the whole configuration of the stage as plain values, without what the data decide."""
+        # By place: nulls stay in; jsonargparse 4.49 renamed the argument that says so.
+        dumped = yaml.safe_load(self.parser.dump(self.config, "yaml", False, skip_validation=True))
+        return dict(dumped[self.stage])
+
+
+class StageParser(StageCLI):
+    """A stage's parser alone, to look at configurations without building anything.
+
+    Args:
+        stage: The subcommand.
+    """
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.trainer_class = FDDTrainer
+        self.parser_class = FDDParser
+        self.seed_everything_default = 0
+        self.auto_configure_optimizers = False
+        self.setup_parser(True, MAIN_PARSER, {})
+
+    def resolve(self, args: list[str]) -> dict[str, Any]:
+        """Return the whole configuration that the arguments lead to."""
+        self.parse_arguments(self.parser, cast(ArgsType, [self.stage, *args]))
+        return self.resolved()
+
+
+@cache
+def _stage_parser(stage: str, flags: tuple[str, ...]) -> StageParser:
+    """Return the parser of a stage, built once for the input files that are known: that takes longer than parsing."""
+    quiet()
+    return StageParser(stage)
+
+
+def resolve(stage: str, args: list[str]) -> dict[str, Any]:
+    """Return a stage's whole configuration as plain values; nothing is built.
+
+    Raises:
+        FDDError: The arguments do not fit the stage.
+    """
+    with worded(stage):
+        return _stage_parser(stage, tuple(STAGES[stage][0].flags())).resolve(args)
+
+
+def quiet() -> None:
+    """Leave out what Lightning says of hardware and hints; errors of the user are ours to word."""
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="lightning")

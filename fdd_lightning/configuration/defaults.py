@@ -1,0 +1,172 @@
+"""What a class's own defaults are, at every depth: for the parser and for Python alike."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+from torch import Tensor
+
+from fdd_lightning.configuration import menu
+from fdd_lightning.configuration.choices import Spec, class_path, current, import_class, spec_of
+from fdd_lightning.errors import ConfigError
+
+PLAIN = (bool, int, float, str, bytes, dict, list, tuple, set, Path, Tensor, type(None))
+"""Types of values that are no choices."""
+
+
+@cache
+def parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """Return the named arguments of a class's constructor, with those of its bases where it passes ``**kwargs`` on."""
+    named: dict[str, inspect.Parameter] = {}
+    for owner in cls.__mro__:
+        if "__init__" not in owner.__dict__:
+            continue
+        own = list(inspect.signature(owner.__dict__["__init__"]).parameters.values())[1:]
+        for parameter in own:
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                named.setdefault(parameter.name, parameter.replace(annotation=_annotation(parameter, owner)))
+        if all(parameter.kind != parameter.VAR_KEYWORD for parameter in own):
+            break
+    return named
+
+
+def _annotation(parameter: inspect.Parameter, owner: type) -> Any:
+    """Return an argument's type; Any where it cannot be known here."""
+    annotation = parameter.annotation
+    if not isinstance(annotation, str):
+        return Any if annotation is parameter.empty else annotation
+    try:
+        return eval(annotation, vars(sys.modules[owner.__module__]))  # as typing.get_type_hints does
+    except Exception:  # a name that is imported for type checkers only
+        return Any
+
+
+def classes_for(annotation: Any) -> tuple[type, ...]:
+    """Return the classes of which an argument takes one, built or as a factory; none for plain values.
+
+    Example:
+        >>> from collections.abc import Callable
+        >>> from fdd_lightning.networks import Network
+        >>> classes_for(Callable[[int], Network] | None)
+        (<class 'fdd_lightning.networks.base.Network'>,)
+    """
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is None:
+        chosen = isinstance(annotation, type) and annotation is not object and not issubclass(annotation, PLAIN)
+        return (annotation,) if chosen else ()
+    if origin is Callable:
+        return classes_for(arguments[-1])
+    if origin in (Union, types.UnionType) or (isinstance(origin, type) and not issubclass(origin, Mapping)):
+        return tuple(cls for argument in arguments for cls in classes_for(argument))
+    return ()
+
+
+def spec_named(name: str, bases: tuple[type, ...]) -> Spec | None:
+    """Return the spec that a name stands for: a class path, the bare name of a class, an entry of the menu, or a file.
+
+    Args:
+        name: The name.
+        bases: The classes of which it must be one.
+
+    Returns:
+        None where it is nothing of that.
+
+    Raises:
+        ConfigError: It is a class path that cannot be imported, or a file that holds no spec.
+    """
+    known = [cls for base in bases for cls in (base, *_below(base))]
+    kinds = list(dict.fromkeys(filter(None, (getattr(cls, "menu", "") for cls in known)))) or [""]
+    if Path(name).suffix in menu.ENDINGS:
+        file = menu.file_of(kinds[0], name)
+        return None if file is None else menu.spec_in(file, kinds[0])
+    if "." in name:
+        return {"class_path": class_path(import_class(name))}
+    if cls := next((cls for cls in known if cls.__name__ == name), None):
+        return {"class_path": class_path(cls)}
+    return next((menu.find(kind, name) for kind in kinds if kind and menu.file_of(kind, name)), None)
+
+
+def _below(cls: Any) -> list[type]:
+    """Return all classes derived from one."""
+    return [each for child in cls.__subclasses__() for each in (child, *_below(child))]
+
+
+def complete(spec: Any, bases: tuple[type, ...] = (), key: str = "") -> Any:
+    """Return a spec with every default of its classes filled in, nested ones too, and its classes by their full paths.
+
+    Who names a class gets that class's own defaults. Arguments without a class go with the class that is the default.
+
+    Args:
+        spec: A spec, a name of a class or of the menu, a list of such; anything else is returned as it is.
+        bases: The classes that it may be of.
+        key: Where it stands, ``model.surrogate``; with it, misspelt names and arguments are refused.
+
+    Raises:
+        ConfigError: With the option, the problem and the way out.
+
+    Example:
+        >>> complete({"class_path": "fdd_lightning.augment.DSA"})["init_args"]
+        {'strategy': 'color_crop_cutout_flip_scale_rotate'}
+    """
+    if isinstance(spec, list | tuple):
+        return [complete(item, bases, key) for item in spec]
+    if isinstance(spec, str) and bases and spec not in ("null", "None", ""):
+        spec = {"class_path": spec}
+    if not menu.is_spec_like(spec) or "class_path" not in spec:
+        return {k: complete(v) for k, v in spec.items()} if isinstance(spec, Mapping) else spec
+    name = str(spec["class_path"])
+    try:
+        named = spec_named(name, bases)
+    except ConfigError as error:
+        raise ConfigError(f"--{key}: {error}" if key else str(error)) from None
+    if named is None:
+        if not key:
+            raise ConfigError(f"there is no class {name!r}: give its path (module.Class)")
+        is_file = Path(name).suffix in menu.ENDINGS
+        what = f"there is no file {name!r}" if is_file else f"there is no class {name!r} for it"
+        raise ConfigError(f"--{key}: {what}: name another one, or give its path (module.Class)")
+    spec = menu.merged(named, {"init_args": spec.get("init_args") or {}})
+    cls = import_class(spec["class_path"])
+    given = dict(spec.get("init_args") or {})
+    arguments: dict[str, Any] = {}
+    for argument, parameter in parameters(cls).items():
+        below, wanted = f"{key}.{argument}" if key else "", classes_for(parameter.annotation)
+        default = None if parameter.default is parameter.empty else spec_of(parameter.default)
+        if argument in given:
+            arguments[argument] = complete(_with_class(given.pop(argument), default, wanted), wanted, below)
+        elif parameter.default is not parameter.empty:
+            arguments[argument] = complete(default, wanted, below)
+    if given and key and not _takes_anything(cls):
+        strange = next(iter(given))
+        raise ConfigError(f"--{key}.{strange}: no such option of {cls.__name__}")
+    return {"class_path": class_path(cls), "init_args": arguments | given}
+
+
+def _with_class(value: Any, default: Any, wanted: tuple[type, ...]) -> Any:
+    """Return arguments that were given without a class together with the class that is the default."""
+    if not wanted or not menu.is_spec_like(value) or "class_path" in value:
+        return value
+    if menu.is_spec_like(default):
+        return menu.merged(default, value)
+    concrete = [cls for cls in wanted if not inspect.isabstract(cls)]
+    return {"class_path": class_path(concrete[0]), **value} if len(concrete) == 1 else value
+
+
+def _takes_anything(cls: type) -> bool:
+    """Tell whether a class passes unknown arguments on to one that takes them all."""
+    init = next(owner.__dict__["__init__"] for owner in cls.__mro__ if "__init__" in owner.__dict__)
+    kinds = [parameter.kind for parameter in inspect.signature(init).parameters.values()]
+    return inspect.Parameter.VAR_KEYWORD in kinds and cls.__module__.partition(".")[0] != "fdd_lightning"
+
+
+def current_spec(value: Any) -> Any:
+    """Return a value with the class paths of earlier releases in it replaced by those of now."""
+    if isinstance(value, Mapping):
+        return {k: current(v) if k == "class_path" else current_spec(v) for k, v in value.items()}
+    return [current_spec(item) for item in value] if isinstance(value, list | tuple) else value
