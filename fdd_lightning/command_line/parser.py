@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, NoReturn, cast
@@ -22,7 +22,7 @@ import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
 from fdd_lightning.artefacts.stage_folder import read_checkpoint
 from fdd_lightning.command_line.messages import explain, with_help
-from fdd_lightning.configuration.arguments import Arguments, read
+from fdd_lightning.configuration.arguments import read
 from fdd_lightning.configuration.choices import Spec, import_class
 from fdd_lightning.configuration.defaults import complete, current_spec, spec_named
 from fdd_lightning.configuration.menu import merged
@@ -86,6 +86,47 @@ class FDDParser(LightningArgumentParser):
         return super().parse_object(current_spec(cfg_obj), *args, **kwargs)
 
 
+def settled(stage: str, args: Sequence[str]) -> list[str]:
+    """Return the arguments of a stage with model and data as whole specs, every default of their classes filled in.
+
+    ``eval --synthetic FILE`` without a data set takes the one that the file names.
+
+    Args:
+        stage: The subcommand.
+        args: What follows it; see :mod:`fdd_lightning.configuration.arguments`.
+
+    Raises:
+        ConfigError: A class, an option or an entry of the menu does not exist.
+    """
+    base, default, facts = STAGES[stage]
+    arguments = read(args)
+    data, model = (arguments.specs.get(section) or {"init_args": {}} for section in ("data", "model"))
+    if "class_path" not in data:
+        synthetic = arguments.values.get("synthetic") if "synthetic" in base.flags() else None
+        data = merged(spec_of_set(synthetic) if synthetic else {"class_path": ColoredDigits.__name__}, data)
+    model = _with_implied({"class_path": default.__name__, **model}, base)
+    for fact in facts:  # they come from the data
+        model["init_args"].pop(fact, None)
+    specs = {"model": complete(model, (base,), "model"), "data": complete(data, (BaseDataModule,), "data")}
+    return [*(f"--{section}={json.dumps(spec)}" for section, spec in specs.items()), *arguments.others]
+
+
+def _with_implied(model: Spec, base: type[StageModule]) -> Spec:
+    """Return a model's spec with the arguments that a preset implies, so that parts of them can be changed."""
+    named = spec_named(str(model["class_path"]), (base,))
+    if named is None:
+        return {"init_args": {}, **model}
+    model = merged(named, {"init_args": model.get("init_args") or {}})
+    cls: Any = import_class(model["class_path"])
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        raise ConfigError(f"--model: {model['class_path']} is no {base.__name__}")
+    try:
+        implied = cls.implied(model["init_args"])
+    except ConfigError as error:
+        raise ConfigError(f"--model.{error}") from None
+    return dict(merged({"class_path": model["class_path"], "init_args": implied}, model))
+
+
 class StageCLI(LightningCLI):
     """The command line of one stage: its options, and what they lead to.
 
@@ -96,6 +137,7 @@ class StageCLI(LightningCLI):
 
     def __init__(self, stage: str, args: list[str]) -> None:
         self.stage = stage
+        words = settled(stage, args)  # first: the classes that it imports may bring input files of their own
         super().__init__(
             LightningModule,
             LightningDataModule,
@@ -107,7 +149,7 @@ class StageCLI(LightningCLI):
             subclass_mode_model=True,
             subclass_mode_data=True,
             auto_configure_optimizers=False,
-            args=cast(ArgsType, [stage, *args]),
+            args=cast(ArgsType, [stage, *words]),
         )
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
@@ -134,50 +176,10 @@ class StageCLI(LightningCLI):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Put model and data together (see :mod:`~fdd_lightning.configuration.arguments`), then parse everything."""
-        stage, *words = cast(list[str], args)
-        self.config = parser.parse_args([stage, *self.settled(read(words))])
+        """Parse what :func:`settled` gives."""
+        self.config = parser.parse_args(cast(list[str], args))
         if self.options["ckpt_path"] is not None:
             self._check_checkpoint(self.options["ckpt_path"])
-
-    def settled(self, arguments: Arguments) -> list[str]:
-        """Return the arguments with model and data as whole specs, every default of their classes filled in.
-
-        ``eval --synthetic FILE`` without a data set takes the one that the file names.
-
-        Raises:
-            ConfigError: A class, an option or an entry of the menu does not exist.
-        """
-        base, default, facts = STAGES[self.stage]
-        data, model = (arguments.specs.get(section) or {"init_args": {}} for section in ("data", "model"))
-        if "class_path" not in data:
-            synthetic = arguments.values.get("synthetic") if "synthetic" in base.flags() else None
-            data = merged(spec_of_set(synthetic) if synthetic else {"class_path": ColoredDigits.__name__}, data)
-        if "class_path" not in model:
-            model = {"class_path": default.__name__, **model}
-        model = self._with_implied(model, base)
-        for fact in facts:  # they come from the data
-            model.get("init_args", {}).pop(fact, None)
-        specs = {
-            "model": complete(model, (base,), "model"),
-            "data": complete(data, (BaseDataModule,), "data"),
-        }
-        return [*(f"--{section}={json.dumps(spec)}" for section, spec in specs.items()), *arguments.others]
-
-    def _with_implied(self, model: Spec, base: type[StageModule]) -> Spec:
-        """Return a model's spec with the arguments that a preset implies, so that parts of them can be changed."""
-        named = spec_named(str(model["class_path"]), (base,))
-        if named is None:
-            return model
-        model = merged(named, {"init_args": model.get("init_args") or {}})
-        cls: Any = import_class(model["class_path"])
-        if not (isinstance(cls, type) and issubclass(cls, base)):
-            raise ConfigError(f"--model: {model['class_path']} is no {base.__name__}")
-        try:
-            implied = cls.implied(model["init_args"])
-        except ConfigError as error:
-            raise ConfigError(f"--model.{error}") from None
-        return dict(merged({"class_path": model["class_path"], "init_args": implied}, model))
 
     def _check_checkpoint(self, path: str) -> None:
         """Refuse what is no checkpoint of this stage; what is one brings its settings with it."""
@@ -220,9 +222,9 @@ class StageParser(StageCLI):
         self.auto_configure_optimizers = False
         self.setup_parser(True, MAIN_PARSER, {})
 
-    def resolve(self, args: list[str]) -> dict[str, Any]:
-        """Return the whole configuration that the arguments lead to."""
-        self.parse_arguments(self.parser, cast(ArgsType, [self.stage, *args]))
+    def resolve(self, words: list[str]) -> dict[str, Any]:
+        """Return the whole configuration that settled arguments lead to."""
+        self.parse_arguments(self.parser, cast(ArgsType, [self.stage, *words]))
         return self.resolved()
 
 
@@ -240,7 +242,8 @@ def resolve(stage: str, args: list[str]) -> dict[str, Any]:
         FDDError: The arguments do not fit the stage.
     """
     with worded(stage):
-        return _stage_parser(stage, tuple(STAGES[stage][0].flags())).resolve(args)
+        words = settled(stage, args)
+        return _stage_parser(stage, tuple(STAGES[stage][0].flags())).resolve(words)
 
 
 def quiet() -> None:

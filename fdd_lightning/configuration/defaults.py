@@ -82,14 +82,16 @@ def spec_named(name: str, bases: tuple[type, ...]) -> Spec | None:
     """
     known = [cls for base in bases for cls in (base, *_below(base))]
     kinds = list(dict.fromkeys(filter(None, (getattr(cls, "menu", "") for cls in known)))) or [""]
-    if Path(name).suffix in menu.ENDINGS:
-        file = menu.file_of(kinds[0], name)
-        return None if file is None else menu.spec_in(file, kinds[0])
-    if "." in name:
+    if "." in name and Path(name).suffix not in menu.ENDINGS:
         return {"class_path": class_path(import_class(name))}
     if cls := next((cls for cls in known if cls.__name__ == name), None):
         return {"class_path": class_path(cls)}
-    return next((menu.find(kind, name) for kind in kinds if kind and menu.file_of(kind, name)), None)
+    files = ((kind, menu.file_of(kind, name)) for kind in kinds if kind or Path(name).suffix in menu.ENDINGS)
+    spec = next((menu.spec_in(file, kind) for kind, file in files if file is not None), None)
+    if spec is None or "." in spec["class_path"]:
+        return spec
+    cls = next((cls for cls in known if cls.__name__ == spec["class_path"]), None)
+    return None if cls is None else {**spec, "class_path": class_path(cls)}
 
 
 def _below(cls: Any) -> list[type]:

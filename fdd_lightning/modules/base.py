@@ -6,6 +6,7 @@ import copy
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -257,10 +258,15 @@ class FitModule(StageModule, ABC):
         return below(cls.kind, settings)
 
 
-def fit_kinds() -> dict[str, type[FitModule]]:
-    """Return every kind of fit that is known, by its name: those of entry points and of imported classes."""
+@cache
+def _load_entry_points() -> None:
     for point in entry_points(group="fdd_lightning.fits"):
         point.load()
+
+
+def fit_kinds() -> dict[str, type[FitModule]]:
+    """Return every kind of fit that is known, by its name: those of entry points and of imported classes."""
+    _load_entry_points()
     kinds: dict[str, type[FitModule]] = {}
     waiting: list[Any] = [FitModule]
     while waiting:

@@ -52,6 +52,10 @@ class Plan:
         self._modules: dict[str, BaseDataModule] = {}
         self._taken: set[str] = set()
         self._fitted: set[str] = set()
+        fits = (recipe.fit, *(entry.of("fit") for entry in recipe.entries()))
+        for value in (value for leaves in fits for value in leaves.values()):
+            if isinstance(value, str) and "." in value and not is_file_name(value):
+                import_class(value)  # a kind of fit of the user's own is known from here on
         self.cells = list(self._cells())
         self._check()
 

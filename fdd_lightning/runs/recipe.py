@@ -11,7 +11,7 @@ from typing import Any
 from fdd_lightning.configuration import menu
 from fdd_lightning.errors import ConfigError
 
-KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval"}
+KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval", "report"}
 STAGED = {"data": ("fit", "distill", "eval"), "method": ("fit", "eval")}
 """Stages that entries may have settings for, over the recipe's; a method's other leaves are those of `distill`."""
 
@@ -62,6 +62,7 @@ class Recipe:
         eval: Leaves of every evaluation.
         networks: Networks that are evaluated, by name in the menu, with leaves of their own.
         trainers: Ways to train them, by name in the menu; of every method without trainers of its own.
+        figures: Figures of the user's own, by class path.
     """
 
     name: str
@@ -75,6 +76,11 @@ class Recipe:
     eval: dict[str, Any]
     networks: tuple[Entry, ...]
     trainers: tuple[Entry, ...]
+    figures: tuple[str, ...]
+
+    def entries(self) -> list[Entry]:
+        """Return the data sets, and all their methods."""
+        return [*self.data, *self.all_methods()]
 
     def all_methods(self) -> list[Entry]:
         """Return the methods of all data sets."""
@@ -147,6 +153,12 @@ class _Reader:
         if len(set(found)) != len(found):
             raise self.fail(key, f"{value!r} names a number twice")
         return found
+
+    def figures(self, value: Any) -> tuple[str, ...]:
+        report = self.mapping("report", value)
+        if unknown := sorted(set(report) - {"figures"}):
+            raise self.fail(f"report.{unknown[0]}", "is no key: the only one is figures")
+        return tuple(str(path) for path in self.listed(report.get("figures", [])))
 
     def mapping(self, key: str, value: Any) -> dict[str, Any]:
         if value is not None and not isinstance(value, Mapping):
@@ -234,4 +246,5 @@ def read_recipe(path: str | Path) -> Recipe:
         eval=flatten(evaluation, ""),
         networks=read.entries("eval.networks", networks, "network"),
         trainers=read.entries("eval.trainers", trainers, "trainer"),
+        figures=read.figures(content.get("report")),
     )

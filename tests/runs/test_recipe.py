@@ -89,7 +89,6 @@ def test_a_method_of_ones_own_is_a_file(tmp_path, monkeypatch):
         ({"data": {"conflict_ratio": 0.1}}, ["data: {'conflict_ratio': 0.1} is neither"]),
         ({"data": {"name": "cmnist", "class_path": "a.B"}}, ["is neither"]),
         ({"methods": ["dn"]}, ["methods: 'dn' is not in configs/method", "dm", "full", "random"]),
-        ({"methods": ["my.Distiller"]}, ["methods: 'my.Distiller' is not in configs/method"]),
         ({"methods": ["nowhere.yaml"]}, ["methods: 'nowhere.yaml'"]),
         ({"methods": [{"name": "dm", "weightings": ["kd"]}]}, ["methods.weightings: 'kd'"]),
         ({"methods": [{"name": "dm", "weightings": []}]}, ["methods.weightings: is empty"]),
