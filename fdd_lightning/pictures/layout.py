@@ -23,6 +23,8 @@ BACKGROUND: Colour = (255, 255, 255)
 INK: Colour = (30, 30, 30)
 TITLE, TEXT = 18, 14
 """Sizes of letters: of the page's title, and of everything else."""
+BELOW = 4
+"""Pixels between images and the text above or below them."""
 LINE = TEXT + 6
 """Height of a line of text."""
 MARGIN = 8
@@ -114,12 +116,14 @@ def lay_out(lines: Sequence[Sequence[Panel]], *, head: Sequence[str] = (), betwe
 
     font, large = _font(), _font(TITLE)
     left = name_width(panel for line in lines for panel in line)
-    texts = [(MARGIN, MARGIN + n * LINE, text, "la", font if n else large) for n, text in enumerate(head)]
+    texts = [
+        (MARGIN, MARGIN + n * LINE + BELOW * (n > 0), text, "la", font if n else large) for n, text in enumerate(head)
+    ]
     placed: list[tuple[int, int, Panel]] = []
-    right, bottom = 0, MARGIN + (LINE * len(head) + between if head else 0)
+    right, bottom = 0, MARGIN + (LINE * len(head) + BELOW + between if head else 0)
     for number, line in enumerate(lines):
         titles = [_wrap(panel.title, panel.width, font.getlength) for panel in line]
-        top = bottom + (between if number else 0) + LINE * max(map(len, titles))
+        top = bottom + (between if number else 0) + max(LINE * len(title) + BELOW * bool(title) for title in titles)
         x = MARGIN
         for panel, title in zip(line, titles, strict=True):
             x += left if panel.names else 0
@@ -129,8 +133,8 @@ def lay_out(lines: Sequence[Sequence[Panel]], *, head: Sequence[str] = (), betwe
                 (x - MARGIN, top + y, _shorten(name, LONGEST_NAME, font.getlength), "rm", font)
                 for name, y in panel.names
             ]
-            texts += [(x, top - LINE * (len(title) - n), text, "la", font) for n, text in enumerate(title)]
-            texts += [(x, top + height + LINE - TEXT, panel.foot, "la", font)] if panel.foot else []
+            texts += [(x, top - BELOW - LINE * (len(title) - n), text, "la", font) for n, text in enumerate(title)]
+            texts += [(x, top + height + BELOW, panel.foot, "la", font)] if panel.foot else []
             bottom = max(bottom, top + height + (LINE if panel.foot else 0))
             right = max(right, x + panel.width)
             x += panel.width + between

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -28,7 +29,8 @@ MARKERS = {"random": "o", "dm": "s", "full": "*", "herding": "v", "kcenter": "P"
 MORE_MARKERS = ("^", "X", "<", ">", "p", "h", "d", "H", "8")
 DPI = 150
 FONT = 9.5
-EDGE: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5, "markersize": 6.5}
+SIZE = 6.5
+"""Of a marker."""
 BAR: dict[str, Any] = {"elinewidth": 1, "capsize": 2}
 PALEST = 0.5
 """How near to white the last of several series of one method and weighting is, from 0 to 1."""
@@ -148,31 +150,42 @@ def page(width: float, height: float) -> Page:
 
 
 def chart_page(
-    parts: Sequence[Sequence[Series]], width: float, height: float, metrics: int = 1
+    drawn: Sequence[Panel],
+    parts: Sequence[Sequence[Series]],
+    width: float,
+    height: float,
+    *,
+    metrics: int = 1,
+    pad: float = 6,
 ) -> tuple[Page, list[Axes]]:
-    """Return a page with axes for each panel, at most three side by side, and with room for its legends.
+    """Return a page with axes for each panel, at most three side by side, its title, and room for legends.
 
     Args:
-        parts: The series of each panel.
+        drawn: The panels.
+        parts: The series of each.
         width: Inches of one pair of axes.
         height: The same; more where a legend needs it.
         metrics: With several of them, a panel is so many axes side by side, on a line of their own.
+        pad: Points between axes and title.
     """
     across = metrics if metrics > 1 else min(len(parts), 3)
     down = math.ceil(len(parts) * metrics / across)
-    names = max(1 + math.ceil(len(part) / LONGEST_LEGEND) * max(len(s.name) for s in part) for part in parts)
-    legends = 1 if metrics > 1 or _one_legend(parts) else across
-    lines = min(LONGEST_LEGEND, max(map(len, parts)))
-    whole = page(across * width + legends * (CHARACTER * names + 0.5), down * max(height, 1 + LINE * lines))
+    named = [_union(parts)] if _one_legend(parts) else parts
+    names = max(_columns(part) * (max(len(s.name) for s in part) + 6) for part in named)
+    beside = 1 if metrics > 1 or len(named) == 1 else across
+    lines = max(math.ceil(len(part) / _columns(part)) for part in named)
+    whole = page(across * width + beside * CHARACTER * names, down * max(height, 1 + LINE * lines))
     # Panels share their limits: they are there to be compared.
     grid = whole.subplots(down, across, sharex=True, sharey="col" if metrics > 1 else True, squeeze=False)
     axes = list(grid.flat)
     for ax in axes[len(parts) * metrics :]:
         ax.remove()
-    for ax in axes[: len(parts) * metrics]:
+    for number, ax in enumerate(axes := axes[: len(parts) * metrics]):
         dress(ax)
         ax.tick_params(labelbottom=True, labelleft=True)
-    return whole, axes[: len(parts) * metrics]
+        title = drawn[number // metrics].title if number % metrics == 0 else ""
+        ax.set_title(fill(title, int(width / CHARACTER) - 8), fontsize=FONT + 1, loc="left", pad=pad)
+    return whole, axes
 
 
 def legends(whole: Page, axes: Sequence[Axes], parts: Sequence[Sequence[Series]], line: str = "-") -> None:
@@ -184,23 +197,30 @@ def legends(whole: Page, axes: Sequence[Axes], parts: Sequence[Sequence[Series]]
         parts: The series of each panel.
         line: Style of the lines; levels are dashed.
     """
-    for ax, part in zip(axes, parts, strict=True):
-        handles = [
-            Line2D(
-                [], [], color=s.colour, label=s.name, **EDGE,
-                linestyle="--" if s.level else line, marker=None if s.level else s.marker,
-            )
-            for s in part
-        ]  # fmt: skip
-        look: dict[str, Any] = {"frameon": False, "fontsize": FONT, "ncols": math.ceil(len(part) / LONGEST_LEGEND)}
-        if _one_legend(parts):
-            whole.legend(handles=handles, loc="outside right upper", **look)
-            return
-        ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), **look)
+    for ax, part in [(whole, _union(parts))] if _one_legend(parts) else zip(axes, parts, strict=True):
+        handles = []
+        for s in part:
+            look = {"linestyle": "--"} if s.level else {"linestyle": line, **marker_look(s.marker)}
+            handles.append(Line2D([], [], color=s.colour, label=s.name, **look))
+        shape: dict[str, Any] = {"frameon": False, "fontsize": FONT, "ncols": _columns(part)}
+        place = {"loc": "outside right upper"} if ax is whole else {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        ax.legend(handles=handles, **shape, **place)
+
+
+def _union(parts: Sequence[Sequence[Series]]) -> list[Series]:
+    """Return the series of all panels, one of each name."""
+    return list({s.name: s for part in reversed(parts) for s in part}.values())
+
+
+def _columns(part: Sequence[Series]) -> int:
+    """Return in how many columns a legend names so many series."""
+    return math.ceil(len(part) / LONGEST_LEGEND)
 
 
 def _one_legend(parts: Sequence[Sequence[Series]]) -> bool:
-    return len({tuple((s.name, s.colour, s.marker) for s in part) for part in parts}) == 1
+    """Tell whether a name has the same look in all panels, and a look the same name."""
+    names = {(s.name, s.colour, s.marker, s.level) for part in parts for s in part}
+    return len(names) == len({name for name, *_ in names}) == len({tuple(look) for _, *look in names})
 
 
 def draw_lines(ax: Axes, series: Sequence[Series], metric: str, place: Callable[[Row], float | None]) -> None:
@@ -216,11 +236,16 @@ def draw_lines(ax: Axes, series: Sequence[Series], metric: str, place: Callable[
             [percent(row, metric) for row in rows],
             yerr=[spread(row, metric) for row in rows],
             color=s.colour,
-            marker=s.marker,
             linewidth=1.6,
-            **EDGE,
+            **marker_look(s.marker),
             **BAR,
         )
+
+
+def marker_look(marker: str, size: float = SIZE) -> dict[str, Any]:
+    """Return how matplotlib draws a marker: a star is larger, or it would be the smallest."""
+    size = 1.5 * size if marker == "*" else size
+    return {"marker": marker, "markersize": size, "markeredgecolor": "white", "markeredgewidth": 0.5}
 
 
 def dress(ax: Axes) -> None:

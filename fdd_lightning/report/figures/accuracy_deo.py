@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from fdd_lightning.artefacts.results import Row
 from fdd_lightning.report.charts import (
     BAR,
-    EDGE,
     FONT,
     Series,
     chart_page,
     legends,
+    marker_look,
     panels,
     percent,
     save,
@@ -46,10 +46,9 @@ class AccuracyAgainstDEO(Figure):
         if not drawn:
             return []
         parts = [series_of(panel, rows) for panel in drawn]
-        whole, axes = chart_page(parts, 5.6 if len(parts) == 1 else 4.6, 4.8 if len(parts) == 1 else 4.4)
-        for ax, panel, series in zip(axes, drawn, parts, strict=True):
+        whole, axes = chart_page(drawn, parts, 5.6 if len(parts) == 1 else 4.6, 4.6, pad=22)
+        for ax, series in zip(axes, parts, strict=True):
             _draw_points(ax, series)
-            ax.set_title(panel.title, fontsize=FONT + 1, loc="left", pad=22)
             note = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": FONT}
             ax.annotate("\N{NORTH WEST ARROW} better", (0, 1), (0, 6), color="#2E7D32", weight="bold", **note)
             if any(len(s.rows) > 1 for s in series):
@@ -68,6 +67,6 @@ def _draw_points(ax: Axes, series: Sequence[Series]) -> None:
         ax.plot(*zip(*points, strict=True), color=s.colour, linewidth=1, alpha=0.5, zorder=2)
         for row, (x, y) in zip(s.rows, points, strict=True):
             rank = sizes.index(row.ipc) / (len(sizes) - 1) if row.ipc is not None and len(sizes) > 1 else 1
-            look = {**EDGE, **BAR, "markersize": SMALLEST + rank * (LARGEST - SMALLEST)}
+            look = {**marker_look(s.marker, SMALLEST + rank * (LARGEST - SMALLEST)), **BAR}
             spreads = {"xerr": spread(row, "deo_mean"), "yerr": spread(row, "accuracy")}
-            ax.errorbar(x, y, **spreads, color=s.colour, marker=s.marker, zorder=3, **look)
+            ax.errorbar(x, y, **spreads, color=s.colour, zorder=3, **look)

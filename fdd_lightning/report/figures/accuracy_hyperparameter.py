@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter
@@ -44,14 +45,13 @@ def _draw(key: str, swept: Sequence[Sweep], rows: Sequence[Row], path: Path) -> 
     drawn = panels([sweep.rows[0] for sweep in swept])
     parts = [_series([first_rows[id(row)] for row in panel.rows], rows) for panel in drawn]
     metrics = [m for m in METRICS if any(row.mean(m) is not None for sweep in swept for row in sweep.rows)]
-    whole, axes = chart_page(parts, WIDTH, HEIGHT, metrics=len(metrics))
+    whole, axes = chart_page(drawn, parts, WIDTH, HEIGHT, metrics=len(metrics))
     lines = [axes[n * len(metrics) : (n + 1) * len(metrics)] for n in range(len(parts))]
-    for line, panel, series in zip(lines, drawn, parts, strict=True):
+    for line, series in zip(lines, parts, strict=True):
         for ax, metric in zip(line, metrics, strict=True):
             draw_lines(ax, series, metric, lambda row: value_of(row, key))
-            ax.set_ylabel(axis(metric), fontsize=FONT)
+            ax.set_ylabel(fill(axis(metric), 30), fontsize=FONT)
             ax.set_xlabel(key, fontsize=FONT)
-        line[0].set_title(panel.title, fontsize=FONT + 1, loc="left")
     _scale(axes[0], sorted({value for sweep in swept for value in sweep.values}))
     legends(whole, [line[-1] for line in lines], parts)
     return save(whole, path)

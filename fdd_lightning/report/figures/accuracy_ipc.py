@@ -30,10 +30,9 @@ class AccuracyAgainstIPC(Figure):
             return []
         drawn = [panel for panel in panels(measured) if any(row.ipc is not None for row in panel.rows)]
         parts = [[replace(s, level=s.rows[0].ipc is None) for s in series_of(panel, rows)] for panel in drawn]
-        whole, axes = chart_page(parts, 5.6 if len(parts) == 1 else 4.6, 4.4)
-        for ax, panel, series in zip(axes, drawn, parts, strict=True):
+        whole, axes = chart_page(drawn, parts, 5.6 if len(parts) == 1 else 4.6, 4.4)
+        for ax, series in zip(axes, parts, strict=True):
             draw_lines(ax, series, "accuracy", lambda row: row.ipc)
-            ax.set_title(panel.title, fontsize=FONT + 1, loc="left")
             ax.set_xlabel("images per class", fontsize=FONT)
             ax.set_ylabel(axis("accuracy"), fontsize=FONT)
         axes[0].set_xscale("log")
