@@ -191,7 +191,8 @@ def _misfits(value: Any, hint: Any, name: str) -> Iterator[tuple[str, str]]:
     kind, arguments = get_origin(hint) or hint, get_args(hint)
     if kind is Any:
         return
-    if isinstance(value, bool) or not isinstance(value, int | float if kind is float else kind):
+    wanted: Any = int | float if kind is float else kind
+    if isinstance(value, bool) or not isinstance(value, wanted):
         yield name, f"of type {type(value).__name__}"
     elif kind is float and not math.isfinite(value):
         yield name, "that is not finite"

@@ -56,7 +56,7 @@ class Panel:
     @property
     def width(self) -> int:
         """Pixels that the images, or the title, take."""
-        return max(self.least, self.pixels.shape[1])
+        return max(self.least, int(self.pixels.shape[1]))
 
 
 def magnification(height: int, width: int, target: int = 48) -> int:
@@ -130,7 +130,7 @@ def lay_out(lines: Sequence[Sequence[Panel]], *, head: Sequence[str] = (), betwe
             height = panel.pixels.shape[0]
             placed.append((x, top, panel))
             texts += [
-                (x - MARGIN, top + y, _shorten(name, LONGEST_NAME, font.getlength), "rm", font)
+                (x - MARGIN, top + round(y), _shorten(name, LONGEST_NAME, font.getlength), "rm", font)
                 for name, y in panel.names
             ]
             texts += [(x, top - BELOW - LINE * (len(title) - n), text, "la", font) for n, text in enumerate(title)]

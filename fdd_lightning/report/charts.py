@@ -108,13 +108,15 @@ def looks_of(shown: Sequence[Row], rows: Sequence[Row]) -> list[tuple[str, str]]
         weighting: cycle([m for m in MORE_MARKERS if m not in signs.values()] or MORE_MARKERS) for weighting in tints
     }
     pairs = [(row.method, row.weighting) for row in shown]
-    several = Counter(pairs)
+    repeated = Counter(weighting for n, (method, weighting) in enumerate(pairs) if (method, weighting) in pairs[:n])
+    met: Counter[str] = Counter()
     looks = []
-    for number, (method, weighting) in enumerate(pairs):
-        before = pairs[:number].count((method, weighting))
-        pale = PALEST * before / max(1, several[method, weighting] - 1)
-        colour = to_hex([part + pale * (1 - part) for part in to_rgb(tints[weighting])])
-        looks.append((colour, next(spare[weighting]) if before else signs[method]))
+    for n, (method, weighting) in enumerate(pairs):
+        again = (method, weighting) in pairs[:n]
+        met[weighting] += again
+        pale = PALEST * met[weighting] / repeated[weighting] if again else 0
+        red, green, blue = (part + pale * (1 - part) for part in to_rgb(tints[weighting]))
+        looks.append((to_hex((red, green, blue)), next(spare[weighting]) if again else signs[method]))
     return looks
 
 
@@ -219,8 +221,8 @@ def _columns(part: Sequence[Series]) -> int:
 
 def _one_legend(parts: Sequence[Sequence[Series]]) -> bool:
     """Tell whether a name has the same look in all panels, and a look the same name."""
-    names = {(s.name, s.colour, s.marker, s.level) for part in parts for s in part}
-    return len(names) == len({name for name, *_ in names}) == len({tuple(look) for _, *look in names})
+    series = {(s.name, s.colour, s.marker, s.level) for part in parts for s in part}
+    return len(series) == len({name for name, *_ in series}) == len({tuple(look) for _, *look in series})
 
 
 def draw_lines(ax: Axes, series: Sequence[Series], metric: str, place: Callable[[Row], float | None]) -> None:

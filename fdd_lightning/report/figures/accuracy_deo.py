@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -49,7 +50,7 @@ class AccuracyAgainstDEO(Figure):
         whole, axes = chart_page(drawn, parts, 5.6 if len(parts) == 1 else 4.6, 4.6, pad=22)
         for ax, series in zip(axes, parts, strict=True):
             _draw_points(ax, series)
-            note = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": FONT}
+            note: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": FONT}
             ax.annotate("\N{NORTH WEST ARROW} better", (0, 1), (0, 6), color="#2E7D32", weight="bold", **note)
             if any(len(s.rows) > 1 for s in series):
                 said = "larger marker: more images per class"
@@ -68,5 +69,5 @@ def _draw_points(ax: Axes, series: Sequence[Series]) -> None:
         for row, (x, y) in zip(s.rows, points, strict=True):
             rank = sizes.index(row.ipc) / (len(sizes) - 1) if row.ipc is not None and len(sizes) > 1 else 1
             look = {**marker_look(s.marker, SMALLEST + rank * (LARGEST - SMALLEST)), **BAR}
-            spreads = {"xerr": spread(row, "deo_mean"), "yerr": spread(row, "accuracy")}
+            spreads: dict[str, Any] = {"xerr": spread(row, "deo_mean"), "yerr": spread(row, "accuracy")}
             ax.errorbar(x, y, **spreads, color=s.colour, zorder=3, **look)
