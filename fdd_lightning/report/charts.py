@@ -172,7 +172,7 @@ def chart_page(
     """
     across = metrics if metrics > 1 else min(len(parts), 3)
     down = math.ceil(len(parts) * metrics / across)
-    named = [_union(parts)] if _one_legend(parts) else parts
+    named = _legends_of(parts)
     names = max(_columns(part) * (max(len(s.name) for s in part) + 6) for part in named)
     beside = 1 if metrics > 1 or len(named) == 1 else across
     lines = max(math.ceil(len(part) / _columns(part)) for part in named)
@@ -191,7 +191,7 @@ def chart_page(
 
 
 def legends(whole: Page, axes: Sequence[Axes], parts: Sequence[Sequence[Series]], line: str = "-") -> None:
-    """Name the series of each panel right of its axes; once for the page where all panels have the same.
+    """Name the series of each panel right of its axes; once for the page where that tells all apart.
 
     Args:
         whole: The page.
@@ -199,7 +199,8 @@ def legends(whole: Page, axes: Sequence[Axes], parts: Sequence[Sequence[Series]]
         parts: The series of each panel.
         line: Style of the lines; levels are dashed.
     """
-    for ax, part in [(whole, _union(parts))] if _one_legend(parts) else zip(axes, parts, strict=True):
+    named = _legends_of(parts)
+    for ax, part in zip([whole] if len(named) == 1 else axes, named, strict=True):
         handles = []
         for s in part:
             look = {"linestyle": "--"} if s.level else {"linestyle": line, **marker_look(s.marker)}
@@ -209,20 +210,17 @@ def legends(whole: Page, axes: Sequence[Axes], parts: Sequence[Sequence[Series]]
         ax.legend(handles=handles, **shape, **place)
 
 
-def _union(parts: Sequence[Sequence[Series]]) -> list[Series]:
-    """Return the series of all panels, one of each name."""
-    return list({s.name: s for part in reversed(parts) for s in part}.values())
+def _legends_of(parts: Sequence[Sequence[Series]]) -> list[Sequence[Series]]:
+    """Return what each legend names: one for the page where names and looks go together, else one for each panel."""
+    series = list({s.name: s for part in reversed(parts) for s in part}.values())
+    looks = {(s.name, s.colour, s.marker, s.level) for part in parts for s in part}
+    one = len(looks) == len(series) == len({tuple(look) for _, *look in looks})
+    return [series] if one else list(parts)
 
 
 def _columns(part: Sequence[Series]) -> int:
     """Return in how many columns a legend names so many series."""
     return math.ceil(len(part) / LONGEST_LEGEND)
-
-
-def _one_legend(parts: Sequence[Sequence[Series]]) -> bool:
-    """Tell whether a name has the same look in all panels, and a look the same name."""
-    series = {(s.name, s.colour, s.marker, s.level) for part in parts for s in part}
-    return len(series) == len({name for name, *_ in series}) == len({tuple(look) for _, *look in series})
 
 
 def draw_lines(ax: Axes, series: Sequence[Series], metric: str, place: Callable[[Row], float | None]) -> None:

@@ -40,6 +40,10 @@ class PublishedRow:
         deo_max: DEO_M.
         deo_mean: DEO_A.
         source: Paper and table.
+
+    Example:
+        >>> all_published()[0].source
+        'Cui et al. 2024 Table 7'
     """
 
     dataset: str
