@@ -200,8 +200,8 @@ def _misfits(value: Any, hint: Any, name: str) -> Iterator[tuple[str, str]]:
         for key, inner in get_type_hints(kind).items():
             yield from _misfits(getattr(value, key), inner, f"{name}.{key}")
     elif kind in (list, dict):
-        for key, member in enumerate(value) if kind is list else value.items():
-            yield from _misfits(member, arguments[-1], f"{name}.{key}")
+        for place, member in enumerate(value) if kind is list else value.items():
+            yield from _misfits(member, arguments[-1], f"{name}.{place}")
 
 
 def merge(*sources: Iterable[Row]) -> list[Row]:

@@ -200,14 +200,17 @@ def legends(whole: Page, axes: Sequence[Axes], parts: Sequence[Sequence[Series]]
         line: Style of the lines; levels are dashed.
     """
     named = _legends_of(parts)
-    for ax, part in zip([whole] if len(named) == 1 else axes, named, strict=True):
+    beside: Sequence[Page | Axes] = [whole] if len(named) == 1 else axes
+    for owner, part in zip(beside, named, strict=True):
         handles = []
         for s in part:
             look = {"linestyle": "--"} if s.level else {"linestyle": line, **marker_look(s.marker)}
             handles.append(Line2D([], [], color=s.colour, label=s.name, **look))
         shape: dict[str, Any] = {"frameon": False, "fontsize": FONT, "ncols": _columns(part)}
-        place = {"loc": "outside right upper"} if ax is whole else {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-        ax.legend(handles=handles, **shape, **place)
+        place: dict[str, Any] = (
+            {"loc": "outside right upper"} if owner is whole else {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        )
+        owner.legend(handles=handles, **shape, **place)
 
 
 def _legends_of(parts: Sequence[Sequence[Series]]) -> list[Sequence[Series]]:
