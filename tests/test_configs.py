@@ -9,7 +9,6 @@ import yaml
 
 from fdd_lightning import SyntheticSet
 from fdd_lightning.algorithms import Algorithm
-from fdd_lightning.artefacts.results import read_results
 from fdd_lightning.configuration.choices import build, import_class
 from fdd_lightning.configuration.menu import find
 from fdd_lightning.datamodules import BaseDataModule
@@ -18,6 +17,7 @@ from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
 from fdd_lightning.utils.paths import CONFIGS
 from tests.tiny import FIT, QUIET, SELECT
+from tests.written_rows import written_rows
 
 
 def menu(kind):
@@ -133,7 +133,7 @@ def test_networks(fdd, files, name):
     args += [f"--model.network.{key}=4" for key in small("network", name)]
     said = fdd("eval", *args, "--trainer.limit_test_batches=2", f"--synthetic={files[1]}", "--output=x")
     assert said.code == 0, said.err
-    assert read_results("x/results.json")[0]["network"] == name
+    assert written_rows("x/results.json")[0]["network"] == name
 
 
 @pytest.mark.parametrize("name", menu("trainer"))
@@ -148,7 +148,7 @@ def test_trainers(fdd, files, name):
     args += ["--model.learner.encoder.width=4"] if "encoder" in (spec["init_args"] or {}) else []
     said = fdd("eval", *args)
     assert said.code == 0, said.err
-    row = read_results("x/results.json")[0]
+    row = written_rows("x/results.json")[0]
     assert row["trainer"] == name
     own = {k: v for k, v in row["eval_settings"].items() if k.startswith("learner")}
     assert own == ({"learner.encoder.width": 4} if "encoder" in spec["init_args"] else {})
@@ -159,7 +159,7 @@ def test_presets_of_the_evaluation(fdd, files, name):
     args = [f"--model.preset={name}", "--model.count=1", "--model.network.width=4", "--trainer.max_steps=2", *QUIET]
     said = fdd("eval", *args, "--trainer.limit_test_batches=2", f"--synthetic={files[1]}", "--output=x")
     assert said.code == 0, said.err
-    row = read_results("x/results.json")[0]
+    row = written_rows("x/results.json")[0]
     assert (row["preset"], row["eval_settings"]) == (name, {"network.width": 4})
 
 
@@ -186,7 +186,7 @@ def test_the_quickstart_runs(fdd):
     Path("r.yaml").write_text(yaml.safe_dump(recipe))
     said = fdd("run", "r.yaml")
     assert said.code == 0, said.err
-    rows = read_results("runs/quickstart/results.json")
+    rows = written_rows("runs/quickstart/results.json")
     plain = [(r["method"], r["weighting"]) for r in rows]
     assert [plain.count(("random", w)) for w in ("vanilla", "fairdd", "kde")] == [1, 1, 1]
     assert {w for m, w in plain if m == "dm"} == {"vanilla", "kde", "fairdd", "barycenter"}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from fdd_lightning.artefacts.results import read_results
 from tests.processes import Process
 from tests.tiny import DISTILL, EVAL, FIT
+from tests.written_rows import written_rows
 
 pytestmark = pytest.mark.ddp
 
@@ -79,7 +79,7 @@ def test_evaluation(fdd, tmp_path):
     one = Process([*args, "--output=one"], tmp_path / "one")
     together([*args, "--output=two"], tmp_path / "two")
     assert one.join() == 0, one.err
-    alone, both = (dict(read_results(f"{name}/results.json")[0]) for name in ("one", "two"))
+    alone, both = (written_rows(f"{name}/results.json")[0] for name in ("one", "two"))
     del alone["seconds"], both["seconds"]
     assert both == alone
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from fdd_lightning.artefacts.classifier import load_classifier
-from fdd_lightning.artefacts.results import read_results
 from tests.processes import Process
 from tests.test_ddp import ledger, together
 from tests.tiny import DISTILL, QUIET, write_recipe
+from tests.written_rows import written_rows
 
 SMALL = ("--model.network=MLP", "--model.network.widths=[8]")
 REGIME = ("--model.learner.regime=Regime", "--model.learner.regime.optimizer=torch.optim.Adam")
@@ -67,7 +67,7 @@ def test_an_evaluation_that_is_killed_and_started_again(fdd, tmp_path):
     killed.wait_until_paused()
     killed.signal(signal.SIGKILL)
     assert run([*args, "--output=cut"], tmp_path / "again").err == "resuming eval at step 8\n"
-    whole, cut = (dict(read_results(f"{name}/results.json")[0]) for name in ("whole", "cut"))
+    whole, cut = (written_rows(f"{name}/results.json")[0] for name in ("whole", "cut"))
     del whole["seconds"], cut["seconds"]
     assert cut == whole
 
@@ -101,7 +101,7 @@ def test_two_processes_evaluate_as_one(fdd, tmp_path):
     one = Process([*args, "--output=one"], tmp_path / "one")
     together([*args, "--output=two"], tmp_path / "two")
     assert one.join() == 0, one.err
-    alone, both = (dict(read_results(f"{name}/results.json")[0]) for name in ("one", "two"))
+    alone, both = (written_rows(f"{name}/results.json")[0] for name in ("one", "two"))
     del alone["seconds"], both["seconds"]
     assert both == alone
 
@@ -116,9 +116,9 @@ def test_recipes_take_trainers_for_all_methods_and_for_one(fdd):
     )
     said = fdd("run", file)
     assert said.code == 0, said.err
-    rows = [(row["method"], row["trainer"]) for row in read_results("runs/tiny/results.json")]
+    rows = [(row["method"], row["trainer"]) for row in written_rows("runs/tiny/results.json")]
     assert rows == [("full", "erm"), ("full", "dfa"), ("full", "group_dro"), ("dm", "lff")]
-    assert read_results("runs/tiny/results.json")[1]["eval_settings"]["learner.regime.steps"] == 2
+    assert written_rows("runs/tiny/results.json")[1]["eval_settings"]["learner.regime.steps"] == 2
     assert json.loads(Path("runs/tiny/results.json").read_text())["rows"][0]["eval_settings"].get("epochs") == 1
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fdd_lightning.artefacts.results import read_results
 from fdd_lightning.artefacts.stage_folder import config_fingerprint
 from fdd_lightning.command_line.parser import resolve
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
 from tests.tiny import QUIET, SELECT, write_recipe
+from tests.written_rows import written_rows
 
 DSA = {
     "class_path": "fdd_lightning.augment.DSA",
@@ -79,7 +79,7 @@ def test_an_evaluation_by_idc(fdd, workdir):
     args = ["--model.preset=idc", "--model.network.width=4", "--model.epochs=2", *QUIET]
     said = fdd("eval", *args, "--synthetic=set/synthetic.safetensors", "--output=x")
     assert (said.code, said.err) == (0, "")
-    (row,) = read_results("x/results.json")
+    (row,) = written_rows("x/results.json")
     assert (row["preset"], row["eval_networks"]) == ("idc", 3)
     assert row["eval_settings"] == {"network.width": 4, "epochs": 2}
     assert fdd("eval", *args, "--synthetic=set/synthetic.safetensors", "--output=x").out == "finished: eval in x\n"
@@ -103,7 +103,7 @@ def test_a_recipe_chooses_a_preset(fdd):
     recipe(preset="idc", epochs=1)
     said = fdd("run", "r.yaml")
     assert said.code == 0, said.err
-    (row,) = read_results("runs/tiny/results.json")
+    (row,) = written_rows("runs/tiny/results.json")
     assert (row["preset"], row["eval_networks"]) == ("idc", 3)
     assert row["eval_settings"] == {"epochs": 1, "network.width": 4}
     (cell,) = Plan(read_recipe("r.yaml"), Path("runs/tiny")).cells

@@ -9,11 +9,11 @@ import yaml
 
 from fdd_lightning import SyntheticSet
 from fdd_lightning.artefacts.experts import Trajectories
-from fdd_lightning.artefacts.results import read_results
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
 from tests.processes import Process
 from tests.tiny import DISTILL, EVAL, FIT, QUIET, write_recipe
+from tests.written_rows import written_rows
 
 EXPERTS = {"network.width": 2, "network.depth": 2, "count": 2, "epochs": 3, "batch_size": 700}  # two steps an epoch
 MATCHING = {"student_steps": 2, "max_start": 2}
@@ -63,11 +63,11 @@ def test_from_experts_to_figures(fdd, experts):
     said = fdd(*EVAL, "--synthetic=set/synthetic.safetensors", "--output=x")
     assert (said.code, said.err) == (0, "")
     assert "learned step size" in said.out
-    (row,) = read_results("x/results.json")
+    (row,) = written_rows("x/results.json")
     assert row["eval_settings"]["lr"] == "learned"
     given = fdd(*EVAL, "--model.lr=0.01", "--synthetic=set/synthetic.safetensors", "--output=y")
     assert "learned step size" not in given.out
-    assert read_results("y/results.json")[0]["eval_settings"]["lr"] == 0.01
+    assert written_rows("y/results.json")[0]["eval_settings"]["lr"] == 0.01
 
 
 def test_what_the_experts_stage_leaves(fdd, experts):
@@ -276,7 +276,7 @@ def test_a_whole_run(fdd):
     write_recipe(Path("r.yaml"), **RECIPE)
     said = fdd("run", "r.yaml", "--plan=plan.json")
     assert said.code == 0, said.err
-    rows = read_results("runs/tiny/results.json")
+    rows = written_rows("runs/tiny/results.json")
     assert [(row["method"], row["weighting"]) for row in rows] == [
         ("mtt", "vanilla"),
         ("mtt", "kde"),

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from fdd_lightning import SyntheticSet
-from fdd_lightning.artefacts.results import read_results
 from tests.fakes_folder import write_labelled, write_table
 from tests.fakes_natural import cut_short
 from tests.tiny import DISTILL, EVAL, FIT, write_recipe
+from tests.written_rows import written_rows
 
 LABELLED = ("--data=Folder", "--data.path=photos", "--data.table=labels.csv", "--data.size=16")
 SET = ("--synthetic=set/synthetic.safetensors",)
@@ -44,7 +44,7 @@ def test_distill_and_eval(set_of_photos, fdd):
     assert str(Path.cwd()) not in json.dumps(made)
     said = fdd(*EVAL, *SET, "--output=x")  # the file names the data
     assert (said.code, said.out, said.err) == (0, "eval: x/results.json\n", "")
-    (row,) = read_results("x/results.json")
+    (row,) = written_rows("x/results.json")
     assert row["settings"] == made["settings"]
     assert row["cell_count"] == [[3, 1], [1, 3]]
     assert all(row["metrics"][name] for name in ("accuracy", "deo_max", "deo_mean", "worst_group_accuracy"))
@@ -57,7 +57,7 @@ def test_the_data_of_a_set_that_have_moved(set_of_photos, fdd, refused):
     assert "--data.path" in line
     said = fdd(*EVAL, *SET, "--data.path", "elsewhere", "--output=x")
     assert said.code == 0, said.err
-    assert read_results("x/results.json")[0]["cell_count"] == [[3, 1], [1, 3]]
+    assert written_rows("x/results.json")[0]["cell_count"] == [[3, 1], [1, 3]]
 
 
 def test_changed_labels_are_other_work(set_of_photos, fdd):
@@ -77,7 +77,7 @@ def test_without_groups(photos, fdd, refused):
     assert fdd(*DISTILL, *plain, "--output=set").code == 0
     said = fdd(*EVAL, *SET, "--output=x")
     assert said.out == "eval: x/results.json (no group labels, so no fairness metrics)\n"
-    (row,) = read_results("x/results.json")
+    (row,) = written_rows("x/results.json")
     assert [name for name, figure in row["metrics"].items() if figure] == ["accuracy"]
     assert "no group labels" in fdd("report", "x").out
     assert fdd(*FIT, *plain, "--output=encoder").code == 0
@@ -102,7 +102,7 @@ def test_a_recipe(photos, fdd):
     said = fdd("run", "r.yaml", "--plan=plan.json")
     assert said.code == 0, said.err
     assert "and 6 groups (sex=a, age=0; sex=a, age=1;" in said.err
-    rows: list[dict] = [dict(row) for row in read_results("runs/tiny/results.json")]
+    rows: list[dict] = written_rows("runs/tiny/results.json")
     assert [(row["method"], row["weighting"]) for row in rows] == [
         ("dm", "vanilla"),
         ("dm", "fairdd"),

@@ -1,4 +1,4 @@
-"""The rows of ``results.json``: their shape, reading, checking, writing and merging.
+"""The rows of ``results.json``: their keys, reading, checking, writing and joining.
 
 Figures are fractions; a figure that does not exist is None (``null``).
 """
@@ -7,57 +7,51 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils.files import read_json, write_json
 
 FORMAT = 1
-METRICS = (
-    "accuracy",
-    "deo_max",
-    "deo_mean",
-    "worst_group_accuracy",
-    "aligned_accuracy",
-    "conflict_accuracy",
-)
-"""Metrics of every row, in this order."""
-IDENTITY = (
-    "dataset",
-    "method",
-    "weighting",
-    "ipc",
-    "conflict_ratio",
-    "network",
-    "train_on",
-    "trainer",
-    "settings",
-    "preset",
-    "eval_networks",
-    "distill_seeds",
-    "eval_settings",
-)
-"""The keys that make a row the row it is; what was measured is not among them."""
 
 
-class MetricSummary(TypedDict):
+@dataclass
+class MetricSummary:
     """One metric over distilled sets and evaluation networks.
 
     Attributes:
         mean: Mean over all values that exist.
         std: Population standard deviation (division by their number) over the same values; 0 for a single one.
         values: ``values[i][j]`` belongs to distillation seed i and network j; None where it does not exist.
+
+    Example:
+        >>> MetricSummary.of([[0.5, 1.0]])
+        MetricSummary(mean=0.75, std=0.25, values=[[0.5, 1.0]])
     """
 
     mean: float
     std: float
     values: list[list[float | None]]
 
+    @classmethod
+    def of(cls, values: Iterable[Iterable[float | None]]) -> MetricSummary | None:
+        """Summarise a metric; nan or None stand for values that do not exist, and the result is None if none does."""
+        clean = [[None if v is None or math.isnan(v) else float(v) for v in line] for line in values]
+        existing = [v for line in clean for v in line if v is not None]
+        if not existing:
+            return None
+        mean = math.fsum(existing) / len(existing)
+        std = math.sqrt(math.fsum((v - mean) ** 2 for v in existing) / len(existing))
+        return cls(mean, std, clean)
 
-class Row(TypedDict):
-    """One result, as ``results.json`` holds it.
+
+@dataclass(kw_only=True)
+class Identity:
+    """What makes a row the row it is; what was measured is not part of it.
 
     Attributes:
         dataset: Name of the data set.
@@ -70,13 +64,9 @@ class Row(TypedDict):
         trainer: How it was trained, ``erm`` for example.
         settings: Leaves of data, fit and distill that differ from the method's preset.
         preset: Evaluation preset.
-        eval_settings: Leaves of the evaluation that differ from its preset.
         distill_seeds: Seeds of the distilled sets, the first index of ``values``.
         eval_networks: Networks per distilled set, the second index of ``values``.
-        seconds: Time of each stage; None where it is not known.
-        metrics: Summary of each of :data:`METRICS`, None where it does not exist for the data set.
-        cell_accuracy: Accuracy by class and group, mean over everything; None in empty cells.
-        cell_count: Test images by class and group.
+        eval_settings: Leaves of the evaluation that differ from its preset; the oldest files lack them.
     """
 
     dataset: str
@@ -89,79 +79,129 @@ class Row(TypedDict):
     trainer: str
     settings: dict[str, Any]
     preset: str
-    eval_settings: dict[str, Any]
     distill_seeds: list[int]
     eval_networks: int
+    eval_settings: dict[str, Any] = field(default_factory=dict)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the keys of the identity, also of a row that has figures."""
+        return {key: getattr(self, key) for key in IDENTITY}
+
+    def identity_key(self) -> str:
+        """Return :meth:`identity` as text that is equal for equal rows, for use as a dictionary's key."""
+        return json.dumps(self.identity(), sort_keys=True)
+
+
+IDENTITY = tuple(key.name for key in fields(Identity))
+
+
+@dataclass(kw_only=True)
+class Row(Identity):
+    """One result: a method on a data set, evaluated in one way.
+
+    Attributes:
+        seconds: Time of each stage; None where it is not known.
+        metrics: Summary of each metric by its name, None where it does not exist for the data set.
+        cell_accuracy: Accuracy by class and group, mean over everything; None in empty cells.
+        cell_count: Test images by class and group.
+        more: Keys that this release does not know.
+    """
+
     seconds: dict[str, float | None]
     metrics: dict[str, MetricSummary | None]
     cell_accuracy: list[list[float | None]] | None
     cell_count: list[list[int]] | None
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, document: Any) -> Row:
+        """Check a row of a file and return it.
+
+        Raises:
+            FileFormatError: Says what is wrong with the row, in words that go on from "row 3".
+        """
+        if not isinstance(document, dict):
+            raise FileFormatError("is not an object")
+        keys = {}
+        for key in fields(cls):
+            if key.name in document:
+                keys[key.name] = document[key.name]
+            elif key.default_factory is MISSING:
+                raise FileFormatError(f"lacks {key.name!r}")
+        keys["more"] = {key: value for key, value in document.items() if key not in keys}
+        if isinstance(keys["metrics"], dict):
+            keys["metrics"] = {name: _summary(name, each) for name, each in keys["metrics"].items()}
+        row = cls(**keys)
+        for problem in row._problems():
+            raise FileFormatError(problem)
+        return row
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as the file holds it."""
+        document = asdict(self)
+        more = document.pop("more")
+        return {**document, **more}
+
+    def mean(self, metric: str) -> float | None:
+        """Return a metric's mean, or None where it does not exist."""
+        summary = self.metrics.get(metric)
+        return None if summary is None else summary.mean
+
+    def std(self, metric: str) -> float | None:
+        """Return a metric's standard deviation; None where it does not exist or rests on a single value."""
+        summary = self.metrics.get(metric)
+        if summary is None or sum(v is not None for values in summary.values for v in values) < 2:
+            return None
+        return summary.std
+
+    @property
+    def num_sets(self) -> int:
+        """Number of training sets: the distilled ones, or the one whole training set."""
+        return max(1, len(self.distill_seeds))
+
+    def values(self, metric: str) -> list[list[float | None]]:
+        """Return a metric's values, all None where it does not exist."""
+        summary = self.metrics.get(metric)
+        return summary.values if summary else [[None] * self.eval_networks for _ in range(self.num_sets)]
+
+    def _problems(self) -> Iterator[str]:
+        hints = get_type_hints(Row)
+        for key in fields(self):
+            for name, problem in _misfits(getattr(self, key.name), hints[key.name], key.name):
+                yield f"has {name!r} {problem}"
+        for name, summary in self.metrics.items():
+            if summary and [len(line) for line in summary.values] != [self.eval_networks] * self.num_sets:
+                yield f"has a metric {name!r} whose values are not one for each distillation seed and network"
 
 
-_OPTIONAL_INT = (int, type(None))
-_OPTIONAL_FLOAT = (int, float, type(None))
-_TYPES: dict[str, tuple[type, ...]] = {
-    "dataset": (str,),
-    "method": (str,),
-    "weighting": (str,),
-    "ipc": _OPTIONAL_INT,
-    "conflict_ratio": _OPTIONAL_FLOAT,
-    "network": (str,),
-    "train_on": (str,),
-    "trainer": (str,),
-    "settings": (dict,),
-    "preset": (str,),
-    "eval_settings": (dict,),
-    "distill_seeds": (list,),
-    "eval_networks": (int,),
-    "seconds": (dict,),
-    "metrics": (dict,),
-    "cell_accuracy": (list, type(None)),
-    "cell_count": (list, type(None)),
-}
-
-
-def metric_summary(values: Sequence[Sequence[float | None]]) -> MetricSummary | None:
-    """Summarise a metric over distilled sets and networks.
-
-    Args:
-        values: ``values[i][j]`` of distillation seed i and network j; nan or None where the metric does not exist.
-
-    Returns:
-        Mean, population standard deviation (ddof 0: the spread of exactly these runs; 0 for one value) and the
-        values with None for nan; None where no value exists.
-    """
-    clean = [[None if v is None or math.isnan(v) else float(v) for v in row] for row in values]
-    found = [v for row in clean for v in row if v is not None]
-    if not found:
+def _summary(name: str, document: Any) -> MetricSummary | None:
+    if document is None:
         return None
-    mean = math.fsum(found) / len(found)
-    std = math.sqrt(math.fsum((v - mean) ** 2 for v in found) / len(found))
-    return {"mean": mean, "std": std, "values": clean}
+    if not isinstance(document, dict) or set(document) != {key.name for key in fields(MetricSummary)}:
+        raise FileFormatError(f"has a metric {name!r} without mean, std and values")
+    return MetricSummary(**document)
 
 
-def mean_of(row: Row, metric: str) -> float | None:
-    """Return a metric's mean, or None where it does not exist."""
-    summary = row["metrics"].get(metric)
-    return None if summary is None else summary["mean"]
-
-
-def std_of(row: Row, metric: str) -> float | None:
-    """Return a metric's standard deviation; None where it does not exist or rests on a single value."""
-    summary = row["metrics"].get(metric)
-    if summary is None or sum(v is not None for values in summary["values"] for v in values) < 2:
-        return None
-    return summary["std"]
-
-
-def identity(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what makes a row the row it is (:data:`IDENTITY`), also of a row of a plan that has no figures yet."""
-    return {key: row.get(key, {}) if key == "eval_settings" else row[key] for key in IDENTITY}
-
-
-def identity_key(row: Mapping[str, Any]) -> str:
-    """Return :func:`identity` as text that is equal for equal rows, for use as a dictionary's key."""
-    return json.dumps(identity(row), sort_keys=True)
+def _misfits(value: Any, hint: Any, name: str) -> Iterator[tuple[str, str]]:
+    """Yield where a value, or what it holds, does not have its type, and why."""
+    if isinstance(hint, UnionType):  # of a type and None
+        if value is not None:
+            yield from _misfits(value, get_args(hint)[0], name)
+        return
+    kind, arguments = get_origin(hint) or hint, get_args(hint)
+    if kind is Any:
+        return
+    wanted: Any = int | float if kind is float else kind
+    if isinstance(value, bool) or not isinstance(value, wanted):
+        yield name, f"of type {type(value).__name__}"
+    elif kind is float and not math.isfinite(value):
+        yield name, "that is not finite"
+    elif kind is MetricSummary:
+        for key, inner in get_type_hints(kind).items():
+            yield from _misfits(getattr(value, key), inner, f"{name}.{key}")
+    elif kind in (list, dict):
+        for place, member in enumerate(value) if kind is list else value.items():
+            yield from _misfits(member, arguments[-1], f"{name}.{place}")
 
 
 def merge(*sources: Iterable[Row]) -> list[Row]:
@@ -173,11 +213,7 @@ def merge(*sources: Iterable[Row]) -> list[Row]:
     Returns:
         Every identity once, where it stood first, with the figures of its last occurrence.
     """
-    found: dict[str, Row] = {}
-    for source in sources:
-        for row in source:
-            found[identity_key(row)] = row
-    return list(found.values())
+    return list({row.identity_key(): row for source in sources for row in source}.values())
 
 
 def join_seeds(rows: Sequence[Row]) -> Row:
@@ -194,62 +230,47 @@ def join_seeds(rows: Sequence[Row]) -> Row:
         ValueError: The rows differ in another key, or a seed occurs twice.
     """
     first = rows[0]
-    seeds = [seed for row in rows for seed in row["distill_seeds"]]
+    seeds = [seed for row in rows for seed in row.distill_seeds]
     if len(set(seeds)) != len(seeds):
         raise ValueError(f"distillation seeds occur twice: {seeds}")
-    for row in rows[1:]:
-        differing = [k for k in IDENTITY if k != "distill_seeds" and identity(row)[k] != identity(first)[k]]
-        if differing or row["cell_count"] != first["cell_count"]:
-            raise ValueError(f"rows to be joined differ in {', '.join(differing) or 'cell_count'}")
-    metrics = {
-        name: metric_summary([values for row in rows for values in _values(row, name)]) for name in first["metrics"]
-    }
-    stages = dict.fromkeys(stage for row in rows for stage in row["seconds"])
-    seconds: dict[str, float | None] = {}
-    for stage in stages:
-        known = [value for row in rows if (value := row["seconds"].get(stage)) is not None]
-        seconds[stage] = math.fsum(known) if known else None
-    cells = [(row["cell_accuracy"], _sets(row)) for row in rows]
-    joined = cast(Row, {**first, "distill_seeds": seeds, "metrics": metrics, "seconds": seconds})
-    joined["cell_accuracy"] = _mean_cells(cells)
-    return joined
+    for key in (*(key for key in IDENTITY if key != "distill_seeds"), "cell_count"):
+        if any(getattr(row, key) != getattr(first, key) for row in rows):
+            raise ValueError(f"rows to be joined differ in {key}")
+    names = dict.fromkeys(name for row in rows for name in row.metrics)
+    return replace(
+        first,
+        distill_seeds=seeds,
+        metrics={name: MetricSummary.of([line for row in rows for line in row.values(name)]) for name in names},
+        seconds={stage: _sum(row.seconds.get(stage) for row in rows) for row in rows for stage in row.seconds},
+        cell_accuracy=_mean_cells([(row.cell_accuracy, row.num_sets) for row in rows if row.cell_accuracy]),
+    )
 
 
-def _values(row: Row, metric: str) -> list[list[float | None]]:
-    """Return a metric's values, all None where it does not exist."""
-    summary = row["metrics"][metric]
-    return summary["values"] if summary else [[None] * row["eval_networks"] for _ in range(_sets(row))]
+def _sum(seconds: Iterable[float | None]) -> float | None:
+    """Return the sum of the times that are known, None where none is."""
+    known = [value for value in seconds if value is not None]
+    return math.fsum(known) if known else None
 
 
-def _sets(row: Row | dict[str, Any]) -> int:
-    """Return the number of training sets of a row: its distilled sets, or the one whole training set."""
-    return max(1, len(row["distill_seeds"]))
-
-
-def _mean_cells(cells: Sequence[tuple[list[list[float | None]] | None, int]]) -> list[list[float | None]] | None:
+def _mean_cells(matrices: Sequence[tuple[list[list[float | None]], int]]) -> list[list[float | None]] | None:
     """Return the weighted mean of several (class, group) matrices, None where none has a value."""
-    matrices = [(matrix, weight) for matrix, weight in cells if matrix is not None]
-    if not matrices:
-        return None
-    result: list[list[float | None]] = []
-    for c, line in enumerate(matrices[0][0]):
-        means: list[float | None] = []
-        for g in range(len(line)):
-            found = [(v, w) for matrix, w in matrices if (v := matrix[c][g]) is not None]
-            total = sum(w for _, w in found)
-            means.append(math.fsum(v * w for v, w in found) / total if found else None)
-        result.append(means)
-    return result
+
+    def mean(c: int, g: int) -> float | None:
+        weighed = [(value, weight) for matrix, weight in matrices if (value := matrix[c][g]) is not None]
+        total = sum(weight for _, weight in weighed)
+        return math.fsum(value * weight for value, weight in weighed) / total if weighed else None
+
+    return [[mean(c, g) for g in range(len(line))] for c, line in enumerate(matrices[0][0])] if matrices else None
 
 
 def write_results(path: str | Path, rows: Sequence[Row]) -> None:
     """Write a ``results.json`` atomically.
 
     Raises:
-        FileFormatError: A row does not have the shape of :class:`Row`.
+        FileFormatError: A row could not be read again.
     """
-    document = {"format": FORMAT, "rows": list(rows)}
-    validate(document, str(path))
+    document = {"format": FORMAT, "rows": [row.to_json() for row in rows]}
+    parse_results(document, str(path))
     write_json(path, document)
 
 
@@ -262,13 +283,11 @@ def read_results(path: str | Path) -> list[Row]:
     """
     if not Path(path).is_file():
         raise DatasetNotFoundError(f"results {str(path)!r} do not exist: check the path, or run fdd run first")
-    return validate(read_json(path), str(path))
+    return parse_results(read_json(path), str(path))
 
 
-def validate(document: Any, where: str) -> list[Row]:
+def parse_results(document: Any, where: str) -> list[Row]:
     """Check a document of results and return its rows.
-
-    Keys beyond those of :class:`Row` are left alone; ``eval_settings`` may be absent and is then empty.
 
     Args:
         document: What ``results.json`` holds.
@@ -286,43 +305,8 @@ def validate(document: Any, where: str) -> list[Row]:
         )
     rows = []
     for number, row in enumerate(document["rows"]):
-        if isinstance(row, dict) and "eval_settings" not in row:
-            row = {**row, "eval_settings": {}}
-        problem = _problem(row)
-        if problem:
-            raise FileFormatError(f"{where}: row {number} {problem}: run the evaluation again")
-        rows.append(cast(Row, row))
+        try:
+            rows.append(Row.from_json(row))
+        except FileFormatError as error:
+            raise FileFormatError(f"{where}: row {number} {error}: run the evaluation again") from None
     return rows
-
-
-def _problem(row: Any) -> str | None:
-    """Say what is wrong with a row, or return None."""
-    if not isinstance(row, dict):
-        return "is not an object"
-    for key, types in _TYPES.items():
-        if key not in row:
-            return f"lacks {key!r}"
-        if not isinstance(row[key], types) or isinstance(row[key], bool):
-            return f"has {key!r} of type {type(row[key]).__name__}"
-    if not all(value is None or isinstance(value, int | float) for value in row["seconds"].values()):
-        return "has 'seconds' that are no numbers"
-    return _metric_problem(row)
-
-
-def _metric_problem(row: dict[str, Any]) -> str | None:
-    """Say what is wrong with a row's metrics, or return None."""
-    for name in METRICS:
-        if name not in row["metrics"]:
-            return f"lacks the metric {name!r} (null where it does not exist)"
-    for name, summary in row["metrics"].items():
-        if summary is None:
-            continue
-        if not isinstance(summary, dict) or set(summary) != {"mean", "std", "values"}:
-            return f"has a metric {name!r} without mean, std and values"
-        values = summary["values"] if isinstance(summary["values"], list) else []
-        lengths = [len(v) if isinstance(v, list) else -1 for v in values]
-        if lengths != [row["eval_networks"]] * _sets(row):
-            return f"has a metric {name!r} whose values are not one for each distillation seed and network"
-        if not all(isinstance(summary[k], int | float) and math.isfinite(summary[k]) for k in ("mean", "std")):
-            return f"has a metric {name!r} whose mean or std is not finite"
-    return None

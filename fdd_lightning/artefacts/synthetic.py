@@ -200,7 +200,7 @@ class SyntheticSet:
 
     def grid(self) -> Image.Image:
         """Draw the set: one class per row, its name in front, pixels clamped and enlarged by a whole number."""
-        from fdd_lightning.pictures.grid import picture
+        from fdd_lightning.pictures.synthetic_sets import picture
 
         images, labels = self.shown()
         return picture(images, labels, self.class_names)

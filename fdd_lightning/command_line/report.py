@@ -21,9 +21,12 @@ def report(args: list[str]) -> int:
     parser = LineParser(prog="fdd report", description="Table and pictures of runs, beside the published figures.")
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or their results.json")
     parser.add_argument("--output", type=Path, default=Path("runs/report"), help="folder for table and pictures")
+    parser.add_argument(
+        "--figures", action="append", default=[], metavar="CLASS", help="class path of a figure of your own"
+    )
     options = parser.parse_args(args)
     rows = merge(*(read_results(_results(path)) for path in options.runs))
-    for path in summarise(options.output, rows, with_published=True):
+    for path in summarise(options.output, rows, with_published=True, figures=options.figures):
         print(path)
     return 0
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from fdd_lightning.artefacts.results import Identity
 from fdd_lightning.command_line.options import LineParser
-from fdd_lightning.report.labels import describe, shared_settings, variants
+from fdd_lightning.report.row_names import describe, shared_settings, variants
 from fdd_lightning.runs.execute import execute
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.rates import estimate
@@ -48,11 +49,11 @@ def run(args: list[str]) -> int:
 
 def show(plan: Plan) -> None:
     """Print the plan: each row, how far it is, and how long it will take where that is known."""
-    rows = [cell.identity for cell in plan.cells]
+    rows = [Identity(**cell.identity) for cell in plan.cells]
     columns = ("dataset", "conflict_ratio", "method", "weighting", "variant", "ipc", "network", "trainer")
     lines = [
-        {**{key: str(row[key]) for key in columns if key != "variant"}, "variant": own, "ipc": str(row["ipc"] or "all")}
-        for row, own in zip(rows, variants(rows), strict=True)  # type: ignore[arg-type]
+        {**{key: str(value) for key, value in row.identity().items()}, "variant": variant, "ipc": str(row.ipc or "all")}
+        for row, variant in zip(rows, variants(rows), strict=True)
     ]
     told = [key for key in columns if key in ("method", "weighting") or len({line[key] for line in lines}) > 1]
     table = Table(title=f"{plan.recipe.name}: {len(plan.cells)} rows, {len(plan.stages())} stages")
@@ -77,7 +78,7 @@ def show(plan: Plan) -> None:
         for key in columns
         if key not in told and lines[0][key] not in ("", "None")
     ]
-    shared += [f"{method}: {describe(own)}" for method, own in shared_settings(rows).items() if own]  # type: ignore[arg-type]
+    shared += [f"{method}: {describe(own)}" for method, own in shared_settings(rows).items() if own]
     console.print("; ".join(shared), soft_wrap=True, markup=False, highlight=False)
     left = [f"about {duration(total)}"] if total else []
     left += ["the stages marked ?, which were never timed here"] if unknown else []

@@ -17,7 +17,7 @@ from fdd_lightning.algorithms.epochs import Passes, epoch_order
 from fdd_lightning.algorithms.group_labels import refuse_groups
 from fdd_lightning.algorithms.optimizers import build_optimizer, forget, set_rate
 from fdd_lightning.artefacts.learned import Learned
-from fdd_lightning.artefacts.results import metric_summary
+from fdd_lightning.artefacts.results import MetricSummary, Row
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
 from fdd_lightning.augment.cutmix import mix_batch
@@ -353,21 +353,22 @@ class Evaluator(StageModule):
         found = [{k: float(v) for k, v in scores.compute().items()} for scores in self.scores]  # type: ignore[operator]
         names = ["accuracy", "deo_max", "deo_mean", "worst_group_accuracy", "aligned_accuracy", "conflict_accuracy"]
         metrics = {
-            name: metric_summary([[scores[name] for scores in found]]) if name in found[0] else None for name in names
+            name: MetricSummary.of([[scores[name] for scores in found]]) if name in found[0] else None for name in names
         }
         if self.num_groups < 2:
             metrics |= dict.fromkeys(("deo_max", "deo_mean", "worst_group_accuracy"))
         cells = torch.stack([cell.compute() for cell in self.cells])  # type: ignore[operator]
-        self.row = {
+        row = Row(
             **identity(self.spec, self.data, self.synthetic, self.learned_with.names),
-            "seconds": {"fit": None, "distill": None, "eval": None},
-            "metrics": metrics,
-            "cell_accuracy": _matrix(cells.double().nanmean(0)),
-            "cell_count": self.counts.compute().long().tolist(),
-        }
+            seconds={"fit": None, "distill": None, "eval": None},
+            metrics=metrics,
+            cell_accuracy=_matrix(cells.double().nanmean(0)),
+            cell_count=self.counts.compute().long().tolist(),
+        )
+        self.row = row.to_json()
         for name, summary in metrics.items():
-            if summary is not None and summary["mean"] is not None:
-                self.log(f"eval/{name}", summary["mean"])
+            if summary is not None:
+                self.log(f"eval/{name}", summary.mean)
 
     def finish(self, seconds: float, before: Mapping[str, float | None], *, inside_run: bool) -> None:
         """Put what each stage took into the row, in seconds; a run gathers the rows into a file of its own."""

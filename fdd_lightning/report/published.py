@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fdd_lightning.artefacts.results import Row
 
@@ -39,6 +40,10 @@ class PublishedRow:
         deo_max: DEO_M.
         deo_mean: DEO_A.
         source: Paper and table.
+
+    Example:
+        >>> all_published()[0].source
+        'Cui et al. 2024 Table 7'
     """
 
     dataset: str
@@ -58,53 +63,42 @@ class PublishedRow:
 @cache
 def all_published() -> tuple[PublishedRow, ...]:
     """Return every published row, in the order of the file."""
+    numbers = {
+        "ipc": int,
+        **dict.fromkeys(("conflict_ratio", "accuracy", "accuracy_std", "deo_max", "deo_mean"), float),
+    }
+
+    def value(key: str, text: str) -> Any:
+        return (numbers[key](text) if text else None) if key in numbers else text
+
     with FILE.open(newline="") as stream:
-        return tuple(
-            PublishedRow(
-                dataset=row["dataset"],
-                method=row["method"],
-                weighting=row["weighting"],
-                trainer=row["trainer"],
-                variant=row["variant"],
-                ipc=int(row["ipc"]) if row["ipc"] else None,
-                conflict_ratio=_number(row["conflict_ratio"]),
-                accuracy=_number(row["accuracy"]),
-                accuracy_std=_number(row["accuracy_std"]),
-                deo_max=_number(row["deo_max"]),
-                deo_mean=_number(row["deo_mean"]),
-                source=row["source"],
-            )
-            for row in csv.DictReader(stream)
-        )
+        lines = csv.DictReader(stream)
+        return tuple(PublishedRow(**{key: value(key, text) for key, text in line.items()}) for line in lines)
 
 
 def published_for(row: Row) -> list[PublishedRow]:
-    """Return the published results for a row's cell; several where both papers have it, none for another network.
+    """Return the published results for a row; several where both papers have it, none for another network.
 
     Data set, method and its variant, weighting, trainer, conflict ratio and images per class must agree (the last not
     for ``full``); other settings are not compared, so a caption has to say that the papers' own settings may differ.
     """
-    if row["network"] != "convnet":
+    if row.network != "convnet":
         return []
-    own = {key: str(row["settings"][key]).rpartition(".")[2] for key in VARIANTS if key in row["settings"]}
-    variant = ",".join(f"{key}={name}" for key, name in own.items())
+    classes = {key: str(row.settings[key]).rpartition(".")[2] for key in VARIANTS if key in row.settings}
+    variant = ",".join(f"{key}={name}" for key, name in classes.items())
     return [
         p
         for p in all_published()
-        if (p.dataset, p.method, p.weighting) == (row["dataset"], row["method"], row["weighting"])
-        and (p.trainer, p.variant) == (row["trainer"], variant)
-        and (p.ipc == row["ipc"] or p.method == "full")
-        and _same(p.conflict_ratio, row["conflict_ratio"])
+        if (p.dataset, p.method, p.weighting) == (row.dataset, row.method, row.weighting)
+        and (p.trainer, p.variant) == (row.trainer, variant)
+        and (p.ipc == row.ipc or p.method == "full")
+        and _same(p.conflict_ratio, row.conflict_ratio)
     ]
 
 
 def published(rows: Iterable[Row]) -> list[PublishedRow]:
     """Return the published results for any of several rows, each once, in the rows' order."""
     return list(dict.fromkeys(p for row in rows for p in published_for(row)))
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text else None
 
 
 def _same(one: float | None, other: float | None) -> bool:

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from fdd_lightning.artefacts.results import Row
 from fdd_lightning.artefacts.synthetic import SyntheticSet
-from fdd_lightning.pictures.sets import sets_side_by_side
-from fdd_lightning.report.figures import draw_all
-from fdd_lightning.report.table import markdown, print_table
+from fdd_lightning.pictures.synthetic_sets import sets_side_by_side
+from fdd_lightning.report.figures import Figure, all_figures, draw_all
+from fdd_lightning.report.results_table import markdown, print_table
 from fdd_lightning.utils.files import atomic_path
 
 
@@ -23,6 +23,7 @@ def summarise(
     with_published: bool = False,
     title: str | None = None,
     console: Console | None = None,
+    figures: Sequence[str | type[Figure]] = (),
 ) -> list[Path]:
     """Write tables and pictures of a run and print its table.
 
@@ -37,10 +38,12 @@ def summarise(
         with_published: Add a column with the papers' accuracies to the printed table (``table.md`` always has it).
         title: A line above the printed table.
         console: Where the table is printed; None is standard output.
+        figures: Figures of the user's own, by class or class path, drawn after the built-in ones.
 
     Returns:
         The files written.
     """
+    drawn = all_figures(figures)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -54,4 +57,4 @@ def summarise(
         (folder / "sets.png").unlink(missing_ok=True)
     else:
         written.append(beside)
-    return written + draw_all(rows, folder)
+    return written + draw_all(drawn, rows, folder)

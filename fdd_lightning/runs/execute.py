@@ -15,7 +15,7 @@ from fdd_lightning.artefacts.results import Row, join_seeds, read_results, write
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.command_line.stage import INSIDE_RUN, run_stage
 from fdd_lightning.errors import FDDError
-from fdd_lightning.report.labels import labels
+from fdd_lightning.report.row_names import names_of
 from fdd_lightning.report.summary import summarise
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.planned_row import Cell
@@ -79,15 +79,15 @@ def _row(cell: Cell) -> Row:
         record = stage.folder.read()
         if record is not None:
             seconds[stage.kind] = round((seconds[stage.kind] or 0.0) + record.seconds, 2)
-    row["seconds"] = seconds
+    row.seconds = seconds
     return row
 
 
 def _sets(plan: Plan, rows: list[Row]) -> dict[str, SyntheticSet]:
     """Return the first synthetic set of each cell that has one, by what tells the cells apart."""
     found: dict[str, SyntheticSet] = {}
-    several = [key for key in ("dataset", "conflict_ratio", "ipc") if len({str(row[key]) for row in rows}) > 1]
-    for cell, label in zip(plan.cells, labels(rows), strict=True):
+    several = [key for key in ("dataset", "conflict_ratio", "ipc") if len({str(getattr(row, key)) for row in rows}) > 1]
+    for cell, label in zip(plan.cells, names_of(rows), strict=True):
         made = cell.evaluations[0].inputs.get("synthetic")
         if made is not None:
             more = [f"{key.replace('_', ' ')} {cell.identity[key]}" for key in several]

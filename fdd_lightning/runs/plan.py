@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fdd_lightning.algorithms.group_labels import refuse_groups
-from fdd_lightning.artefacts.results import identity_key
+from fdd_lightning.artefacts.results import Identity
 from fdd_lightning.artefacts.stage_folder import StageFolder
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.configuration.defaults import complete, parameters
@@ -78,7 +78,7 @@ class Plan:
                     raise ConfigError(f"{name}: fit.{key}: no row of it needs {kind_of(key)}")
         seen: dict[str, Cell] = {}
         for cell in self.cells:
-            other = seen.setdefault(identity_key(cell.identity), cell)
+            other = seen.setdefault(Identity(**cell.identity).identity_key(), cell)
             if other is not cell:
                 titles = " and ".join(dict.fromkeys(c.evaluations[0].title for c in (other, cell)))
                 raise ConfigError(f"recipe {self.recipe.name}: two rows are the same ({titles}): leave one out")

@@ -1,20 +1,19 @@
 import copy
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from fdd_lightning.artefacts.results import (
     IDENTITY,
-    METRICS,
-    identity,
-    identity_key,
+    Identity,
+    MetricSummary,
+    Row,
     join_seeds,
     merge,
-    metric_summary,
+    parse_results,
     read_results,
-    std_of,
-    validate,
     write_results,
 )
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
@@ -35,47 +34,61 @@ def test_metric_summary_against_a_loop():
         for value in line:
             if not math.isnan(value):
                 squares += (value - mean) ** 2
-    summary = metric_summary(values)
+    summary = MetricSummary.of(values)
     assert summary is not None
-    assert summary["mean"] == pytest.approx(mean)
-    assert summary["std"] == pytest.approx(math.sqrt(squares / count))
-    assert summary["values"] == [[0.5, 0.7, None], [0.9, 0.1, 0.4]]
+    assert summary.mean == pytest.approx(mean)
+    assert summary.std == pytest.approx(math.sqrt(squares / count))
+    assert summary.values == [[0.5, 0.7, None], [0.9, 0.1, 0.4]]
 
 
 def test_metric_summary_of_one_value_and_of_none():
-    assert metric_summary([[0.25]]) == {"mean": 0.25, "std": 0.0, "values": [[0.25]]}
-    assert metric_summary([[NAN, None], [NAN, NAN]]) is None
-    assert metric_summary([]) is None
+    assert MetricSummary.of([[0.25]]) == MetricSummary(0.25, 0.0, [[0.25]])
+    assert MetricSummary.of([[NAN, None], [NAN, NAN]]) is None
+    assert MetricSummary.of([]) is None
 
 
 def test_a_single_value_has_no_spread_to_show():
-    assert std_of(row(networks=1), "accuracy") is None
-    assert (std_of(row(networks=2), "accuracy") or 0) > 0
+    assert row(networks=1).std("accuracy") is None
+    assert (row(networks=2).std("accuracy") or 0) > 0
 
 
 def test_round_trip_and_shape(tmp_path):
     rows = quickstart()
-    rows[0]["metrics"]["conflict_accuracy"] = None
-    rows[0]["conflict_ratio"] = None
+    rows[0].metrics["conflict_accuracy"] = None
+    rows[0].conflict_ratio = None
     path = tmp_path / "runs" / "results.json"
     write_results(path, rows)
     document = json.loads(path.read_text())
     assert set(document) == {"format", "rows"}
     assert document["format"] == 1
-    assert tuple(document["rows"][0]["metrics"]) == METRICS
+    assert document["rows"][0] == rows[0].to_json()
     assert read_results(path) == rows
 
 
 def test_eval_settings_may_be_absent():
-    old = row()
+    old = row().to_json()
     del old["eval_settings"]
-    assert validate({"format": 1, "rows": [old]}, "x")[0]["eval_settings"] == {}
+    assert parse_results({"format": 1, "rows": [old]}, "x")[0].eval_settings == {}
+
+
+def test_later_releases_may_add_keys_and_metrics_and_older_ones_lack_metrics(tmp_path):
+    document = row().to_json()
+    document |= {"variant": "published", "signal": {"a": [1]}}
+    document["metrics"]["mine"] = {"mean": 1, "std": 0.0, "values": [[1, 1.0, None]]}
+    del document["metrics"]["deo_max"]
+    (read,) = parse_results({"format": 1, "rows": [document]}, "x")
+    assert read.mean("deo_max") is None
+    assert read.mean("mine") == 1
+    assert read.to_json() == document
+    assert list(join_seeds([read]).to_json()) == list(document)
+    write_results(tmp_path / "results.json", [read])
+    assert json.loads((tmp_path / "results.json").read_text())["rows"] == [document]
 
 
 def broken(change):
-    made = copy.deepcopy(row())
+    made = row().to_json()
     change(made)
-    return {"format": 1, "rows": [row(), made]}
+    return {"format": 1, "rows": [row().to_json(), made]}
 
 
 @pytest.mark.parametrize(
@@ -83,25 +96,32 @@ def broken(change):
     [
         (lambda r: r.pop("method"), "lacks 'method'"),
         (lambda r: r.update(ipc="ten"), "'ipc' of type str"),
-        (lambda r: r.update(seconds={"eval": "long"}), "'seconds' that are no numbers"),
+        (lambda r: r.update(seconds={"eval": "long"}), "'seconds.eval' of type str"),
         (lambda r: r.update(eval_networks=True), "'eval_networks' of type bool"),
-        (lambda r: r["metrics"].pop("deo_max"), "lacks the metric 'deo_max'"),
+        (lambda r: r.pop("metrics"), "lacks 'metrics'"),
+        (lambda r: r.update(metrics=[]), "'metrics' of type list"),
+        (lambda r: r.update(distill_seeds=["0"]), "'distill_seeds.0' of type str"),
+        (lambda r: r["cell_accuracy"][0].__setitem__(1, NAN), "'cell_accuracy.0.1' that is not finite"),
         (lambda r: r["metrics"].update(accuracy=0.5), "without mean, std and values"),
         (lambda r: r["metrics"]["accuracy"].update(mean=NAN), "not finite"),
         (lambda r: r["metrics"]["accuracy"].update(values=[[0.5]]), "each distillation seed and network"),
-        (lambda r: r["metrics"]["accuracy"].update(values=[0.5]), "each distillation seed and network"),
-        (lambda r: r["metrics"]["accuracy"].update(values=0.5), "each distillation seed and network"),
+        (lambda r: r["metrics"]["accuracy"].update(values=[0.5]), "'metrics.accuracy.values.0' of type float"),
+        (lambda r: r["metrics"]["accuracy"].update(values=0.5), "'metrics.accuracy.values' of type float"),
     ],
 )
-def test_broken_rows_are_refused(change, words, tmp_path):
+def test_broken_rows_are_refused(change, words):
     document = broken(change)
     with pytest.raises(FileFormatError) as error:
-        validate(document, "results.json")
+        parse_results(document, "results.json")
     assert words in str(error.value)
     assert "row 1" in str(error.value)
     assert "\n" not in str(error.value)
-    with pytest.raises(FileFormatError):
-        write_results(tmp_path / "results.json", document["rows"])
+
+
+def test_broken_rows_are_not_written(tmp_path):
+    for key, value in (("ipc", "ten"), ("eval_networks", 2), ("seconds", {"eval": NAN}), ("metrics", None)):
+        with pytest.raises(FileFormatError):
+            write_results(tmp_path / "results.json", [row(), row(**{key: value})])
     assert not list(tmp_path.iterdir())
 
 
@@ -122,56 +142,54 @@ def test_other_files_are_refused(tmp_path):
 
 def test_identity_holds_settings_and_evaluation_but_no_figures():
     one = row()
-    assert tuple(identity(one)) == IDENTITY
-    changed = copy.deepcopy(one)
-    changed["metrics"]["accuracy"]["mean"] = 0.1
-    changed["seconds"] = {}
-    assert identity_key(changed) == identity_key(one)
+    assert tuple(one.identity()) == IDENTITY
+    changed = replace(one, seconds={}, metrics={**one.metrics, "accuracy": MetricSummary(0.1, 0.0, [[0.1]])})
+    assert changed.identity_key() == one.identity_key()
     for key, value in (("settings", {"a": 1}), ("eval_settings", {"epochs": 5}), ("distill_seeds", [1]), ("ipc", 2)):
-        assert identity_key({**one, key: value}) != identity_key(one)
-    reordered = {**one, "settings": {"b": 1, "a": 2}}
-    assert identity_key(reordered) == identity_key({**one, "settings": {"a": 2, "b": 1}})
-    planned = {k: v for k, v in one.items() if k in IDENTITY and k != "eval_settings"}
-    assert identity(planned) == identity(one)
+        assert replace(one, **{key: value}).identity_key() != one.identity_key()
+    reordered = replace(one, settings={"b": 1, "a": 2})
+    assert reordered.identity_key() == replace(one, settings={"a": 2, "b": 1}).identity_key()
+    planned = {key: value for key, value in one.identity().items() if key != "eval_settings"}
+    assert Identity(**planned).identity_key() == one.identity_key()
 
 
 def test_merge_keeps_places_and_takes_the_newest():
     a, b, c = row(weighting="vanilla"), row(weighting="kde"), row(weighting="fairdd")
     newer = copy.deepcopy(a)
-    newer["seconds"] = {"eval": 99.0}
+    newer.seconds = {"eval": 99.0}
     assert merge([a, b], [c, newer]) == [newer, b, c]
     assert merge() == []
 
 
 def test_join_seeds_against_a_loop():
     one, two = row(seeds=(0,)), row(seeds=(1, 2))
-    one["cell_accuracy"], two["cell_accuracy"] = [[0.3, None], [0.6, None]], [[0.9, None], [None, None]]
-    two["seconds"]["fit"] = one["seconds"]["eval"] = two["seconds"]["eval"] = None
+    one.cell_accuracy, two.cell_accuracy = [[0.3, None], [0.6, None]], [[0.9, None], [None, None]]
+    two.seconds["fit"] = one.seconds["eval"] = two.seconds["eval"] = None
     joined = join_seeds([one, two])
-    assert joined["distill_seeds"] == [0, 1, 2]
-    for name in METRICS:
-        values = one["metrics"][name]["values"] + two["metrics"][name]["values"]
-        assert joined["metrics"][name] == metric_summary(values)
-    assert joined["seconds"] == {"fit": 1.5, "distill": 40.0, "eval": None}
-    first, second = joined["cell_accuracy"] or []
+    assert joined.distill_seeds == [0, 1, 2]
+    for name in one.metrics:
+        values = one.metrics[name].values + two.metrics[name].values
+        assert joined.metrics[name] == MetricSummary.of(values)
+    assert joined.seconds == {"fit": 1.5, "distill": 40.0, "eval": None}
+    first, second = joined.cell_accuracy or []
     assert first[0] == pytest.approx((0.3 + 2 * 0.9) / 3)
     assert first[1] is None
     assert second == [0.6, None]
-    validate({"format": 1, "rows": [joined]}, "x")
+    assert Row.from_json(joined.to_json()) == joined
 
 
 def test_join_seeds_with_a_metric_that_does_not_exist():
     one, two = row(seeds=(0,)), row(seeds=(1,))
-    one["metrics"]["deo_max"] = two["metrics"]["deo_max"] = None
-    one["metrics"]["deo_mean"] = None
-    one["cell_accuracy"] = two["cell_accuracy"] = None
+    one.metrics["deo_max"] = two.metrics["deo_max"] = None
+    one.metrics["deo_mean"] = None
+    one.cell_accuracy = two.cell_accuracy = None
     joined = join_seeds([one, two])
-    assert joined["metrics"]["deo_max"] is None
-    summary = joined["metrics"]["deo_mean"]
+    assert joined.metrics["deo_max"] is None
+    summary = joined.metrics["deo_mean"]
     assert summary is not None
-    assert summary["values"][0] == [None] * 3
-    assert joined["cell_accuracy"] is None
-    validate({"format": 1, "rows": [joined]}, "x")
+    assert summary.values[0] == [None] * 3
+    assert joined.cell_accuracy is None
+    assert Row.from_json(joined.to_json()) == joined
 
 
 def test_join_seeds_refuses_strangers():
@@ -183,9 +201,9 @@ def test_join_seeds_refuses_strangers():
 
 def test_the_whole_training_set_has_no_distillation_seed_and_one_line_of_values():
     one = row("full", "vanilla")
-    one["distill_seeds"] = []
+    one.distill_seeds = []
     joined = join_seeds([one])
-    validate({"format": 1, "rows": [one, joined]}, "x")
-    assert joined["distill_seeds"] == []
-    assert joined["metrics"] == one["metrics"]
-    assert joined["cell_accuracy"] == one["cell_accuracy"]
+    assert Row.from_json(joined.to_json()) == joined
+    assert joined.distill_seeds == []
+    assert joined.metrics == one.metrics
+    assert joined.cell_accuracy == one.cell_accuracy

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 import fdd_lightning
 from fdd_lightning import SyntheticSet
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
-from fdd_lightning.pictures.grid import GAP, magnification, tile_classes
+from fdd_lightning.pictures.layout import GAP, magnification
+from fdd_lightning.pictures.synthetic_sets import class_panel
 
 MEAN, STD = [0.1, 0.2, 0.3], [0.5, 0.25, 2.0]
 
@@ -248,7 +249,7 @@ def test_grid_shows_every_image_enlarged(tmp_path):
     assert scale == 10
     assert picture.size[1] == 3 * (4 * scale + GAP) - GAP + 8 * GAP
     images, labels = made.shown()
-    tiles = tile_classes(images, labels, 3)
+    tiles = class_panel(images, labels, made.class_names)
     shown = (made.tensors(clamp=True)[0] * 255).round().to(torch.uint8)
     for n in range(6):
         y, x = n // 2 * (4 * scale + GAP), n % 2 * (5 * scale + GAP)
@@ -259,12 +260,13 @@ def test_grid_shows_every_image_enlarged(tmp_path):
 
 def test_tiles_wrap_and_leave_rows_for_empty_classes():
     images, labels = torch.zeros(7, 1, 2, 2), torch.tensor([0] * 5 + [2] * 2)
-    tiles = tile_classes(images, labels, 3, columns=3, scale=1)
+    tiles = class_panel(images, labels, ["a", "b", "c"], columns=3, scale=1)
     step, apart = 2 + GAP, 3 * GAP
     assert tiles.pixels.shape == (4 * step - GAP + 2 * apart, 3 * step - GAP, 3)
-    assert tiles.centres == (step - GAP / 2, 2 * step + apart + 1, 3 * step + 2 * apart + 1)
+    heights = [height for _, height in tiles.names]
+    assert heights == [step - GAP / 2, 2 * step + apart + 1, 3 * step + 2 * apart + 1]
     assert (tiles.pixels[2 * step + apart : 2 * step + apart + 2] == 255).all()
-    cut = tile_classes(images, labels, 3, columns=3, scale=1, most=2)
+    cut = class_panel(images, labels, ["a", "b", "c"], columns=3, scale=1, most=2)
     assert cut.pixels.shape == (3 * step - GAP, 2 * step - GAP, 3)
 
 

@@ -11,8 +11,8 @@ import yaml
 
 from fdd_lightning import SyntheticSet, __version__
 from fdd_lightning.artefacts.encoder import Encoder
-from fdd_lightning.artefacts.results import read_results
 from tests.tiny import DISTILL, EVAL, FIT, QUIET, SELECT, write_recipe
+from tests.written_rows import written_rows
 
 MINE = """
 import torch
@@ -176,7 +176,7 @@ def test_a_set_names_the_data_that_it_is_evaluated_on(fdd):
     assert fdd(*DISTILL, *more, "--output=set").code == 0
     evaluate = (*EVAL, "--synthetic=set/synthetic.safetensors")
     assert fdd(*evaluate, "--output=x").code == 0
-    (row,) = read_results("x/results.json")
+    (row,) = written_rows("x/results.json")
     assert (row["dataset"], row["conflict_ratio"], row["ipc"]) == ("colored_digits", 0.3, 1)
     assert row["settings"]["seed"] == 2
     assert row["seconds"]["distill"] == pytest.approx(json.loads(Path("set/stage.json").read_text())["seconds"])
@@ -198,7 +198,7 @@ def test_a_weighting_of_ones_own(fdd, mine):
     assert made["weighting"] == "mine"
     assert made["settings"]["weighting.first"] == 2
     assert fdd(*EVAL, "--synthetic=x/synthetic.safetensors", "--output=y").code == 0
-    assert read_results("y/results.json")[0]["weighting"] == "mine"
+    assert written_rows("y/results.json")[0]["weighting"] == "mine"
 
 
 @pytest.mark.parametrize("entry", ["{}.Mine", {"class_path": "{}.Mine", "init_args": {"first": 2}}])
@@ -207,7 +207,7 @@ def test_a_weighting_of_ones_own_in_a_recipe(fdd, mine, entry):
     write_recipe(Path("r.yaml"), weightings=["vanilla", entry])
     said = fdd("run", "r.yaml", "--plan=plan.json")
     assert said.code == 0, said.err
-    rows = read_results("runs/tiny/results.json")
+    rows = written_rows("runs/tiny/results.json")
     assert [row["weighting"] for row in rows] == ["vanilla", "mine"]
     assert [row["weighting"] for row in json.loads(Path("plan.json").read_text())] == ["vanilla", "mine"]
     own = rows[1]["settings"]

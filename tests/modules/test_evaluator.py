@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from fdd_lightning import SyntheticSet
 from fdd_lightning.algorithms import DFA, GroupDRO, Regime, Reweighted, SelecMixLfF
-from fdd_lightning.artefacts.results import validate
+from fdd_lightning.artefacts.results import Row
 from fdd_lightning.augment import DSA
 from fdd_lightning.configuration.choices import build
 from fdd_lightning.datamodules import ColoredDigits
@@ -155,7 +155,7 @@ def test_full_trains_on_real_images(digits, monkeypatch):
     assert model.size == len(digits.train)
     assert (row["method"], row["weighting"], row["ipc"]) == ("full", "vanilla", None)
     assert (row["train_on"], row["distill_seeds"], row["settings"]) == ("real", [], {})
-    validate({"format": 1, "rows": [row]}, "x")
+    Row.from_json(row)
 
 
 def literal_scores(model, data):
@@ -202,7 +202,7 @@ def test_the_row_holds_what_was_measured(digits, chosen):
     assert [len(line) for line in counts] == [10] * 10
     total = sum(n * a for line in zip(counts, cells, strict=True) for n, a in zip(*line, strict=True))
     assert total / 5000 == pytest.approx(row["metrics"]["accuracy"]["mean"], abs=1e-6)
-    assert validate(json.loads(json.dumps({"format": 1, "rows": [row]})), "x") == [row]
+    assert Row.from_json(json.loads(json.dumps(row))).to_json() == row
 
 
 def test_the_row_says_what_was_done(digits, chosen):
@@ -244,7 +244,7 @@ def test_the_unbiased_twin_has_no_aligned_images():
     assert row["metrics"]["aligned_accuracy"] is None
     assert row["metrics"]["conflict_accuracy"] is None
     assert row["metrics"]["deo_mean"]["mean"] > 0
-    validate({"format": 1, "rows": [row]}, "x")
+    Row.from_json(row)
 
 
 class Plain(ColoredDigits):
@@ -265,7 +265,7 @@ def test_a_set_without_groups_has_no_gaps():
     assert row is not None
     assert [name for name, summary in row["metrics"].items() if summary is None] == METRICS[1:]
     assert math.isfinite(row["metrics"]["accuracy"]["mean"])
-    validate({"format": 1, "rows": [row]}, "x")
+    Row.from_json(row)
 
 
 def changed(synthetic, images=None, labels=None, **metadata):
@@ -290,7 +290,7 @@ def test_a_file_of_another_program_needs_no_history(digits, chosen):
     row = trainer().eval(evaluator(SyntheticSet(chosen.images, chosen.labels, facts)), digits)
     assert row is not None
     assert (row["method"], row["train_on"], row["ipc"]) == ("unknown", "synthetic", None)
-    validate({"format": 1, "rows": [row]}, "x")
+    Row.from_json(row)
 
 
 @pytest.mark.parametrize("argument", ["count", "batch_size", "epochs"])
@@ -352,7 +352,7 @@ def test_the_row_says_how_a_trainer_differs_from_its_preset(digits, chosen):
     assert row is not None
     assert row["trainer"] == "dfa"
     assert {k: v for k, v in row["eval_settings"].items() if k.startswith("learner")} == {"learner.regime.steps": 2}
-    validate({"format": 1, "rows": [row]}, "x")
+    Row.from_json(row)
 
 
 def test_images_are_drawn_by_a_trainers_chances(digits):

@@ -11,7 +11,7 @@ from fdd_lightning.artefacts.experts import Trajectories, flat_parameters, save_
 from fdd_lightning.artefacts.learned import Learned
 from fdd_lightning.augment import DSA, NoAugmentation
 from fdd_lightning.configuration.choices import spec_of
-from fdd_lightning.configuration.settings import complete
+from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.datasets.whitening import ZCA
 from fdd_lightning.errors import ConfigError, FileFormatError

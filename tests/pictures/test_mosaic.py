@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from fdd_lightning.datasets import ImageSet
-from fdd_lightning.pictures import mosaic as module
-from fdd_lightning.pictures.grid import TEXT_WIDTH
+from fdd_lightning.pictures.layout import BELOW, INK, LINE, MARGIN
 from fdd_lightning.pictures.mosaic import FRAME, VOID, mosaic
 
 SHADES = {(0, 0): 40, (0, 1): 90, (1, 0): 140, (2, 1): 220}
@@ -86,24 +85,26 @@ def test_aligned_cells_are_framed():
     assert (framed.max(0) == cell.max(0) + 4).all()
 
 
-@pytest.mark.parametrize(("name", "turned"), [("short", False), ("a rather long name of a group", True)])
-def test_long_group_names_are_turned_and_have_room(name, turned):
+@pytest.mark.parametrize(("name", "lines"), [("short", 1), ("a rather long name of a group", 3), ("x" * 50, 1)])
+def test_long_group_names_take_several_lines_and_have_room(name, lines):
     data = flat({(0, 0): 3})
-    names = [name] + ["x"] * 9
-    picture = np.asarray(mosaic(data, ["a"], names, title="t", per_cell=1))
-    ink = places(picture, module.INK)
-    assert (picture.shape[0] > 230) == turned
-    assert ink.min() >= module.MARGIN // 2
-    assert (ink.max(0) < np.array(picture.shape[:2]) - module.MARGIN // 2).all()
+    picture, short = (
+        np.asarray(mosaic(data, ["a"], [each] + ["x"] * 9, title="t", per_cell=1)) for each in (name, "y")
+    )
+    assert picture.shape == (short.shape[0] + (lines - 1) * LINE, short.shape[1], 3)
+    ink = places(picture, INK)
+    assert ink.min() >= MARGIN // 2
+    assert (ink.max(0) < np.array(picture.shape[:2]) - MARGIN // 2).all()
 
 
-def test_a_wide_column_has_room_for_a_long_name():
+def test_a_long_name_is_as_wide_as_its_column():
     data = flat({(0, 0): 20, (0, 1): 20}, 64)
-    long, short = (np.asarray(mosaic(data, ["a"], [name * 12, "x"], title="t")) for name in ("long ", "l"))
-    assert long.shape == short.shape
-    above = slice(0, places(long, colour((0, 0)))[0][0])  # what stands above the first image
-    width = np.ptp(places(long[above], module.INK)[:, 1])
-    assert width > TEXT_WIDTH
+    picture = np.asarray(mosaic(data, ["a"], ["long " * 12, "x"], title="t"))
+    column = places(picture, colour((0, 0)))
+    above = column[0][0] - 2 * LINE - BELOW
+    ink = places(picture[above : column[0][0]], INK)[:, 1]
+    ink = ink[ink < column[:, 1].max() + 5]
+    assert np.ptp(column[:, 1]) - 60 < np.ptp(ink) <= np.ptp(column[:, 1]) + 1
 
 
 def test_what_stands_outside_the_cells_is_not_cut_off():
@@ -111,9 +112,9 @@ def test_what_stands_outside_the_cells_is_not_cut_off():
     picture = np.asarray(
         mosaic(data, ["a class with " + "a very long name " * 20], ["g"], title="a title " * 30, notes=["a note " * 40])
     )
-    ink = places(picture, module.INK)
-    assert (ink.min(0) >= module.MARGIN // 2).all()
-    assert (ink.max(0) < np.array(picture.shape[:2]) - module.MARGIN // 2).all()
+    ink = places(picture, INK)
+    assert (ink.min(0) >= MARGIN // 2).all()
+    assert (ink.max(0) < np.array(picture.shape[:2]) - MARGIN // 2).all()
 
 
 @pytest.mark.parametrize(
@@ -130,4 +131,4 @@ def test_pages_have_a_size_that_can_be_looked_at(size, classes, groups):
 
 def test_many_classes_are_cut_and_a_note_says_so():
     some, all_of_them = (draw(flat({(c, 0): 1 for c in range(count)}), count, 1, per_cell=1) for count in (51, 50))
-    assert some.shape[0] == all_of_them.shape[0] + module.TEXT + 6
+    assert some.shape[0] == all_of_them.shape[0] + LINE

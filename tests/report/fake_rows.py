@@ -5,7 +5,7 @@ import random
 import torch
 
 from fdd_lightning import SyntheticSet
-from fdd_lightning.artefacts.results import metric_summary
+from fdd_lightning.artefacts.results import MetricSummary, Row
 
 
 def row(
@@ -24,9 +24,9 @@ def row(
     draw = random.Random(f"{method} {weighting} {settings} {more} {seeds}")
 
     def values(mean):
-        return metric_summary([[min(1, max(0, draw.gauss(mean, spread))) for _ in range(networks)] for _ in seeds])
+        return MetricSummary.of([[min(1, max(0, draw.gauss(mean, spread))) for _ in range(networks)] for _ in seeds])
 
-    return {
+    keys = {
         "dataset": "colored_digits",
         "method": method,
         "weighting": weighting,
@@ -51,8 +51,8 @@ def row(
         },
         "cell_accuracy": [[0.5, 0.6], [0.7, None]],
         "cell_count": [[5, 6], [7, 0]],
-        **more,
     }
+    return Row(**{**keys, **more})
 
 
 def pair(method, weighting="vanilla", unbiased=0.9, biased=0.4, **more):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from fdd_lightning.artefacts.results import read_results
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
 from tests.tiny import FIT, QUIET, write_recipe
+from tests.written_rows import written_rows
 
 SMALL = {"features.network.width": 4, "features.network.depth": 2, "features.epochs": 1}
 STRATIFIED = "fdd_lightning.matching.samplers.Stratified"
@@ -34,7 +34,7 @@ def test_every_control_runs_from_one_recipe(fdd):
     write_recipe(Path("r.yaml"), methods=METHODS, weightings=[*PLAIN, *GROUPS], eval=tiny)
     said = fdd("run", "r.yaml")
     assert said.code == 0, said.err
-    rows = read_results("runs/tiny/results.json")
+    rows = written_rows("runs/tiny/results.json")
     told = [
         (row["method"], row["weighting"], row["settings"].get("weighting.groups", "").rpartition(".")[2])
         for row in rows

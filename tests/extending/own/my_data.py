@@ -37,9 +37,9 @@ class Shapes(BaseDataModule):
     def build(self):
         """Draw 32 images of each class for training, and 8 of each class and group for the test."""
         shares = {"train": (32, self.conflict_ratio), "test": (16, 0.5)}
-        return {split: self._split(split, *share) for split, share in shares.items()}
+        return {split: self.draw(split, *share) for split, share in shares.items()}
 
-    def _split(self, split, count, conflict):
+    def draw(self, split, count, conflict):
         generator = rng.generator(self.seed, "shapes", split)
         targets = torch.arange(2).repeat_interleave(count)
         against = torch.arange(count) < round(count * conflict)

@@ -1,18 +1,17 @@
 import pytest
 
-from fdd_lightning.report import style
+from fdd_lightning.report import charts
 
 
 @pytest.fixture
-def kept(monkeypatch):
-    """Keep the axes of every figure that is drawn."""
-    made = []
-    original = style.figure
+def drawn(monkeypatch):
+    """Keep every page that is drawn."""
+    pages = []
 
-    def remember(*args):
-        made.append(original(*args))
-        return made[-1]
+    def remember(page, path):
+        pages.append(page)
+        return charts.save(page, path)
 
-    for name in ("accuracy_deo", "accuracy_ipc"):
-        monkeypatch.setattr(f"fdd_lightning.report.figures.{name}.figure", remember)
-    return made
+    for name in ("accuracy_deo", "accuracy_ipc", "accuracy_hyperparameter", "accuracy_with_bias"):
+        monkeypatch.setattr(f"fdd_lightning.report.figures.{name}.save", remember)
+    return pages

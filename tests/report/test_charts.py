@@ -1,5 +1,5 @@
-from fdd_lightning.report.labels import labels
-from fdd_lightning.report.style import COLOURS, colours, markers, panels
+from fdd_lightning.report.charts import COLOURS, colours, markers, panels
+from fdd_lightning.report.row_names import names_of
 from tests.report.fake_rows import row
 
 
@@ -42,9 +42,9 @@ def test_trainers_stand_side_by_side():
     rows = [row("full", trainer=t, eval_settings={"width": 4, "learner.steps": 9}) for t in ("erm", "lff", "dfa")]
     (one,) = panels(rows)
     assert one.rows == rows
-    assert labels(rows) == ["full", "full, lff", "full, dfa"]
+    assert names_of(rows) == ["full", "full, lff", "full, dfa"]
     other = row("full", trainer="dfa", eval_settings={"width": 4, "learner.steps": 8})
-    assert labels([*rows, other])[2:] == ["full, dfa (steps=9)", "full, dfa (steps=8)"]
+    assert names_of([*rows, other])[2:] == ["full, dfa (steps=9)", "full, dfa (steps=8)"]
 
 
 def test_a_long_label_says_what_is_needed():
@@ -52,7 +52,7 @@ def test_a_long_label_says_what_is_needed():
     mixes = {**fitted, "source": "a.Mixes", "lr_images": 10.0}
     frozen = {**fitted, "classifier": "dfa", "surrogate": "a.Frozen", "lr_images": 10.0}
     rows = [row("dm", "vanilla", settings=s) for s in ({"lr_images": 10.0}, mixes, frozen, {**mixes, "lr_images": 1.0})]
-    assert labels(rows) == [
+    assert names_of(rows) == [
         "dm vanilla (lr_images=10)",
         "dm vanilla (lr_images=10, source=Mixes)",
         "dm vanilla (lr_images=10, surrogate=Frozen)",

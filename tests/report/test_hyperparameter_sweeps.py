@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from fdd_lightning.report.sweep import sweeps, value_of
+from fdd_lightning.report.hyperparameter_sweeps import sweeps, value_of
 from tests.report.fake_rows import quickstart, row
 
 VARIANCE = "weighting.variance"
@@ -21,10 +21,10 @@ def literal(rows, key):
     for first in rows:
         family = {}
         for other in rows:
-            alike = all(first[k] == other[k] for k in first if k not in ("settings", "metrics"))
-            one, two = dict(first["settings"]), dict(other["settings"])
+            alike = all(vars(first)[k] == vars(other)[k] for k in vars(first) if k not in ("settings", "metrics"))
+            one, two = dict(first.settings), dict(other.settings)
             if alike and one.pop(key, None) is not None and two.pop(key, None) is not None and one == two:
-                family[other["settings"][key]] = id(other)
+                family[other.settings[key]] = id(other)
         if len(family) >= 3:
             found.append(tuple(family[value] for value in sorted(family)))
     return set(found)
@@ -43,7 +43,7 @@ def test_against_a_loop():
         assert len(set(ours)) == len(ours) >= 10
         assert set(ours) == literal(rows, key)
         for family in families:
-            assert list(family.values) == sorted(family.values) == [each["settings"][key] for each in family.rows]
+            assert list(family.values) == sorted(family.values) == [each.settings[key] for each in family.rows]
 
 
 def test_two_values_are_no_sweep():
@@ -106,5 +106,8 @@ def test_a_sweep_without_weighting_is_no_level():
 
 
 def test_no_lightning_is_needed():
-    code = "import sys, fdd_lightning.report.sweep as s; assert not {'lightning', 'matplotlib'} & set(sys.modules)"
+    code = (
+        "import sys, fdd_lightning.report.hyperparameter_sweeps;"
+        "assert not {'lightning', 'matplotlib'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

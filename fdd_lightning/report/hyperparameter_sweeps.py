@@ -1,4 +1,4 @@
-"""Sweeps: rows that differ in one numeric setting alone, such as the variance of KDE's kernel."""
+"""Hyperparameter sweeps: rows that differ in one numeric setting alone, such as the variance of KDE's kernel."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from fdd_lightning.artefacts.results import Row
 from fdd_lightning.configuration.choices import leaves
 from fdd_lightning.configuration.settings import preset
-from fdd_lightning.report.alike import broadest, common_ground, condition
-from fdd_lightning.report.labels import hashable
+from fdd_lightning.report.comparable import broadest, common_ground, condition
+from fdd_lightning.report.row_names import hashable
 
 LEAST = 3
 """Values that a sweep has at least."""
 
 
 @dataclass(frozen=True)
-class Family:
+class Sweep:
     """Rows that differ in one numeric setting alone.
 
     Attributes:
@@ -35,7 +35,7 @@ class Family:
     vanilla: Row | None
 
 
-def sweeps(rows: Sequence[Row]) -> dict[str, list[Family]]:
+def sweeps(rows: Sequence[Row]) -> dict[str, list[Sweep]]:
     """Find every sweep over a numeric setting.
 
     A row that does not name a setting has the preset's value, if the menu tells it; else it is left out. Of rows with
@@ -48,9 +48,8 @@ def sweeps(rows: Sequence[Row]) -> dict[str, list[Family]]:
     Returns:
         For each setting that has a sweep of three values or more, its sweeps in the order of rows.
     """
-    keys = dict.fromkeys(key for row in rows for key in row["settings"] if key.rpartition(".")[2] != "seed")
-    found = {key: _families(rows, key) for key in keys}
-    return {key: families for key, families in found.items() if families}
+    keys = dict.fromkeys(key for row in rows for key in row.settings if key.rpartition(".")[2] != "seed")
+    return {key: over_key for key in keys if (over_key := _sweeps_over(key, rows))}
 
 
 def value_of(row: Row, key: str) -> float | None:
@@ -59,7 +58,7 @@ def value_of(row: Row, key: str) -> float | None:
     None where it is no finite number, or where the menu does not tell it: the class that it belongs to was changed, or
     is not in the menu.
     """
-    settings = row["settings"]
+    settings = row.settings
     value = settings[key] if key in settings else _default(row, key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
@@ -67,53 +66,53 @@ def value_of(row: Row, key: str) -> float | None:
 
 
 def _default(row: Row, key: str) -> Any:
-    settings = row["settings"]
+    settings = row.settings
     parts = key.split(".")
     if any(".".join(parts[:n]) in settings for n in range(1, len(parts))):
         return None  # the preset's value belongs to another class
     if parts[0] == "weighting":
-        return leaves(preset("weighting", row["weighting"])).get(key.removeprefix("weighting."))
+        return leaves(preset("weighting", row.weighting)).get(key.removeprefix("weighting."))
     if parts[0] == "experts":
         return leaves(preset("experts", "mtt")).get(key.removeprefix("experts."))
-    known = leaves(preset("data", row["dataset"])) | leaves(preset("method", row["method"]))
-    if key not in known and row["weighting"] != "vanilla":
+    known = leaves(preset("data", row.dataset)) | leaves(preset("method", row.method))
+    if key not in known and row.weighting != "vanilla":
         known = leaves(preset("encoder", str(settings.get("encoder", "supcon"))))
     return known.get(key)
 
 
-def _families(rows: Sequence[Row], key: str) -> list[Family]:
-    """Return the sweeps over one setting."""
-    alike: dict[Hashable, dict[float, list[Row]]] = {}
+def _sweeps_over(key: str, rows: Sequence[Row]) -> list[Sweep]:
+    groups: dict[Hashable, dict[float, list[Row]]] = {}
     for row in rows:
         value = value_of(row, key)
         if value is not None:
-            alike.setdefault(condition(row, settings=_others(row, key)), {}).setdefault(value, []).append(row)
+            groups.setdefault(condition(row, settings=without(row, key)), {}).setdefault(value, []).append(row)
     swept = [
         {value: broadest(points[value]) for value in sorted(points)}
-        for points in alike.values()
+        for points in groups.values()
         if len(points) >= LEAST
     ]
     taken = {id(row) for points in swept for row in points.values()}
-    plain = [row for row in rows if row["weighting"] == "vanilla" and id(row) not in taken]
+    plain = [row for row in rows if row.weighting == "vanilla" and id(row) not in taken]
     return [
-        Family(key, tuple(points), tuple(points.values()), _vanilla(next(iter(points.values())), key, plain))
+        Sweep(key, tuple(points), tuple(points.values()), _vanilla(next(iter(points.values())), key, plain))
         for points in swept
     ]
 
 
-def _others(row: Row, key: str) -> dict[str, Any]:
-    return {k: v for k, v in row["settings"].items() if k != key}
+def without(row: Row, key: str) -> dict[str, Any]:
+    """Return a row's settings but for one."""
+    return {k: v for k, v in row.settings.items() if k != key}
 
 
 def _vanilla(row: Row, key: str, plain: Sequence[Row]) -> Row | None:
     """Return, of rows without weighting, the one that is most like a row of a sweep otherwise."""
 
     def ground(row: Row) -> Hashable:
-        return hashable([common_ground(row), row["method"], row["ipc"], row["train_on"]])
+        return hashable([common_ground(row), row.method, row.ipc, row.train_on])
 
     def likeness(other: Row) -> int:
-        own, theirs = _others(row, key), _others(other, key)
-        return sum(1 if k in own and own[k] == v else -1 for k, v in theirs.items())
+        settings = without(row, key)
+        return sum(1 if settings.get(k, ...) == v else -1 for k, v in without(other, key).items())
 
-    candidates = [other for other in plain if ground(other) == ground(row)] if row["weighting"] != "vanilla" else []
+    candidates = [other for other in plain if ground(other) == ground(row)] if row.weighting != "vanilla" else []
     return max(candidates, key=likeness, default=None)

@@ -7,27 +7,27 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from fdd_lightning.artefacts.results import Row
+from fdd_lightning.artefacts.results import Identity
 
 LONGEST_VALUE = 24
-LONGEST_LABEL = 40
-"""Characters of settings in a label; beyond them only those stand there that are needed."""
+LONGEST_NAME = 40
+"""Characters of settings in a name; beyond them only those stand there that are needed."""
 
 ALL = "all rows"
 """Stands for every method in :func:`shared_settings`."""
 
 
-def shared_settings(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+def shared_settings(rows: Sequence[Identity]) -> dict[str, dict[str, Any]]:
     """Return, for each method with several rows, the settings that all of its rows have in common.
 
     A method with a single row shares nothing: its settings are its variant. Settings that rows of several methods all
     have in common (which data, say) come first, under :data:`ALL`, and do not stand with the methods again.
     """
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    everywhere = _common([row["settings"] for row in rows]) if len(methods) > 1 else {}
+    methods = list(dict.fromkeys(row.method for row in rows))
+    everywhere = _common([row.settings for row in rows]) if len(methods) > 1 else {}
     shared = {ALL: everywhere} if everywhere else {}
     for method in methods:
-        own = [row["settings"] for row in rows if row["method"] == method]
+        own = [row.settings for row in rows if row.method == method]
         if len(own) > 1:
             shared[method] = {k: v for k, v in _common(own).items() if k not in everywhere}
     return shared
@@ -37,21 +37,16 @@ def _common(settings: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {k: v for k, v in settings[0].items() if all(k in s and s[k] == v for s in settings)}
 
 
-def variants(rows: Sequence[Row]) -> list[str]:
+def variants(rows: Sequence[Identity]) -> list[str]:
     """Return for each row the settings in which it differs from the others of its method, ``""`` if in none."""
     shared = shared_settings(rows)
-    names = short_names({k for row in rows for k in row["settings"]})
-    return [
-        describe(
-            {
-                k: v
-                for k, v in row["settings"].items()
-                if k not in shared.get(row["method"], {}) and k not in shared.get(ALL, {})
-            },
-            names,
-        )
-        for row in rows
-    ]
+    short = short_names({key for row in rows for key in row.settings})
+
+    def own(row: Identity) -> dict[str, Any]:
+        common = {**shared.get(ALL, {}), **shared.get(row.method, {})}
+        return {key: value for key, value in row.settings.items() if key not in common}
+
+    return [describe(own(row), short) for row in rows]
 
 
 def short_names(keys: set[str]) -> dict[str, str]:
@@ -83,47 +78,47 @@ def _is_class_path(text: str) -> bool:
     return len(parts) > 1 and all(part.isidentifier() for part in parts) and parts[-1][0].isupper()
 
 
-def labels(rows: Sequence[Row]) -> list[str]:
+def names_of(rows: Sequence[Identity]) -> list[str]:
     """Return a short name for each row: method, weighting and debiased trainer, and what tells it from others of those.
 
     ``dm fairdd``, or ``dm vanilla (lr_images=10)`` where another row is plain ``dm vanilla``; ``dm vanilla, dfa``.
     Images per class, data set and the rest of the evaluation do not stand in it.
     """
-    every = [{**row["settings"], **trainers_own(row)} for row in rows]
-    names = short_names({k for own in every for k in own})
-    found = []
-    for row, settings in zip(rows, every, strict=True):
-        alike = [others for other, others in zip(rows, every, strict=True) if _name(other) == _name(row)]
-        own = {k: v for k, v in settings.items() if any(k not in s or s[k] != v for s in alike)}
-        if len(describe(own, names)) > LONGEST_LABEL:
-            own = _telling(own, alike)
-        found.append(_name(row) + (f" ({describe(own, names)})" if own else ""))
-    return found
+    settings = [{**row.settings, **trainer_settings(row)} for row in rows]
+    short = short_names({key for each in settings for key in each})
+    names = []
+    for row, all_own in zip(rows, settings, strict=True):
+        namesakes = [each for other, each in zip(rows, settings, strict=True) if _name(other) == _name(row)]
+        own = {k: v for k, v in all_own.items() if any(k not in each or each[k] != v for each in namesakes)}
+        if len(describe(own, short)) > LONGEST_NAME:
+            own = _telling(own, namesakes)
+        names.append(_name(row) + (f" ({describe(own, short)})" if own else ""))
+    return names
 
 
-def _telling(own: dict[str, Any], alike: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return as few of a row's settings as tell it from others that are alike.
+def _telling(own: dict[str, Any], namesakes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return as few of a row's settings as tell it from its namesakes.
 
     Choices come before settings of what was chosen, and the method's before those of what was fitted for it.
     """
-    found: dict[str, Any] = {}
-    left = list(alike)
+    telling: dict[str, Any] = {}
+    left = list(namesakes)
     order = {key: (key.count("."), -number) for number, key in enumerate(own)}
     for key in sorted(own, key=order.__getitem__):
         same = [settings for settings in left if key in settings and settings[key] == own[key]]
         if len(same) < len(left):
-            found[key], left = own[key], same
-    return found
+            telling[key], left = own[key], same
+    return telling
 
 
-def trainers_own(row: Row) -> dict[str, Any]:
+def trainer_settings(row: Identity) -> dict[str, Any]:
     """Return the settings of an evaluation that are its trainer's."""
-    return {key: value for key, value in row["eval_settings"].items() if key.partition(".")[0] == "learner"}
+    return {key: value for key, value in row.eval_settings.items() if key.partition(".")[0] == "learner"}
 
 
-def _name(row: Row) -> str:
-    name = row["method"] if row["method"] == "full" else f"{row['method']} {row['weighting']}"
-    return name if row["trainer"] == "erm" else f"{name}, {row['trainer']}"
+def _name(row: Identity) -> str:
+    name = row.method if row.method == "full" else f"{row.method} {row.weighting}"
+    return name if row.trainer == "erm" else f"{name}, {row.trainer}"
 
 
 def hashable(value: Any) -> Hashable:

@@ -4,9 +4,9 @@ import sys
 import pytest
 from rich.console import Console
 
-from fdd_lightning.report.columns import content
-from fdd_lightning.report.labels import describe, labels, short_value, variants
-from fdd_lightning.report.table import markdown, print_table, table
+from fdd_lightning.artefacts.results import MetricSummary
+from fdd_lightning.report.results_table import content_of, markdown, print_table, table
+from fdd_lightning.report.row_names import describe, names_of, short_value, variants
 from tests.report.fake_rows import quickstart, row
 
 
@@ -18,11 +18,11 @@ def render(rows, width, **more):
 
 
 def headings(rows, **more):
-    return [column.heading for column in content(rows, **more).columns]
+    return [column.heading for column in content_of(rows, **more).columns]
 
 
 def test_columns_that_agree_go_to_the_caption():
-    said = content(quickstart())
+    said = content_of(quickstart())
     assert [c.heading for c in said.columns] == [
         "method",
         "weighting",
@@ -60,7 +60,7 @@ def test_columns_that_differ_are_shown():
     assert "method" not in shown
     assert "weighting" not in shown
     assert "train on" not in shown
-    cells = {c.heading: c.cells for c in content(rows).columns}
+    cells = {c.heading: c.texts for c in content_of(rows).columns}
     assert cells["ratio"] == ("1%", "-", "10%")
     assert cells["seeds"] == ("0", "0", "0 1")
     assert cells["evaluation"] == ("-", "-", "epochs=5")
@@ -73,9 +73,9 @@ def test_one_row_keeps_its_name():
 def test_a_metric_that_no_row_has_is_left_out_and_others_show_a_dash():
     one, two = row("random"), row()
     for each in (one, two):
-        each["metrics"]["aligned_accuracy"] = each["metrics"]["conflict_accuracy"] = None
-    one["metrics"]["deo_mean"] = None
-    cells = {c.heading: c.cells for c in content([one, two]).columns}
+        each.metrics["aligned_accuracy"] = each.metrics["conflict_accuracy"] = None
+    one.metrics["deo_mean"] = None
+    cells = {c.heading: c.texts for c in content_of([one, two]).columns}
     assert "aligned" not in cells
     assert "conflict" not in cells
     assert cells["DEO_A"][0] == "-"
@@ -84,15 +84,15 @@ def test_a_metric_that_no_row_has_is_left_out_and_others_show_a_dash():
 
 def test_percent_and_spread():
     one = row()
-    one["metrics"]["accuracy"] = {"mean": 0.91234, "std": 0.0123, "values": [[0.9, 0.9, 0.9]]}
-    assert content([one]).columns[2].cells == ("91.2 ± 1.2",)
-    assert content([row(networks=1)]).columns[2].cells[0].count("±") == 0
-    assert content([one], spreads=True).columns[3].cells[0].count("±") == 1
+    one.metrics["accuracy"] = MetricSummary(0.91234, 0.0123, [[0.9, 0.9, 0.9]])
+    assert content_of([one]).columns[2].texts == ("91.2 ± 1.2",)
+    assert content_of([row(networks=1)]).columns[2].texts[0].count("±") == 0
+    assert content_of([one], spreads=True).columns[3].texts[0].count("±") == 1
 
 
 def test_best_leaves_out_the_whole_training_set_and_compares_equals_only():
     rows = quickstart()
-    best = [r["weighting"] + r["method"] for r, b in zip(rows, content(rows).best, strict=True) if b]
+    best = [r.weighting + r.method for r, b in zip(rows, content_of(rows).best, strict=True) if b]
     assert best == ["fairddrandom"]
     two = [
         row(accuracy=0.5),
@@ -100,8 +100,15 @@ def test_best_leaves_out_the_whole_training_set_and_compares_equals_only():
         row(accuracy=0.9, ipc=50),
         row("random", accuracy=0.8, ipc=50),
     ]
-    assert content(two).best == (True, False, True, False)
-    assert content([row()]).best == (False,)
+    assert content_of(two).best == (True, False, True, False)
+    assert content_of([row()]).best == (False,)
+
+
+def test_a_metric_of_the_users_stands_under_its_own_name():
+    one, two = row("random"), row()
+    two.metrics["mine_gap"] = MetricSummary(0.25, 0.0, [[0.25] * 3])
+    cells = {c.heading: c.texts for c in content_of([one, two]).columns}
+    assert cells["mine_gap"] == ("-", "25.0")
 
 
 def test_variants_name_what_differs_within_a_method():
@@ -112,9 +119,9 @@ def test_variants_name_what_differs_within_a_method():
         row("random"),
     ]
     assert variants(rows) == ["", "lr_images=10", "normaliser=inverse", ""]
-    assert labels(rows)[1] == "dm vanilla (lr_images=10)"
-    assert labels(rows)[3] == "random fairdd"
-    assert "dm with steps=400" in content(rows).caption
+    assert names_of(rows)[1] == "dm vanilla (lr_images=10)"
+    assert names_of(rows)[3] == "random fairdd"
+    assert "dm with steps=400" in content_of(rows).caption
 
 
 def test_what_all_methods_share_is_said_once():
@@ -122,16 +129,16 @@ def test_what_all_methods_share_is_said_once():
     rows = [row(settings={**data, "steps": 4}), row("random", settings=data), row("full", "vanilla", settings=data)]
     rows.append(row(weighting="kde", settings={**data, "steps": 4}))
     assert variants(rows) == [""] * 4
-    assert content(rows).caption[1:3] == ("all rows with path=photos, table=labels.csv", "dm with steps=4")
+    assert content_of(rows).caption[1:3] == ("all rows with path=photos, table=labels.csv", "dm with steps=4")
 
 
 def test_missing_figures_of_fairness_are_explained():
     ungrouped = row(dataset="folder", cell_count=[[5], [7]], cell_accuracy=[[0.5], [0.6]])
-    ungrouped["metrics"] |= dict.fromkeys(("deo_max", "deo_mean", "worst_group_accuracy"))
-    assert content([ungrouped]).caption[-1].startswith("folder: no group labels")
-    assert "DEO_M" not in [column.heading for column in content([ungrouped]).columns]
-    assert not any("no group labels" in line for line in content([row(), row("random")]).caption)
-    assert not any("no group labels" in line for line in content([row(cell_count=None)]).caption)
+    ungrouped.metrics |= dict.fromkeys(("deo_max", "deo_mean", "worst_group_accuracy"))
+    assert content_of([ungrouped]).caption[-1].startswith("folder: no group labels")
+    assert "DEO_M" not in [column.heading for column in content_of([ungrouped]).columns]
+    assert not any("no group labels" in line for line in content_of([row(), row("random")]).caption)
+    assert not any("no group labels" in line for line in content_of([row(cell_count=None)]).caption)
 
 
 def test_settings_in_few_words():
@@ -151,14 +158,14 @@ def test_settings_in_few_words():
 def test_nothing_is_cut_at_usual_widths(rows, width):
     text = render(rows, width, with_published=True)
     assert max(map(len, text.splitlines())) <= width
-    said = content(rows)
+    said = content_of(rows)
     lines = text.splitlines()
-    for cell in said.columns[0].cells:
+    for cell in said.columns[0].texts:
         assert any(line.startswith(cell) for line in lines)
     words = set(text.split())
     for column in said.columns:
         if column.spare == 0:
-            for cell in column.cells:
+            for cell in column.texts:
                 assert set(cell.split()) <= words
         elif column.heading not in lines[0]:
             assert column.heading in text[text.index("left out for want of width") :]
@@ -174,9 +181,9 @@ def test_the_best_accuracy_is_bold():
 
 def test_unknown_times():
     one, two = row(), row("random")
-    one["seconds"] = {"fit": None, "distill": None, "eval": None}
-    two["seconds"]["fit"] = None
-    assert content([one, two]).columns[-1].cells == ("-", "30")
+    one.seconds = {"fit": None, "distill": None, "eval": None}
+    two.seconds["fit"] = None
+    assert content_of([one, two]).columns[-1].texts == ("-", "30")
 
 
 def test_piped_it_is_plain_and_whole(capsys):
@@ -198,7 +205,7 @@ def test_an_ascii_terminal_gets_ascii(monkeypatch):
 
 def test_markdown():
     rows = quickstart()
-    rows[4]["settings"] = {"a|b": 1}
+    rows[4].settings = {"a|b": 1}
     text = markdown(rows)
     lines = text.splitlines()
     assert lines[1].startswith("| --- | --- | --- | ---: |")
@@ -212,8 +219,8 @@ def test_markdown():
 
 def test_published_column():
     rows = [row("dm", w, dataset="cmnist_fg") for w in ("vanilla", "fairdd", "barycenter")]
-    shown = {c.heading: c.cells for c in content(rows, with_published=True).columns}
+    shown = {c.heading: c.texts for c in content_of(rows, with_published=True).columns}
     assert shown["published"] == ("25.0", "94.6", "-")
-    assert "FairDD" in content(rows, with_published=True).caption[-1]
+    assert "FairDD" in content_of(rows, with_published=True).caption[-1]
     assert "published" not in headings(rows)
     assert "published" not in headings([row()], with_published=True)

@@ -2,24 +2,13 @@ import itertools
 
 import pytest
 
-from fdd_lightning.report import style
-from fdd_lightning.report.amplification import amplifications
-from fdd_lightning.report.figures import amplification
-from fdd_lightning.report.figures.amplification import bias_amplification, draw
+from fdd_lightning.report.bias_amplification import amplifications
+from fdd_lightning.report.figures.accuracy_with_bias import BiasAmplification
 from tests.report.fake_rows import pair, quickstart, row
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """Keep every figure that is drawn."""
-    made = []
-
-    def remember(figure, path):
-        made.append(figure)
-        return style.save(figure, path)
-
-    monkeypatch.setattr("fdd_lightning.report.figures.amplification.save", remember)
-    return made
+def draw(rows, folder):
+    return BiasAmplification().draw(rows, folder)
 
 
 def rows():
@@ -28,8 +17,8 @@ def rows():
 
 def test_picture_and_tables(tmp_path):
     written = draw(rows(), tmp_path)
-    assert [path.name for path in written] == list(amplification.FILES)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(amplification.FILES)
+    assert [path.name for path in written] == list(BiasAmplification.files)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(BiasAmplification.files)
     first = written[0].read_bytes()
     draw(rows(), tmp_path)
     assert written[0].read_bytes() == first
@@ -72,7 +61,7 @@ def test_no_text_overlaps_or_is_cut(tmp_path, drawn):
     long = {"lr_images": 10.0, "weighting.normaliser": "median_cap", "surrogate.network.width": 32, "steps": 20}
     many = [*rows(), *pair("dm", "kde", settings=long), *pair("dm", "kde", settings={**long, "steps": 1}, ipc=50)]
     many += [each for n in range(12) for each in pair(f"method{n}", dataset="b", unbiased=0.5, biased=0.6)]
-    bias_amplification(amplifications(many), tmp_path / "x.png")
+    draw(many, tmp_path)
     figure = drawn[0]
     renderer = figure.canvas.get_renderer()
     shown = [

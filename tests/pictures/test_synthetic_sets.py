@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fdd_lightning.pictures.sets import sets_side_by_side
+from fdd_lightning.pictures.synthetic_sets import sets_side_by_side
 from tests.report.fake_rows import fake_set
 
 

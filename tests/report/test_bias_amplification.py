@@ -1,16 +1,19 @@
+import csv
+import io
 import itertools
+import json
 import math
 import random
 import statistics
 
 import pytest
 
-from fdd_lightning.report.amplification import Estimate, amplifications
+from fdd_lightning.report.bias_amplification import FIGURES, KEYS, Estimate, amplifications, as_csv, markdown
 from tests.report.fake_rows import pair, row
 
 
 def values(each):
-    return [value for line in each["metrics"]["accuracy"]["values"] for value in line]
+    return [value for line in each.metrics["accuracy"].values for value in line]
 
 
 def literal(rows):
@@ -18,9 +21,9 @@ def literal(rows):
     same = ("dataset", "method", "weighting", "ipc", "network", "train_on", "trainer", "settings", "preset")
     found = {}
     for biased, unbiased in itertools.product(rows, rows):
-        if biased["conflict_ratio"] is None or unbiased["conflict_ratio"] is not None:
+        if biased.conflict_ratio is None or unbiased.conflict_ratio is not None:
             continue
-        if all(biased[key] == unbiased[key] for key in (*same, "eval_settings")):
+        if all(getattr(biased, key) == getattr(unbiased, key) for key in (*same, "eval_settings")):
             a, b = values(unbiased), values(biased)
             drop = sum(a) / len(a) - sum(b) / len(b)
             spread = math.sqrt(statistics.pstdev(a) ** 2 + statistics.pstdev(b) ** 2)
@@ -29,7 +32,11 @@ def literal(rows):
         for other in found.values():
             whole, own = other[0], line[0]
             keys = ("dataset", "conflict_ratio", "network", "trainer", "preset", "eval_settings")
-            if whole["method"] == "full" and own is not whole and all(whole[key] == own[key] for key in keys):
+            if (
+                whole.method == "full"
+                and own is not whole
+                and all(getattr(whole, key) == getattr(own, key) for key in keys)
+            ):
                 line[4] = line[1] - other[1]
                 line[5] = math.sqrt(line[2] ** 2 + other[2] ** 2)
     return found
@@ -60,7 +67,7 @@ def test_against_a_loop():
     rows = grid()
     expected, found = literal(rows), amplifications(rows)
     assert len(found) == len(expected) > 15
-    assert any(each.full is None and each.biased["method"] != "full" for each in found)
+    assert any(each.full is None and each.biased.method != "full" for each in found)
     for each in found:
         _, drop, spread, relative, excess, excess_spread = expected[id(each.biased)]
         assert each.drop.mean == pytest.approx(drop)
@@ -72,7 +79,7 @@ def test_against_a_loop():
 
 def test_order_is_by_data_set_with_full_training_first():
     rows = [*pair("dm", dataset="b"), *pair("dsa", dataset="a"), *pair("full", dataset="a"), *pair("full", dataset="b")]
-    told = [(each.biased["dataset"], each.biased["method"]) for each in amplifications(rows)]
+    told = [(each.biased.dataset, each.biased.method) for each in amplifications(rows)]
     assert told == [("b", "full"), ("b", "dm"), ("a", "full"), ("a", "dsa")]
 
 
@@ -80,7 +87,7 @@ def test_no_twin_no_amplification():
     biased, unbiased = pair("dm")
     for rows in ([], [biased], [unbiased], [biased, row("dm", "kde", conflict_ratio=None)], [biased, biased]):
         assert amplifications(rows) == []
-    unbiased["metrics"]["accuracy"] = None
+    unbiased.metrics["accuracy"] = None
     assert amplifications([biased, unbiased]) == []
 
 
@@ -110,15 +117,15 @@ def test_full_training_has_a_number_of_epochs_of_its_own():
     distilled = [each for epochs in (150, 300) for each in pair("dm", eval_settings={"epochs": epochs})]
     whole, *others = amplifications([*distilled, *pair("full", eval_settings={"epochs": 4})])
     assert [each.full for each in others] == [whole, whole]
-    assert [each.biased["eval_settings"]["epochs"] for each in (whole, *others)] == [4, 150, 300]
+    assert [each.biased.eval_settings["epochs"] for each in (whole, *others)] == [4, 150, 300]
 
 
 def test_full_training_on_other_data_is_no_reference():
     levels: list[dict[str, int]] = [{"level": 1}, {"level": 4}, {}]
     rows = [each for data in levels[1:] for each in pair("full", settings=data)]
     rows += [each for data in levels for each in pair("dm", settings={**data, "lr_images": 10.0})]
-    found = [each for each in amplifications(rows) if each.biased["method"] == "dm"]
-    assert [each.full and each.full.biased["settings"] for each in found] == [None, {"level": 4}, {}]
+    found = [each for each in amplifications(rows) if each.biased.method == "dm"]
+    assert [each.full and each.full.biased.settings for each in found] == [None, {"level": 4}, {}]
 
 
 def test_naturally_biased_sets_are_cut():
@@ -132,3 +139,53 @@ def test_naturally_biased_sets_are_cut():
     assert not amplifications(pair("dm"))[0].cut
     other = row("dm", "vanilla", dataset="celeba", conflict_ratio=None, settings={"lr_images": 10.0})
     assert amplifications([cut, other]) == []
+
+
+def rows():
+    return [*pair("full", unbiased=0.9, biased=0.8), *pair("dm"), *pair("dm", "kde", 0.9, 0.85)]
+
+
+def cells(text):
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+
+
+def test_markdown():
+    found = amplifications(rows())
+    heading, _, *body = cells(markdown(found))
+    assert heading[:2] == ["method", "weighting"]
+    assert heading[-5:] == ["Acc(D)", "Acc(D_b)", "drop", "minus full's", "relative drop"]
+    assert [line[-2] == "-" for line in body] == [True, False, False]
+    for each, line in zip(found, body, strict=True):
+        assert line[-3] == f"{100 * each.drop.mean:.1f} ± {100 * (each.drop.std or 0):.1f}"
+        assert line[-1] == f"{100 * (each.relative or 0):.1f}%"
+    assert "5% bias-conflicting" in markdown(found)
+    assert "root of the summed squares" in markdown(found)
+
+
+def test_nothing_to_compare_with():
+    assert "minus full's" not in markdown(amplifications(pair("dm")))
+    text = markdown(amplifications(pair("dm", unbiased=0.0, biased=0.0, spread=0)))
+    assert cells(text)[-1][-1] == "-"
+
+
+def test_a_smaller_twin_is_told():
+    natural, cut = (
+        row("dm", "vanilla", dataset="celeba", conflict_ratio=None, settings=settings)
+        for settings in ({}, {"balanced": True})
+    )
+    assert "celeba: D is D_b cut" in markdown(amplifications([cut, natural]))
+    assert "cut to" not in markdown(amplifications(rows()))
+
+
+def test_csv():
+    found = amplifications([*rows(), *pair("dm", networks=1, settings={"lr_images": 10.0})])
+    lines = list(csv.DictReader(io.StringIO(as_csv(found))))
+    assert list(lines[0]) == [*KEYS, "settings", "eval_settings", *FIGURES]
+    assert len(lines) == len(found) == 4
+    for each, line in zip(found, lines, strict=True):
+        assert float(line["drop"]) == pytest.approx(each.drop.mean, abs=1e-6)
+        assert float(line["accuracy_unbiased"]) == pytest.approx(each.clean.mean, abs=1e-6)
+        assert json.loads(line["settings"]) == each.biased.settings
+    assert (lines[0]["ipc"], lines[0]["drop_minus_full"], lines[0]["drop_minus_full_std"]) == ("", "", "")
+    assert lines[-1]["drop_std"] == ""
+    assert lines[1]["drop_minus_full"] != ""

@@ -1,12 +1,13 @@
-"""Which rows are alike, so that they can be compared or stand in one panel."""
+"""Which rows can be compared, or stand in one panel of a chart."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from fdd_lightning.artefacts.results import IDENTITY, Row
-from fdd_lightning.report.labels import hashable, trainers_own
+from fdd_lightning.artefacts.results import Row
+from fdd_lightning.report.row_names import hashable, trainer_settings
 
 FROM_THE_SET = {"lr": "learned", "labels": "soft"}
 """Settings of an evaluation that come with the set: they say nothing of how the user evaluates."""
@@ -18,7 +19,7 @@ COUNTS = ("distill_seeds", "eval_networks")
 
 def protocol(row: Row) -> dict[str, Any]:
     """Return the evaluation's settings but for those that come with the set (the step size that MTT learns)."""
-    return {k: v for k, v in row["eval_settings"].items() if FROM_THE_SET.get(k) != v}
+    return {key: value for key, value in row.eval_settings.items() if FROM_THE_SET.get(key) != value}
 
 
 def common_ground(row: Row) -> list[Any]:
@@ -26,7 +27,7 @@ def common_ground(row: Row) -> list[Any]:
 
     In this order: data set, conflict ratio, network, trainer, preset, :func:`protocol`.
     """
-    return [row["dataset"], row["conflict_ratio"], row["network"], row["trainer"], row["preset"], protocol(row)]
+    return [row.dataset, row.conflict_ratio, row.network, row.trainer, row.preset, protocol(row)]
 
 
 def ground_of_any_length(row: Row) -> Hashable:
@@ -40,25 +41,22 @@ def places(rows: Sequence[Row]) -> list[list[Any]]:
     Trainers stand side by side, so a trainer and its own settings part no panels. Full training stands with the first
     rows of distilled sets that differ from it in epochs alone.
     """
-    found = list(map(_place, rows))
-    distilled = [place for row, place in zip(rows, found, strict=True) if row["method"] != "full"]
+    distilled = [_place(row) for row in rows if row.method != "full"]
 
-    def beside(row: Row, place: list[Any]) -> list[Any]:
-        alike = (other for other in distilled if _any_length(other) == _any_length(place))
-        return next(alike, place) if row["method"] == "full" else place
+    def beside(place: list[Any]) -> list[Any]:
+        return next((other for other in distilled if _any_length(other) == _any_length(place)), place)
 
-    return [beside(row, place) for row, place in zip(rows, found, strict=True)]
+    return [beside(_place(row)) if row.method == "full" else _place(row) for row in rows]
 
 
 def _place(row: Row) -> list[Any]:
-    own = trainers_own(row)
-    told = {key: value for key, value in protocol(row).items() if key not in own}
-    return [row["dataset"], row["conflict_ratio"], row["network"], row["preset"], told]
+    settings = {key: value for key, value in protocol(row).items() if key not in trainer_settings(row)}
+    return [row.dataset, row.conflict_ratio, row.network, row.preset, settings]
 
 
 def _any_length(place: Sequence[Any]) -> Hashable:
-    *others, told = place
-    return hashable([*others, {key: value for key, value in told.items() if key != LENGTH}])
+    *others, settings = place
+    return hashable([*others, {key: value for key, value in settings.items() if key != LENGTH}])
 
 
 def condition(row: Row, **changed: Any) -> Hashable:
@@ -68,12 +66,12 @@ def condition(row: Row, **changed: Any) -> Hashable:
         row: The row.
         **changed: Keys that are taken for others than the row's own.
     """
-    own: Mapping[str, Any] = {**row, **changed}
-    return hashable({key: own[key] for key in IDENTITY if key not in COUNTS})
+    identity = replace(row, **changed).identity()
+    return hashable({key: value for key, value in identity.items() if key not in COUNTS})
 
 
 def broadest(rows: Iterable[Row], like: Row | None = None) -> Row:
-    """Return, of rows that are alike, the one to compare with.
+    """Return, of rows that are about the same, the one to compare with.
 
     Args:
         rows: At least one.
@@ -81,7 +79,7 @@ def broadest(rows: Iterable[Row], like: Row | None = None) -> Row:
     """
 
     def rank(row: Row) -> tuple[bool, int]:
-        equal = like is not None and all(hashable(row[k]) == hashable(like[k]) for k in COUNTS)  # type: ignore[literal-required]
-        return equal, max(1, len(row["distill_seeds"])) * row["eval_networks"]
+        equal = like is not None and all(getattr(row, key) == getattr(like, key) for key in COUNTS)
+        return equal, row.num_sets * row.eval_networks
 
     return max(rows, key=rank)

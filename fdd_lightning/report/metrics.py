@@ -1,0 +1,54 @@
+"""What the report says of each metric; any other stands in the tables under its own name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fdd_lightning.artefacts.results import Row
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is shown.
+
+    Attributes:
+        heading: Its column's name.
+        spare: How readily its column is left out where there is no room; 0 is never.
+        meaning: What it is, for the caption and the axes of charts.
+        higher_is_better: Whether a higher value is better; None where that is not known.
+    """
+
+    heading: str
+    spare: int = 3
+    meaning: str = ""
+    higher_is_better: bool | None = None
+
+
+METRICS = {
+    "accuracy": Metric("accuracy", 0, "", True),
+    "deo_max": Metric("DEO_M", 0, "largest accuracy gap between groups", False),
+    "deo_mean": Metric("DEO_A", 0, "mean accuracy gap between groups", False),
+    "worst_group_accuracy": Metric("worst", 1, "least accurate class and group", True),
+    "aligned_accuracy": Metric("aligned", 3, "accuracy on bias-aligned images", True),
+    "conflict_accuracy": Metric("conflict", 2, "accuracy on bias-conflicting images", True),
+}
+
+
+def metrics_of(rows: Sequence[Row]) -> dict[str, Metric]:
+    """Return the metrics that some row has: the known ones in their order, then the others in the rows'."""
+    measured = dict.fromkeys(name for row in rows for name in row.metrics if row.mean(name) is not None)
+    known = {name: metric for name, metric in METRICS.items() if name in measured}
+    return known | {name: Metric(name) for name in measured if name not in METRICS}
+
+
+def axis(name: str) -> str:
+    """Return how a chart's axis names a metric: ``DEO_A: mean accuracy gap between groups (%)``."""
+    metric = METRICS.get(name, Metric(name))
+    return ": ".join(filter(None, (metric.heading, metric.meaning))) + " (%)"
+
+
+def explain(metrics: Sequence[Metric]) -> list[str]:
+    """Return what the headings of a table mean, a phrase for each that needs it."""
+    better = {True: "", False: " (lower is better)", None: ""}
+    return [f"{m.heading}: {m.meaning}{better[m.higher_is_better]}" for m in metrics if m.meaning]
