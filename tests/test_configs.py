@@ -171,8 +171,8 @@ def test_recipes_can_be_planned(workdir, name):
     one = replace(recipe, data=recipe.data[:1], ipcs=recipe.ipcs[:1], distill_seeds=recipe.distill_seeds[:1])
     plan = Plan(one, Path("runs") / recipe.name)
     distils = any(method.name != "full" for method in recipe.methods)
-    assert len(plan.stages()) >= len(plan.cells) + distils
-    assert len(plan.cells) >= 2
+    assert len(plan.stages()) >= len(plan.rows) + distils
+    assert len(plan.rows) >= 2
     for entry in recipe.data:
         assert entry.name in menu("data")
 

@@ -106,7 +106,7 @@ def test_a_recipe_fits_what_each_method_asks_for(workdir):
     )
     inputs = [
         {flag: stage.folder.path.name for flag, stage in cell.evaluations[0].inputs["synthetic"].inputs.items()}
-        for cell in made.cells
+        for cell in made.rows
     ]
     assert inputs == [
         {},
@@ -117,7 +117,7 @@ def test_a_recipe_fits_what_each_method_asks_for(workdir):
     ]
     told = [
         {k: v for k, v in cell.identity["settings"].items() if "classifier" in k or "learner" in k}
-        for cell in made.cells
+        for cell in made.rows
     ]
     assert told == [
         {},

@@ -106,7 +106,7 @@ def test_a_recipe_chooses_a_preset(fdd):
     (row,) = written_rows("runs/tiny/results.json")
     assert (row["preset"], row["eval_networks"]) == ("idc", 3)
     assert row["eval_settings"] == {"epochs": 1, "network.width": 4}
-    (cell,) = Plan(read_recipe("r.yaml"), Path("runs/tiny")).cells
+    (cell,) = Plan(read_recipe("r.yaml"), Path("runs/tiny")).rows
     assert cell.identity == {key: value for key, value in row.items() if key in cell.identity}
     assert cell.evaluations[0].finished()
 

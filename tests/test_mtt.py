@@ -227,7 +227,7 @@ def test_variants_of_a_weighting_have_experts_of_their_own(plan):
     entries = ["kde", {"name": "kde", "weighting.variance": 0.2}, {"name": "kde", "lr_images": 1.0}]
     made = plan(weightings=entries)
     assert sum(stage.kind == "fit" for stage in made.stages()) == 3  # an encoder, and two kinds of experts
-    assert [cell.identity["settings"].get("weighting.variance") for cell in made.cells] == [None, 0.2, None]
+    assert [cell.identity["settings"].get("weighting.variance") for cell in made.rows] == [None, 0.2, None]
     trained = [stage.config["model"]["init_args"] for stage in made.stages() if "experts" in stage.folder.path.name]
     assert sorted(spec["weighting"]["init_args"]["variance"] for spec in trained) == [0.1, 0.2]
 
@@ -236,7 +236,7 @@ def test_leaves_go_where_they_are_known(plan):
     """Those of all distillations to the methods that take them."""
     leaves = {"iterations": 2, "surrogate.network.width": 4, "student_steps": 2, "max_start": 2}
     made = plan(methods=["random", "dm", "mtt"], weightings=["vanilla"], distill=leaves)
-    assert [cell.identity["settings"] for cell in made.cells] == [
+    assert [cell.identity["settings"] for cell in made.rows] == [
         {},
         {"iterations": 2, "surrogate.network.width": 4},
         {**{f"experts.{k}": v for k, v in EXPERTS.items()}, "iterations": 2, "student_steps": 2, "max_start": 2},

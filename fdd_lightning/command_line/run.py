@@ -36,12 +36,12 @@ def run(args: list[str]) -> int:
     recipe = read_recipe(options.recipe)
     plan = Plan(recipe, options.output or Path("runs") / recipe.name)
     if options.plan is not None:
-        write_json(options.plan, [cell.identity for cell in plan.cells])
+        write_json(options.plan, [row.identity for row in plan.rows])
     if options.dry_run:
         show(plan)
         return 0
-    for cell in plan.cells:
-        cell.check_data()
+    for row in plan.rows:
+        row.check_data()
     results = execute(plan)
     print(f"results: {results}")
     return 0
@@ -49,27 +49,27 @@ def run(args: list[str]) -> int:
 
 def show(plan: Plan) -> None:
     """Print the plan: each row, how far it is, and how long it will take where that is known."""
-    rows = [Identity(**cell.identity) for cell in plan.cells]
+    rows = [Identity(**row.identity) for row in plan.rows]
     columns = ("dataset", "conflict_ratio", "method", "weighting", "variant", "ipc", "network", "trainer")
     lines = [
         {**{key: str(value) for key, value in row.identity().items()}, "variant": variant, "ipc": str(row.ipc or "all")}
         for row, variant in zip(rows, variants(rows), strict=True)
     ]
     told = [key for key in columns if key in ("method", "weighting") or len({line[key] for line in lines}) > 1]
-    table = Table(title=f"{plan.recipe.name}: {len(plan.cells)} rows, {len(plan.stages())} stages")
+    table = Table(title=f"{plan.recipe.name}: {len(plan.rows)} rows, {len(plan.stages())} stages")
     for name in (*told, "state", "time"):
         table.add_column(name, overflow="fold")
     counted: set[Path] = set()
     total, unknown = 0.0, False
-    for cell, line in zip(plan.cells, lines, strict=True):
-        todo = [stage for stage in cell.stages() if not stage.finished()]
+    for row, line in zip(plan.rows, lines, strict=True):
+        todo = [stage for stage in row.stages() if not stage.finished()]
         fresh = [stage for stage in todo if stage.folder.path not in counted]
         counted |= {stage.folder.path for stage in fresh}
         times = [estimate(stage) for stage in fresh]
         known = sum(t for t in times if t is not None)
         total, unknown = total + known, unknown or None in times
         time = duration(known) if known else ""
-        how_far = state(todo, cell.stages()) + (" (data missing)" if cell.data.missing else "")
+        how_far = state(todo, row.stages()) + (" (data missing)" if row.data.missing else "")
         table.add_row(*(line[key] for key in told), how_far, time + ("?" if None in times else ""))
     console = Console()
     console.print(table)
@@ -84,7 +84,7 @@ def show(plan: Plan) -> None:
     left += ["the stages marked ?, which were never timed here"] if unknown else []
     if left:
         console.print(f"left: {' and '.join(left)}", soft_wrap=True, highlight=False)
-    for missing in dict.fromkeys(cell.data.missing for cell in plan.cells):
+    for missing in dict.fromkeys(row.data.missing for row in plan.rows):
         if missing is not None:
             console.print(f"missing: {missing}", soft_wrap=True, markup=False, highlight=False)
 

@@ -18,7 +18,7 @@ from fdd_lightning.errors import FDDError
 from fdd_lightning.report.row_names import names_of
 from fdd_lightning.report.summary import summarise
 from fdd_lightning.runs.plan import Plan
-from fdd_lightning.runs.planned_row import Cell
+from fdd_lightning.runs.planned_row import PlannedRow
 from fdd_lightning.runs.rates import note_rate
 from fdd_lightning.runs.stage import Stage
 
@@ -39,10 +39,10 @@ def execute(plan: Plan) -> Path:
         console.print(head, soft_wrap=True, markup=False)
         _carry_out(stage)
         note_rate(stage)
-    rows = [_row(cell) for cell in plan.cells]
+    rows = [_row(planned) for planned in plan.rows]
     results = plan.root / "results.json"
     write_results(results, rows)
-    summarise(plan.root, rows, _sets(plan, rows))
+    summarise(plan.root, rows, _sets(plan, rows), figures=plan.recipe.figures)
     return results
 
 
@@ -70,12 +70,12 @@ def _inside_run() -> Iterator[None]:
         os.environ.pop(INSIDE_RUN, None)
 
 
-def _row(cell: Cell) -> Row:
-    """Return a cell's row: the rows of its evaluations, combined over the distillation seeds."""
-    rows = [read_results(stage.folder.path / "rows.json")[0] for stage in cell.evaluations]
+def _row(planned: PlannedRow) -> Row:
+    """Return a planned row's result: the rows of its evaluations, combined over the distillation seeds."""
+    rows = [read_results(stage.folder.path / "rows.json")[0] for stage in planned.evaluations]
     row = join_seeds(rows)
     seconds: dict[str, float | None] = {"fit": None, "distill": None, "eval": None}
-    for stage in cell.stages():
+    for stage in planned.stages():
         record = stage.folder.read()
         if record is not None:
             seconds[stage.kind] = round((seconds[stage.kind] or 0.0) + record.seconds, 2)
@@ -84,12 +84,12 @@ def _row(cell: Cell) -> Row:
 
 
 def _sets(plan: Plan, rows: list[Row]) -> dict[str, SyntheticSet]:
-    """Return the first synthetic set of each cell that has one, by what tells the cells apart."""
+    """Return the first synthetic set of each row that has one, by what tells the rows apart."""
     found: dict[str, SyntheticSet] = {}
     several = [key for key in ("dataset", "conflict_ratio", "ipc") if len({str(getattr(row, key)) for row in rows}) > 1]
-    for cell, label in zip(plan.cells, names_of(rows), strict=True):
-        made = cell.evaluations[0].inputs.get("synthetic")
+    for planned, label in zip(plan.rows, names_of(rows), strict=True):
+        made = planned.evaluations[0].inputs.get("synthetic")
         if made is not None:
-            more = [f"{key.replace('_', ' ')} {cell.identity[key]}" for key in several]
+            more = [f"{key.replace('_', ' ')} {planned.identity[key]}" for key in several]
             found.setdefault(", ".join([label, *more]), SyntheticSet.load(made.artefact))
     return found

@@ -20,7 +20,7 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.modules.row import evaluation_identity
-from fdd_lightning.runs.planned_row import Cell, trainer_class, weighting_name
+from fdd_lightning.runs.planned_row import PlannedRow, trainer_class, weighting_name
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name
 from fdd_lightning.runs.stage import Stage, options
 from fdd_lightning.utils.files import fingerprint
@@ -34,7 +34,7 @@ ELSEWHERE = {
 
 
 class Plan:
-    """All cells of a recipe, in its order.
+    """All rows of a recipe, in its order.
 
     Args:
         recipe: The recipe.
@@ -56,7 +56,7 @@ class Plan:
         for value in (value for leaves in fits for value in leaves.values()):
             if isinstance(value, str) and "." in value and not is_file_name(value):
                 import_class(value)  # a kind of fit of the user's own is known from here on
-        self.cells = list(self._cells())
+        self.rows = list(self._planned())
         self._check()
 
     def _check(self) -> None:
@@ -67,7 +67,7 @@ class Plan:
                 raise ConfigError(f"recipe {self.recipe.name}: distill.{key}: no method of the recipe takes it")
         for entry in self.recipe.data if self.recipe.fit else ():
             _ = self._fit("encoder", entry).config  # misspelt leaves are refused also where nothing needs an encoder
-        made = {flag for cell in self.cells for stage in cell.stages() for flag in stage.inputs}
+        made = {flag for row in self.rows for stage in row.stages() for flag in stage.inputs}
         for key in self.recipe.fit:
             if kind_of(key) not in {*made, "encoder"}:
                 raise ConfigError(f"recipe {self.recipe.name}: fit.{key}: no method of the recipe needs {kind_of(key)}")
@@ -76,22 +76,22 @@ class Plan:
                 if key not in self._fitted:
                     name = f"recipe {self.recipe.name}: {method.name}"
                     raise ConfigError(f"{name}: fit.{key}: no row of it needs {kind_of(key)}")
-        seen: dict[str, Cell] = {}
-        for cell in self.cells:
-            other = seen.setdefault(Identity(**cell.identity).identity_key(), cell)
-            if other is not cell:
-                titles = " and ".join(dict.fromkeys(c.evaluations[0].title for c in (other, cell)))
+        seen: dict[str, PlannedRow] = {}
+        for row in self.rows:
+            other = seen.setdefault(Identity(**row.identity).identity_key(), row)
+            if other is not row:
+                titles = " and ".join(dict.fromkeys(c.evaluations[0].title for c in (other, row)))
                 raise ConfigError(f"recipe {self.recipe.name}: two rows are the same ({titles}): leave one out")
 
     def stages(self) -> list[Stage]:
         """Return every stage once, in an order in which they can run."""
         found: dict[Path, Stage] = {}
-        for cell in self.cells:
-            for stage in cell.stages():
+        for row in self.rows:
+            for stage in row.stages():
                 found.setdefault(stage.folder.path, stage)
         return list(found.values())
 
-    def _cells(self) -> Iterator[Cell]:
+    def _planned(self) -> Iterator[PlannedRow]:
         recipe = self.recipe
         for data in recipe.data:
             for method in recipe.methods_of(data):
@@ -100,11 +100,11 @@ class Plan:
                     for ipc in (None,) if whole else method.ipcs or recipe.ipcs:
                         for network in recipe.networks:
                             for trainer in method.trainers or recipe.trainers:
-                                yield self._cell(data, method, weighting, ipc, network, trainer)
+                                yield self._row(data, method, weighting, ipc, network, trainer)
 
-    def _cell(
+    def _row(
         self, data: Entry, method: Entry, weighting: Entry, ipc: int | None, network: Entry, trainer: Entry
-    ) -> Cell:
+    ) -> PlannedRow:
         seeds = (0,) if ipc is None else self.recipe.distill_seeds
         evaluations = [self._eval(data, method, weighting, ipc, network, trainer, seed) for seed in seeds]
         first = evaluations[0]
@@ -130,7 +130,7 @@ class Plan:
             "distill_seeds": list(seeds) if made else [],
             **evaluation_identity(first.config["model"], train_on, getattr(made.module, "learned", ()) if made else ()),
         }
-        return Cell(identity, evaluations, module)
+        return PlannedRow(identity, evaluations, module)
 
     def _module(self, spec: dict[str, Any]) -> BaseDataModule:
         """Return the data module of a spec; rows share it, and so what it has looked up."""

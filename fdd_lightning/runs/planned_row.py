@@ -15,7 +15,7 @@ from fdd_lightning.runs.stage import Stage
 
 
 @dataclass
-class Cell:
+class PlannedRow:
     """One row to come.
 
     Attributes:

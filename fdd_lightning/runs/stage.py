@@ -31,7 +31,7 @@ def options(prefix: str, leaves: dict[str, Any]) -> list[str]:
 
 
 COUNTED = re.compile(r"--model\.(images_per_class|seed)=(\d+)")
-"""Options in which the cells of a grid differ; the others are parsed once for all of them."""
+"""Options in which the rows of a grid differ; the others are parsed once for all of them."""
 
 
 @cache

@@ -100,14 +100,14 @@ def test_a_class_of_ones_own_has_its_own_defaults(workdir, monkeypatch):
     (workdir / "mine.yaml").write_text("class_path: mine.Tiny\n")
     assert resolve("eval", ["--model.network=mine.yaml"])["model"]["init_args"]["network"]["init_args"] == {"width": 8}
     recipe = write_recipe(workdir / "r.yaml", eval={"networks": [{"class_path": "mine.Tiny"}, "resnet18"]})
-    for row in Plan(read_recipe(recipe), workdir).cells:
+    for row in Plan(read_recipe(recipe), workdir).rows:
         assert row.identity["eval_settings"] == {}
 
 
 @pytest.mark.parametrize("name", menu.names("network"))
 def test_a_network_exactly_as_the_menu_has_it_has_no_settings(workdir, name):
     recipe = write_recipe(workdir / "r.yaml", eval={"preset": "quick", "networks": [name]})
-    [row] = Plan(read_recipe(recipe), workdir).cells
+    [row] = Plan(read_recipe(recipe), workdir).rows
     assert row.identity["eval_settings"] == {}
     assert row.identity["network"] == import_class(menu.find("network", name)["class_path"]).__name__.lower()
 

@@ -21,7 +21,7 @@ def plan(workdir):
 
 
 def column(plan, *keys):
-    return [tuple(cell.identity[key] for key in keys) for cell in plan.cells]
+    return [tuple(cell.identity[key] for key in keys) for cell in plan.rows]
 
 
 def test_rows_stand_in_the_recipes_order(plan):
@@ -40,7 +40,7 @@ def test_rows_stand_in_the_recipes_order(plan):
 
 def test_a_plain_weighting_stands_before_its_variants(plan):
     made = plan(weightings=[{"name": "kde", "lr_images": 2.0}, {"name": "vanilla", "lr_images": 3.0}, "kde", "vanilla"])
-    rows = [(cell.identity["weighting"], cell.identity["settings"].get("lr_images")) for cell in made.cells]
+    rows = [(cell.identity["weighting"], cell.identity["settings"].get("lr_images")) for cell in made.rows]
     assert rows == [("kde", None), ("kde", 2.0), ("vanilla", None), ("vanilla", 3.0)]
 
 
@@ -61,7 +61,7 @@ def test_identity_has_every_key_and_the_settings_of_every_stage(plan):
         distill_seeds=[0, 5],
         eval={"count": 4, "preset": "quick", "lr": 0.1, "networks": [{"name": "convnet", "width": 8}]},
     )
-    (cell,) = made.cells
+    (cell,) = made.rows
     assert set(cell.identity) == set(IDENTITY)
     assert cell.identity == {
         "dataset": "colored_digits",
@@ -95,7 +95,7 @@ def test_an_encoder_is_trained_once_and_only_where_it_is_needed(plan):
     kinds = [stage.kind for stage in made.stages()]
     assert kinds.count("fit") == 1
     assert kinds.count("distill") == kinds.count("eval") == 8
-    for cell in made.cells:
+    for cell in made.rows:
         needs = cell.identity["weighting"] == "kde"
         assert any(stage.kind == "fit" for stage in cell.stages()) == needs
     order = [stage.folder.path for stage in made.stages()]
@@ -115,10 +115,10 @@ def test_every_data_set_has_an_encoder_of_its_own(plan):
 )
 def test_the_whole_set_is_one_row(plan, weightings):
     made = plan(methods=["full", "dm"], weightings=weightings, ipcs=[1, 2], distill_seeds=[0, 1])
-    first = made.cells[0].identity
-    assert [cell.identity["method"] for cell in made.cells].count("full") == 1
+    first = made.rows[0].identity
+    assert [cell.identity["method"] for cell in made.rows].count("full") == 1
     assert (first["weighting"], first["ipc"], first["train_on"]) == ("vanilla", None, "real")
-    assert [stage.kind for stage in made.cells[0].stages()] == ["eval"]
+    assert [stage.kind for stage in made.rows[0].stages()] == ["eval"]
 
 
 def test_networks_and_trainers_multiply_rows(plan):
@@ -129,7 +129,7 @@ def test_networks_and_trainers_multiply_rows(plan):
 
 def test_real_sets_are_planned_without_being_there(plan):
     made = plan(data=["cmnist_fg", "colored_digits"])
-    first, second = made.cells
+    first, second = made.rows
     assert "FDD_DATA" in (first.data.missing or "")
     assert second.data.missing is None
 
@@ -243,7 +243,7 @@ def test_data_sets_and_methods_may_have_settings_of_whole_stages(plan):
         methods=["dm", {"name": "dm", "lr_images": 3.0, "eval.epochs": 4}],
         weightings=["kde"],
     )
-    first, second, third, fourth = (cell.evaluations[0] for cell in made.cells)
+    first, second, third, fourth = (cell.evaluations[0] for cell in made.rows)
 
     def of(evaluation):
         made = evaluation.inputs["synthetic"]
