@@ -26,7 +26,7 @@ Each takes --help. `fdd run configs/recipes/quickstart.yaml` shows all of it in 
 
 
 def _stage(name: str, args: list[str]) -> int:
-    from fdd_lightning.command_line.stage import run_stage
+    from fdd_lightning.stages.stage_run import run_stage
 
     run_stage(name, args)
     return 0

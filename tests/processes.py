@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(
-    ["fdd_lightning.command_line.stage", "fdd_lightning.command_line.run", "tests.processes"]
-)
+context.set_forkserver_preload(["fdd_lightning.stages.stage_run", "fdd_lightning.command_line.run", "tests.processes"])
 
 
 def _work(args: Sequence[str], environment: Mapping[str, str], folder: str, log: str, pause_at: int | None) -> None:
@@ -31,11 +29,11 @@ def _work(args: Sequence[str], environment: Mapping[str, str], folder: str, log:
     import torch
 
     from fdd_lightning import __main__
-    from fdd_lightning.command_line import stage
+    from fdd_lightning.stages import stage_run
     from fdd_lightning.trainer import callbacks
 
     torch.set_num_threads(1)
-    stage.RESUME_EVERY = timedelta(0)
+    stage_run.RESUME_EVERY = timedelta(0)
     if pause_at is not None:
         _pause(callbacks.StageProgress, pause_at, f"{log}.paused")
     code = __main__.main(list(args))

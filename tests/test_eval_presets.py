@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from fdd_lightning.artefacts.stage_folder import config_fingerprint
-from fdd_lightning.command_line.parser import resolve
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
+from fdd_lightning.stages.parser import resolve
 from tests.tiny import QUIET, SELECT, write_recipe
 from tests.written_rows import written_rows
 

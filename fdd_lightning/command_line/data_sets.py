@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser
 
 from fdd_lightning import datamodules
-from fdd_lightning.command_line.messages import explain
 from fdd_lightning.configuration import menu as menu_files
 from fdd_lightning.configuration.choices import build, import_class
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.stages.messages import explain
 
 COMMAND = "data"
 

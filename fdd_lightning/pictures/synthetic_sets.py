@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -27,7 +27,17 @@ from fdd_lightning.utils.files import atomic_path
 if TYPE_CHECKING:
     from PIL import Image
 
-    from fdd_lightning.artefacts.synthetic import SyntheticSet
+
+class ImagesWithLabels(Protocol):
+    """What is shown beside others: a synthetic set."""
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Names of the classes."""
+
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """Return images (N, C, H, W) on a 0..1 scale, and their classes (N,)."""
+
 
 WIDEST = 1600
 """Pixels up to which sets stand beside each other before another line of them begins."""
@@ -89,7 +99,9 @@ def class_panel(
     return Panel(picture, names, **look)
 
 
-def sets_side_by_side(sets: Mapping[str, SyntheticSet], path: str | Path, *, most: int = MOST_IMAGES) -> Path | None:
+def sets_side_by_side(
+    sets: Mapping[str, ImagesWithLabels], path: str | Path, *, most: int = MOST_IMAGES
+) -> Path | None:
     """Draw synthetic sets beside each other: classes as rows, images enlarged by whole numbers.
 
     Args:
@@ -121,9 +133,9 @@ def sets_side_by_side(sets: Mapping[str, SyntheticSet], path: str | Path, *, mos
     return Path(path)
 
 
-def _set_panel(title: str, each: SyntheticSet, most: int) -> Panel:
+def _set_panel(title: str, each: ImagesWithLabels, most: int) -> Panel:
     images, labels = each.shown()
-    largest = int(each.labels.bincount(minlength=each.num_classes).max())
+    largest = int(labels.bincount().max())
     title += f", {most} of {largest} images" if largest > most else ""
     scale = magnification(images.shape[-2], images.shape[-1], IMAGE)
     names = each.class_names

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from fdd_lightning.artefacts.results import Row, join_seeds, read_results, write_results
 from fdd_lightning.artefacts.synthetic import SyntheticSet
-from fdd_lightning.command_line.stage import INSIDE_RUN, run_stage
 from fdd_lightning.errors import FDDError
 from fdd_lightning.report.row_names import names_of
 from fdd_lightning.report.summary import summarise
@@ -21,6 +20,7 @@ from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.planned_row import PlannedRow
 from fdd_lightning.runs.rates import note_rate
 from fdd_lightning.runs.stage import Stage
+from fdd_lightning.stages.stage_run import INSIDE_RUN, run_stage
 
 
 def execute(plan: Plan) -> Path:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint
-from fdd_lightning.command_line.parser import resolve
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.datamodules.base import source_state
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import StageModule
+from fdd_lightning.stages.parser import resolve
 from fdd_lightning.utils.files import sha256_path
 
 

@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from fdd_lightning.artefacts.stage_folder import config_fingerprint
-from fdd_lightning.command_line.parser import STAGES, resolve
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import class_path, import_class
 from fdd_lightning.configuration.defaults import classes_for, complete, parameters
@@ -22,6 +21,7 @@ from fdd_lightning.modules.trajectory_matching import TrajectoryMatching
 from fdd_lightning.networks import Network
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
+from fdd_lightning.stages.parser import STAGES, resolve
 from tests.tiny import write_recipe
 
 MODULES = {

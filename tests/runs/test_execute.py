@@ -9,7 +9,7 @@ from PIL import Image
 from fdd_lightning import SyntheticSet
 from fdd_lightning.artefacts.results import IDENTITY
 from fdd_lightning.artefacts.stage_folder import StageFolder
-from fdd_lightning.command_line.stage import run_stage
+from fdd_lightning.stages.stage_run import run_stage
 from tests.tiny import write_recipe
 from tests.written_rows import written_rows
 

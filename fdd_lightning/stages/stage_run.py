@@ -14,11 +14,11 @@ from lightning.pytorch.callbacks import ProgressBar, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
-from fdd_lightning.command_line.parser import Refusal, StageCLI, quiet, worded
 from fdd_lightning.configuration.choices import leaves
 from fdd_lightning.datamodules.base import source_state
 from fdd_lightning.errors import FDDError, FileFormatError
 from fdd_lightning.modules.base import StageModule
+from fdd_lightning.stages.parser import Refusal, StageCLI, quiet, worded
 from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, Opening, StageProgress
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.memory import keep_freed_memory

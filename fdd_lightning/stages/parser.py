@@ -21,7 +21,6 @@ import fdd_lightning.datamodules
 import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
 from fdd_lightning.artefacts.stage_folder import read_checkpoint
-from fdd_lightning.command_line.messages import explain, with_help
 from fdd_lightning.configuration.arguments import read
 from fdd_lightning.configuration.choices import Spec, import_class
 from fdd_lightning.configuration.defaults import complete, current_spec, spec_named
@@ -37,6 +36,7 @@ from fdd_lightning.modules.experts import Experts  # noqa: F401
 from fdd_lightning.modules.selection import Selection  # noqa: F401
 from fdd_lightning.modules.supcon import SupCon
 from fdd_lightning.modules.trajectory_matching import TrajectoryMatching  # noqa: F401
+from fdd_lightning.stages.messages import explain, with_help
 from fdd_lightning.trainer import FDDTrainer
 from fdd_lightning.trainer.trainer import TALKATIVE
 

@@ -1,0 +1,1 @@
+"""Stages as commands: what is parsed, run, resumed, and left behind."""
