@@ -1,17 +1,61 @@
-"""A debiased representation of the real images: SelecMix's mixes."""
+"""Sources: the images that stand for the real ones in distillation."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from fdd_lightning.algorithms import Algorithm, SelecMix
-from fdd_lightning.configuration.choices import spec_of
+from fdd_lightning.configuration.choices import Choice, spec_of
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.sources.base import Source
 from fdd_lightning.utils.files import fingerprint
 from fdd_lightning.utils.rng import generator
+
+
+class Source(Choice, ABC):
+    """Base of every source.
+
+    Attributes:
+        needs_classifier: Reads a trained classifier.
+    """
+
+    needs_classifier: ClassVar[bool] = False
+
+    @abstractmethod
+    def images(self, real: ImageSet, classifier: Algorithm | None, seed: int, device: torch.device) -> ImageSet:
+        """Return the set that is distilled, equal on all processes.
+
+        Args:
+            real: The training set.
+            classifier: The trained classifier, frozen, in evaluation mode; None where none is needed.
+            seed: Seed of every draw.
+            device: Where to compute.
+
+        Raises:
+            ConfigError: The classifier is not of the kind that is needed.
+        """
+
+    def fingerprint(self, real: str, classifier: str, seed: int) -> str:
+        """Return what names exactly these images: what is computed of them is kept under it.
+
+        Args:
+            real: Fingerprint of the training set.
+            classifier: Hash of the classifier's file; empty where none is needed.
+            seed: Seed of every draw.
+        """
+        return real
+
+
+class AsIs(Source):
+    """The training set itself."""
+
+    def images(self, real: ImageSet, classifier: Algorithm | None, seed: int, device: torch.device) -> ImageSet:
+        """Return the training set."""
+        return real
 
 
 class Mixes(Source):

@@ -1,17 +1,55 @@
-"""Several small images in the place of one."""
+"""Parameterisations: how synthetic images are stored."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.parameterisations.base import Parameterisation
+
+
+class Parameterisation(Choice, ABC):
+    """Base of every parameterisation: stored tensors to images and back."""
+
+    name: ClassVar[str]
+    expansion: int = 1
+    """Images that one stored image decodes to."""
+
+    def prepare(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Take the data's normalisation; called once before the first step. By default nothing needs it."""
+
+    @abstractmethod
+    def decode(self, stored: Tensor) -> Tensor:
+        """Return (n * expansion, C, H, W) from n stored images; those of one stored image are neighbours."""
+
+    @abstractmethod
+    def encode(self, images: Tensor) -> Tensor:
+        """Return n stored images from (n * expansion, C, H, W): how an initialiser's images are taken over."""
+
+    def constrain(self, stored: Tensor) -> Tensor:
+        """Return the stored images brought back into their range; asked for at the start of each iteration."""
+        return stored
+
+
+class Pixels(Parameterisation):
+    """Every synthetic image is stored as its normalised pixels, never clamped (DC, DSA, DM)."""
+
+    name = "pixels"
+
+    def decode(self, stored: Tensor) -> Tensor:
+        """Return the images as they are stored."""
+        return stored
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the images as they are."""
+        return images
 
 
 class Cells(Parameterisation, ABC):
