@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.signals.base import Layers
+from fdd_lightning.matching.signals import Layers
 
 
 class Distance(Choice, ABC):
@@ -22,21 +22,29 @@ class Distance(Choice, ABC):
 
 
 class Squared(Distance):
-    """Sum of squared differences over all entries of all layers (DM: summed over features, not averaged)."""
+    """Sum of squared differences over all entries of all layers (DM: summed over features, not averaged).
+
+    Example:
+        >>> Squared()([torch.tensor([[1.0, 2.0], [0.0, 0.0]])], [torch.tensor([0.0, 0.0])])
+        tensor([5., 0.])
+    """
 
     def __call__(self, targets: Layers, synthetic: Layers) -> Tensor:
         """Return the summed squared difference of each target, (T,)."""
-        pairs = zip(targets, synthetic, strict=True)
-        return torch.stack([(t - s).flatten(1).square().sum(1) for t, s in pairs]).sum(0)
+        return torch.stack([d.square().sum(1) for d in _differences(targets, synthetic)]).sum(0)
 
 
 class Absolute(Distance):
-    """Sum of absolute differences over all entries of all layers (IDC on MNIST and Fashion-MNIST)."""
+    """Sum of absolute differences over all entries of all layers (IDC on MNIST and Fashion-MNIST).
+
+    Example:
+        >>> Absolute()([torch.tensor([[1.0, 2.0], [0.0, 0.0]])], [torch.tensor([0.0, 0.0])])
+        tensor([3., 0.])
+    """
 
     def __call__(self, targets: Layers, synthetic: Layers) -> Tensor:
         """Return the summed absolute difference of each target, (T,)."""
-        pairs = zip(targets, synthetic, strict=True)
-        return torch.stack([(t - s).flatten(1).abs().sum(1) for t, s in pairs]).sum(0)
+        return torch.stack([d.abs().sum(1) for d in _differences(targets, synthetic)]).sum(0)
 
 
 class LayeredSquared(Distance):
@@ -47,6 +55,10 @@ class LayeredSquared(Distance):
 
     Args:
         factors: One per layer of the signal.
+
+    Example:
+        >>> LayeredSquared([1.0, 0.5])([torch.ones(1, 2), torch.ones(1, 4)], [torch.zeros(2), torch.zeros(4)])
+        tensor([4.])
     """
 
     def __init__(self, factors: Sequence[float] = (0.1, 0.1, 1.0, 2.0)) -> None:
@@ -62,8 +74,8 @@ class LayeredSquared(Distance):
             raise ConfigError(
                 f"LayeredSquared has {len(self.factors)} factors, the signal {len(targets)} layers: give one per layer"
             )
-        parts = zip(self.factors, targets, synthetic, strict=True)
-        return torch.stack([f * (t - s).flatten(1).square().sum(1) for f, t, s in parts]).sum(0)
+        differences = zip(self.factors, _differences(targets, synthetic), strict=True)
+        return torch.stack([factor * d.square().sum(1) for factor, d in differences]).sum(0)
 
 
 class LayerCosine(Distance):
@@ -74,6 +86,10 @@ class LayerCosine(Distance):
 
     Args:
         eps: Added to the product of the norms.
+
+    Example:
+        >>> LayerCosine(eps=0.0)([torch.eye(2)[None]], [torch.tensor([[1.0, 0.0], [1.0, 0.0]])])
+        tensor([1.])
     """
 
     def __init__(self, eps: float = 1e-6) -> None:
@@ -89,3 +105,8 @@ class LayerCosine(Distance):
             norms = torch.linalg.vector_norm(t, dim=2) * torch.linalg.vector_norm(s, dim=1)
             total = total + (1 - (t * s).sum(2) / (norms + self.eps)).sum(1)
         return total
+
+
+def _differences(targets: Layers, synthetic: Layers) -> list[Tensor]:
+    """Return each layer's difference of each target, (T, entries)."""
+    return [(t - s).flatten(1) for t, s in zip(targets, synthetic, strict=True)]

@@ -12,8 +12,10 @@ from torch import Tensor
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.surrogates.pupil import Pupil
+from fdd_lightning.matching.evidence import required_embeddings
+from fdd_lightning.matching.surrogates.trained import NetworkInTraining
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.progress import track
 from fdd_lightning.utils.rng import generator, seeded
 
@@ -77,6 +79,13 @@ class RandomNetwork(Extractor):
 
     Args:
         network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
+
+    Example:
+        >>> pixels, targets = torch.zeros(6, 3, 16, 16, dtype=torch.uint8), torch.tensor([0, 1, 0, 1, 0, 1])
+        >>> data = ImageSet(pixels, targets, groups=targets, mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> features = RandomNetwork().prepare(Gallery(data, num_classes=2, seed=0, device=torch.device("cpu")))
+        >>> features(data.members(1)).shape
+        torch.Size([3, 512])
     """
 
     def __init__(self, network: NetworkFactory = ConvNet) -> None:
@@ -100,11 +109,7 @@ class BiasEncoder(Extractor):
         Raises:
             ConfigError: There are none.
         """
-        embeddings = gallery.embeddings
-        if embeddings is None:
-            raise ConfigError(
-                "features BiasEncoder need a bias encoder: train one with `fdd fit` and pass it with --encoder FILE"
-            )
+        embeddings = required_embeddings(gallery.embeddings, self)
         return lambda index: embeddings[index.to(embeddings.device)]
 
 
@@ -132,12 +137,8 @@ class TrainedNetwork(Extractor):
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
     ) -> None:
-        for key, value in {"epochs": epochs, "batch_size": batch_size}.items():
-            if value < 1:
-                raise ConfigError(f"TrainedNetwork {key} must be at least 1, not {value}")
-        for name, rate in {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}.items():
-            if not rate >= 0:
-                raise ConfigError(f"TrainedNetwork {name} must not be negative, but is {rate}")
+        require({"epochs": epochs, "batch_size": batch_size}, least=1, of="TrainedNetwork")
+        require({"lr": lr, "momentum": momentum, "weight_decay": weight_decay}, least=0, of="TrainedNetwork")
         self.architecture = network
         self.epochs = epochs
         self.batch_size = batch_size
@@ -154,16 +155,12 @@ class TrainedNetwork(Extractor):
         real = gallery.real
         with seeded(gallery.seed, "features"):
             network = self.architecture(gallery.num_classes, real.image_shape)
-        pupil = Pupil(network.to(gallery.device), self.lr, self.momentum, self.weight_decay)
-        orders = (torch.randperm(len(real), generator=self._draws(gallery, epoch)) for epoch in range(self.epochs))
-        chunks = (index for order in orders for index in order.split(self.batch_size))
+        trained = NetworkInTraining(network.to(gallery.device), self.lr, self.momentum, self.weight_decay)
+        draws = (generator(gallery.seed, "features", "order", epoch) for epoch in range(self.epochs))
+        chunks = (index for d in draws for index in torch.randperm(len(real), generator=d).split(self.batch_size))
         for index in track(chunks, len(real) * self.epochs, "network for features"):
             batch = real.batch(index)
-            pupil.step(batch["image"].to(gallery.device), batch["target"].to(gallery.device))
+            trained.step(batch["image"].to(gallery.device), batch["target"].to(gallery.device))
         if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):
             raise ConfigError(f"the network for features is not finite after its training: lower its lr ({self.lr:g})")
         return features_of(network, gallery)
-
-    @staticmethod
-    def _draws(gallery: Gallery, epoch: int) -> torch.Generator:
-        return generator(gallery.seed, "features", "order", epoch)

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.clusters import one_thread
+from fdd_lightning.matching.clustering import one_thread
 from fdd_lightning.matching.evidence import Evidence
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import hashed_uniforms
 
 
@@ -39,7 +40,12 @@ class Grouping(Choice, ABC):
 
 
 class Labels(Grouping):
-    """The protected attribute's own values, as FairDD was published."""
+    """The protected attribute's own values, as FairDD was published.
+
+    Example:
+        >>> Labels()(Evidence(size=3, groups=torch.tensor([0, 1, 1]), num_groups=2))
+        tensor([0, 1, 1])
+    """
 
     needs_groups = True
 
@@ -66,14 +72,17 @@ class WrongLabels(Grouping):
     Args:
         rate: Probability, in 0..1, that a label is replaced.
         seed: Seed of the mistakes; the distiller's own seed does not change them.
+
+    Example:
+        >>> WrongLabels(rate=1.0)(Evidence(3, groups=torch.tensor([0, 1, 1]), num_groups=2, index=torch.arange(3)))
+        tensor([1, 0, 0])
     """
 
     needs_groups = True
     needs_index = True
 
     def __init__(self, rate: float = 0.2, seed: int = 0) -> None:
-        if not 0 <= rate <= 1:
-            raise ConfigError(f"WrongLabels rate is a probability in 0..1, not {rate}")
+        require({"rate": rate}, least=0, most=1, of="WrongLabels")
         self.rate = rate
         self.seed = seed
 
@@ -98,13 +107,17 @@ class KMeansClusters(Grouping):
 
     Args:
         count: Clusters.
+
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+        >>> len(KMeansClusters(2)(Evidence(size=3, embeddings=embeddings)).unique())
+        2
     """
 
     needs_embeddings = True
 
     def __init__(self, count: int) -> None:
-        if count < 1:
-            raise ConfigError(f"KMeansClusters count must be at least 1, not {count}")
+        require({"count": count}, least=1, of="KMeansClusters")
         self.count = count
 
     def __call__(self, evidence: Evidence) -> Tensor:
@@ -124,8 +137,8 @@ class KMeansClusters(Grouping):
             )
         with one_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # points that coincide make fewer clusters, no harm
-            found = KMeans(self.count, n_init=1, random_state=0).fit_predict(points.cpu().double().numpy())
-        return torch.from_numpy(found).long().to(points.device)
+            clusters = KMeans(self.count, n_init=1, random_state=0).fit_predict(points.cpu().double().numpy())
+        return torch.from_numpy(clusters).long().to(points.device)
 
 
 MOST = 20_000
@@ -145,15 +158,18 @@ class DBSCANClusters(Grouping):
         min_samples: Neighbours, the image itself included, that make an image the core of a cluster.
         noise: What becomes of images in no cluster: ``group``: together they are one more group; ``drop``: they are
             left out of W.
+
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+        >>> DBSCANClusters(noise="drop")(Evidence(size=3, embeddings=embeddings))
+        tensor([-1,  0,  0])
     """
 
     needs_embeddings = True
 
     def __init__(self, eps: float = 0.5, min_samples: int = 2, noise: Literal["group", "drop"] = "group") -> None:
-        if not eps > 0:
-            raise ConfigError(f"DBSCANClusters eps must be positive, not {eps}")
-        if min_samples < 1:
-            raise ConfigError(f"DBSCANClusters min_samples must be at least 1, not {min_samples}")
+        require({"eps": eps}, above=0, of="DBSCANClusters")
+        require({"min_samples": min_samples}, least=1, of="DBSCANClusters")
         self.eps = eps
         self.min_samples = min_samples
         self.noise = noise
@@ -173,12 +189,13 @@ class DBSCANClusters(Grouping):
             )
         with one_thread():
             labels = DBSCAN(eps=self.eps, min_samples=self.min_samples).fit_predict(points.cpu().double().numpy())
-        found = torch.from_numpy(labels).long()
+        clusters = torch.from_numpy(labels).long()  # -1: in none
         if self.noise == "group":
-            found = torch.where(found < 0, found.max() + 1, found)
-        elif bool((found < 0).all()):
+            clusters = torch.where(clusters < 0, clusters.max() + 1, clusters)
+        elif bool((clusters < 0).all()):
             raise ConfigError(
-                f"DBSCANClusters finds no cluster among the {len(found)} images of a class batch at eps={self.eps:g}, "
-                f"min_samples={self.min_samples}: raise eps, lower min_samples, or keep noise as a group (noise=group)"
+                f"DBSCANClusters finds no cluster among the {len(clusters)} images of a class batch at "
+                f"eps={self.eps:g}, min_samples={self.min_samples}: raise eps, lower min_samples, or keep noise as a "
+                "group (noise=group)"
             )
-        return found.to(points.device)
+        return clusters.to(points.device)

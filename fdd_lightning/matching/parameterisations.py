@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fdd_lightning.configuration.choices import Choice
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.checks import require
 
 
 class Parameterisation(Choice, ABC):
@@ -52,41 +52,40 @@ class Pixels(Parameterisation):
         return images
 
 
-class Cells(Parameterisation, ABC):
-    """Base: ``factor`` x ``factor`` equal cells, each enlarged bilinearly to a whole image.
+class Tiles(Parameterisation, ABC):
+    """Base: ``factor`` x ``factor`` equal tiles, each enlarged bilinearly to a whole image.
 
     Where the size cannot be divided, the image is padded at the bottom and on the right first.
 
     Args:
-        factor: Cells per side.
+        factor: Tiles per side.
     """
 
     shrink: str
-    """Interpolation by which an initial image is shrunk into its cell."""
+    """Interpolation by which an initial image is shrunk into its tile."""
 
     fill: float
     """What an image that cannot be divided is padded with."""
 
     def __init__(self, factor: int = 2) -> None:
-        if factor < 1:
-            raise ConfigError(f"{type(self).__name__} factor must be at least 1, not {factor}")
+        require({"factor": factor}, least=1, of=type(self).__name__)
         self.factor = factor
         self.expansion = factor * factor
 
     def enlarge(self, stored: Tensor) -> Tensor:
-        """Return the cells, row by row, each as large as the whole: (n * expansion, C, H, W)."""
+        """Return the tiles, row by row, each as large as the whole: (n * expansion, C, H, W)."""
         count, channels, height, width = stored.shape
-        rows, columns = self._cell(height), self._cell(width)
+        rows, columns = self._side(height), self._side(width)
         spare = (0, columns * self.factor - width, 0, rows * self.factor - height)
         padded = F.pad(stored, spare, value=self.fill)
-        cells = padded.view(count, channels, self.factor, rows, self.factor, columns).permute(0, 2, 4, 1, 3, 5)
-        cells = cells.reshape(count * self.expansion, channels, rows, columns)
-        return F.interpolate(cells, size=(height, width), mode="bilinear", align_corners=False)
+        tiles = padded.view(count, channels, self.factor, rows, self.factor, columns).permute(0, 2, 4, 1, 3, 5)
+        tiles = tiles.reshape(count * self.expansion, channels, rows, columns)
+        return F.interpolate(tiles, size=(height, width), mode="bilinear", align_corners=False)
 
     def assemble(self, images: Tensor) -> Tensor:
-        """Return (n, C, H, W), each made of ``expansion`` neighbouring images shrunk into its cells.
+        """Return (n, C, H, W), each made of ``expansion`` neighbouring images shrunk into its tiles.
 
-        Each is shrunk to what the image has of its cell: where the size cannot be divided, the last cells have less.
+        Each is shrunk to what the image has of its tile: where the size cannot be divided, the last tiles have less.
         """
         count, channels, height, width = images.shape
         whole = images.new_empty(count // self.expansion, channels, height, width)
@@ -96,21 +95,25 @@ class Cells(Parameterisation, ABC):
                 place.copy_(F.interpolate(images[k :: self.expansion], size=place.shape[2:], mode=self.shrink))
         return whole
 
-    def _cell(self, size: int) -> int:
+    def _side(self, size: int) -> int:
         return math.ceil(size / self.factor)
 
     def _slice(self, place: int, size: int) -> slice:
-        cell = self._cell(size)
-        return slice(place * cell, min((place + 1) * cell, size))
+        side = self._side(size)
+        return slice(place * side, min((place + 1) * side, size))
 
 
-class MultiFormation(Cells):
+class MultiFormation(Tiles):
     """IDC's storage (Kim et al., ICML 2022): pixels in 0..1, clamped when an iteration starts; bilinear decoding.
 
-    Initial images are shrunk into their cells by nearest neighbour, as in the reference.
+    Initial images are shrunk into their tiles by nearest neighbour, as in the reference.
 
     Args:
-        factor: Cells per side: 2 for images of 32 pixels, 3 for ImageNet; 1 is "IDC-I".
+        factor: Tiles per side: 2 for images of 32 pixels, 3 for ImageNet; 1 is "IDC-I".
+
+    Example:
+        >>> MultiFormation(factor=2).decode(torch.zeros(1, 3, 8, 8)).shape
+        torch.Size([4, 3, 8, 8])
     """
 
     name = "multi_formation"
@@ -126,7 +129,7 @@ class MultiFormation(Cells):
         self._mean, self._std = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
 
     def decode(self, stored: Tensor) -> Tensor:
-        """Return the normalised images of all cells."""
+        """Return the normalised images of all tiles."""
         return (self.enlarge(stored) - self._mean.to(stored)) / self._std.to(stored)
 
     def encode(self, images: Tensor) -> Tensor:
@@ -138,13 +141,18 @@ class MultiFormation(Cells):
         return stored.clamp(0, 1)
 
 
-class PartitionExpand(Cells):
+class PartitionExpand(Tiles):
     """IDM's storage (Zhao et al., CVPR 2023): normalised pixels in four quadrants, each enlarged twofold.
 
     Initial images are shrunk bilinearly.
 
     Args:
-        factor: Cells per side.
+        factor: Tiles per side.
+
+    Example:
+        >>> storage, images = PartitionExpand(factor=2), torch.ones(4, 3, 8, 8)
+        >>> storage.encode(images).shape, storage.decode(storage.encode(images)).equal(images)
+        (torch.Size([1, 3, 8, 8]), True)
     """
 
     name = "partition_expand"
@@ -152,7 +160,7 @@ class PartitionExpand(Cells):
     fill = 0.0
 
     def decode(self, stored: Tensor) -> Tensor:
-        """Return the images of all cells."""
+        """Return the images of all tiles."""
         return self.enlarge(stored)
 
     def encode(self, images: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ from torch import Tensor
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.clusters import representatives
+from fdd_lightning.matching.clustering import nearest_to_centroids
 from fdd_lightning.networks import Network
+from fdd_lightning.utils.checks import require
 
 
 class Sampler(Choice, ABC):
@@ -27,8 +28,7 @@ class Sampler(Choice, ABC):
     needs_groups: bool = False
 
     def __init__(self, batch_size: int = 256) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"sampler batch_size must be at least 1, not {batch_size}")
+        require({"batch_size": batch_size}, least=1, of=type(self).__name__)
         self.batch_size = batch_size
 
     def check(self, cells: Tensor) -> None:
@@ -64,7 +64,14 @@ class Sampler(Choice, ABC):
 
 
 class Uniform(Sampler):
-    """Uniform without replacement inside the class, a fresh permutation each step (DC, DSA, DM: 256 images)."""
+    """Uniform without replacement inside the class, a fresh permutation each step (DC, DSA, DM: 256 images).
+
+    Example:
+        >>> pixels, targets = torch.zeros(6, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1, 0, 1])
+        >>> data = ImageSet(pixels, targets, groups=targets, mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> Uniform(2).draw(data, 1, 0, torch.Generator(), network=None).shape  # it looks through no network
+        torch.Size([2])
+    """
 
     def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
         """Return ``batch_size`` indices of the class, or all of it where it is smaller."""
@@ -78,6 +85,12 @@ class Stratified(Sampler):
     The batch is ``batch_size`` rounded down to a multiple of the number of groups (at least one image of each). Every
     class needs an image of every group. With the weighting ``Vanilla`` this is the control "balance the groups, then
     distil".
+
+    Example:
+        >>> pixels, groups = torch.zeros(6, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 0, 0, 0, 0, 1])
+        >>> data = ImageSet(pixels, torch.zeros(6).long(), groups, mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> groups[Stratified(4).draw(data, 0, 0, torch.Generator(), network=None)].tolist()
+        [0, 0, 1, 1]
     """
 
     needs_groups = True
@@ -94,7 +107,7 @@ class Stratified(Sampler):
 
     def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
         """Return equally many indices of every group of the class."""
-        groups = [data.members(target, int(g)) for g in data.groups[data.members(target)].unique()]
+        groups = _members_by_group(data, target)
         share = max(1, self.batch_size // len(groups))
         return torch.cat([self._take(members, share, generator) for members in groups])
 
@@ -159,45 +172,42 @@ class KMeans(Sampler):
         candidates: int | None = None,
     ) -> None:
         super().__init__(batch_size)
-        if interval < 1 or (candidates is not None and candidates < 4):
-            raise ConfigError(f"KMeans needs interval >= 1 and candidates >= 4, not {interval} and {candidates}")
+        require({"interval": interval}, least=1, of="KMeans")
+        require({"candidates": candidates}, least=4, of="KMeans")
         self.interval = interval
         self.needs_groups = within_groups
         self.candidates = candidates
         self._chosen: dict[int, Tensor] = {}
-        self._made: dict[int, int] = {}  # the round of each class's last clustering
+        self._clustered: dict[int, int] = {}  # the round of each class's last clustering
 
     def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
         """Return the images that stand for the class."""
-        if target not in self._chosen or (step % self.interval == 0 and self._made[target] != step):
+        if target not in self._chosen or (step % self.interval == 0 and self._clustered[target] != step):
             self._chosen[target] = self._cluster(data, target, generator, network)
-            self._made[target] = step
+            self._clustered[target] = step
         return self._chosen[target]
 
     def _cluster(self, data: ImageSet, target: int, generator: torch.Generator, network: Network) -> Tensor:
-        members = data.members(target)
-        if not self.needs_groups:
-            return self._representatives(data, members, self.batch_size, generator, network)
-        groups = [data.members(target, int(g)) for g in data.groups[members].unique()]
-        share = max(1, self.batch_size // len(groups))
-        return torch.cat([self._representatives(data, group, share, generator, network) for group in groups])
-
-    def _representatives(
-        self, data: ImageSet, members: Tensor, count: int, generator: torch.Generator, network: Network
-    ) -> Tensor:
-        if self.candidates is not None:
-            members = members[torch.randperm(len(members), generator=generator)[: self.candidates]]
-        weight = next(network.parameters())
-        with torch.no_grad():
-            points = [network.embed(data.pixels(part).to(weight) / 255) for part in members.split(512)]
-        count = max(1, min(count, len(members) // 4))
-        return members[representatives(torch.cat(points), count, generator).to(members.device)]
+        parts = _members_by_group(data, target) if self.needs_groups else [data.members(target)]
+        share = max(1, self.batch_size // len(parts))
+        chosen = []
+        for members in parts:
+            if self.candidates is not None:
+                members = members[torch.randperm(len(members), generator=generator)[: self.candidates]]
+            count = max(1, min(share, len(members) // 4))
+            chosen.append(nearest_to_centroids(data, members, count, network, generator))
+        return torch.cat(chosen)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the images in use and when they were found."""
-        return {"chosen": dict(self._chosen), "made": dict(self._made)}
+        return {"chosen": dict(self._chosen), "made": dict(self._clustered)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what :meth:`state_dict` gave."""
         self._chosen = {int(target): chosen for target, chosen in state.get("chosen", {}).items()}
-        self._made = {int(target): int(step) for target, step in state.get("made", {}).items()}
+        self._clustered = {int(target): int(step) for target, step in state.get("made", {}).items()}
+
+
+def _members_by_group(data: ImageSet, target: int) -> list[Tensor]:
+    """Return the places of a class's images, group by group."""
+    return [data.members(target, int(group)) for group in data.groups[data.members(target)].unique()]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.weightings import Vanilla, Weighting, WeightMatrix
+from fdd_lightning.matching.weightings import Weighting, WeightMatrix
 
 
 class Selector(Choice, ABC):
@@ -66,6 +66,11 @@ class Random(Selector):
 
     Under ``Vanilla`` these are uniform draws, under ``FairDD`` as many images of each group as possible, under
     ``KDE`` draws by weight. The rows come in a random order, so that fewer images than rows favour no group.
+
+    Example:
+        >>> weights = WeightMatrix(torch.tensor([[0.5, 0.0, 0.5]]), torch.ones(1))
+        >>> sorted(Random().select(weights, 2, torch.Generator()).tolist())
+        [0, 2]
     """
 
     def select(
@@ -97,6 +102,12 @@ class Herding(Selector):
     own picks to its own mean. Only images that have weight in a row are picked for it, none twice; a row whose images
     are used up is passed over. Under ``Vanilla`` this is herding as known, under ``FairDD`` each group is herded by
     itself, under ``KDE`` and ``Barycenter`` the picks approach the reweighted mean. Following W is ours.
+
+    Example:
+        >>> weights = WeightMatrix(torch.full((1, 3), 1 / 3), torch.ones(1))
+        >>> features = torch.tensor([[0.0], [1.0], [5.0]])
+        >>> Herding().select(weights, 1, torch.Generator(), features)  # their mean is 2
+        tensor([1])
     """
 
     needs_features = True
@@ -134,13 +145,19 @@ class KCenter(Selector):
     """Greedy k-center: each next image is the one farthest from all picked so far (Sener & Savarese, ICLR 2018).
 
     The first is the one nearest to the mean of the class, which is ours: the paper starts from a given set.
+
+    Example:
+        >>> weights = WeightMatrix(torch.full((1, 3), 1 / 3), torch.ones(1))
+        >>> features = torch.tensor([[0.0], [1.0], [5.0]])
+        >>> KCenter().select(weights, 2, torch.Generator(), features)
+        tensor([1, 2])
     """
 
     needs_features = True
 
     def objection(self, weighting: Weighting) -> str:
-        """Refuse all but ``Vanilla``."""
-        if isinstance(weighting, Vanilla):
+        """Refuse a weighting that is not uniform."""
+        if weighting.is_uniform():
             return ""
         return "it covers a class whatever its images weigh; herding and random follow the weights"
 

@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.networks import ConvNet, Network
+from fdd_lightning.utils.checks import require
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,15 @@ class Features(Signal):
 
     Args:
         chunk: Real images per forward pass; bounds the memory, not the result.
+
+    Example:
+        >>> network, batch = ConvNet(2, (3, 16, 16), width=4), ClassBatch(torch.zeros(5, 3, 16, 16), label=0)
+        >>> [layer.shape for layer in Features().targets(network, [batch], [torch.full((1, 5), 0.2)])[0]]
+        [torch.Size([1, 16])]
     """
 
     def __init__(self, chunk: int = 512) -> None:
-        if chunk < 1:
-            raise ConfigError(f"Features chunk must be at least 1, not {chunk}")
+        require({"chunk": chunk}, least=1, of="Features")
         self.chunk = chunk
 
     def targets(self, network: Network, batches: Sequence[ClassBatch], rows: Sequence[Tensor]) -> list[Layers]:
@@ -88,6 +93,11 @@ class Maps(Signal):
 
     One layer per block, taken before its pooling, then the last feature: with the usual three blocks four layers. The
     mean over images is matched, not the images one by one.
+
+    Example:
+        >>> network, batch = ConvNet(2, (3, 16, 16), width=4, depth=2), ClassBatch(torch.zeros(5, 3, 16, 16), label=0)
+        >>> [layer.shape for layer in Maps().synthetic(network, [batch])[0]]
+        [torch.Size([4, 16, 16]), torch.Size([4, 8, 8]), torch.Size([64])]
     """
 
     def targets(self, network: Network, batches: Sequence[ClassBatch], rows: Sequence[Tensor]) -> list[Layers]:
@@ -124,6 +134,11 @@ class Gradients(Signal):
     Args:
         layers: ``weights``: every convolution and linear weight (DC, DSA); ``convolutions``: those of convolutions only
             (IDC, DREAM). Biases and the parameters of normalisations take no part in any of these methods.
+
+    Example:
+        >>> network, batch = ConvNet(2, (3, 16, 16), width=4, depth=1), ClassBatch(torch.zeros(5, 3, 16, 16), label=0)
+        >>> [layer.shape for layer in Gradients().synthetic(network, [batch])[0]]
+        [torch.Size([4, 3, 3, 3]), torch.Size([2, 256])]
     """
 
     def __init__(self, layers: Literal["weights", "convolutions"] = "weights") -> None:
@@ -137,14 +152,16 @@ class Gradients(Signal):
     def _of_class(self, model: _Differentiable, batch: ClassBatch, rows: Tensor) -> Layers:
         if model.mixes_images:
             losses = rows @ model.losses(batch.images, batch.label)
-            found: list[Layers | None] = [model.gradient(loss, keep=t + 1 < len(rows)) for t, loss in enumerate(losses)]
+            gradients = [model.gradient(loss, keep=t + 1 < len(rows)) for t, loss in enumerate(losses)]
         else:
-            found = []
+            gradients = []
             for row in rows:
                 used = row.nonzero().flatten()
                 images = batch.images if len(used) == len(row) else batch.images[used]
-                found.append(model.gradient(row[used] @ model.losses(images, batch.label)) if len(used) else None)
-        return [torch.stack(layer) for layer in zip(*(g or model.nothing() for g in found), strict=True)]
+                gradients.append(
+                    model.gradient(row[used] @ model.losses(images, batch.label)) if len(used) else model.nothing()
+                )
+        return [torch.stack(layer) for layer in zip(*gradients, strict=True)]
 
     def synthetic(self, network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
         """Return the gradient of the mean loss of each class's synthetic images, per weight tensor (*shape)."""

@@ -12,6 +12,7 @@ from fdd_lightning.algorithms import Algorithm, SelecMix
 from fdd_lightning.configuration.choices import Choice, spec_of
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import fingerprint
 from fdd_lightning.utils.rng import generator
 
@@ -68,17 +69,13 @@ class Mixes(Source):
     memory: 3 x 32 x 32 bytes each on CMNIST. Reads no group labels; those of the mixes serve weightings that do.
 
     Args:
-        pool: Images in which partners are found (SelecMix's code: four batches of 256).
-
-    Raises:
-        ConfigError: ``pool`` is below 2.
+        pool: Images in which partners are found, at least 2 (SelecMix's code: four batches of 256).
     """
 
     needs_classifier = True
 
     def __init__(self, pool: int = 1024) -> None:
-        if pool < 2:
-            raise ConfigError(f"Mixes pool must be at least 2, for images to have partners, not {pool}")
+        require({"pool": pool}, least=2, of="Mixes")
         self.pool = pool
 
     def images(self, real: ImageSet, classifier: Algorithm | None, seed: int, device: torch.device) -> ImageSet:

@@ -52,6 +52,12 @@ class ClassAware(Term):
 
     Args:
         scale: Factor beside the accuracy (published: 0.5 for IPC 1 and 10, 0.1 for IPC 50, on CIFAR-10).
+
+    Example:
+        >>> from fdd_lightning.networks import MLP
+        >>> classes = [ClassBatch(torch.zeros(2, 3, 8, 8), label) for label in (0, 1)]
+        >>> bool(ClassAware()(Matched(MLP(2, (3, 8, 8)), 50.0, [], [], [], classes)) > 0)
+        True
     """
 
     def __init__(self, scale: float = 0.5) -> None:
@@ -59,11 +65,11 @@ class ClassAware(Term):
 
     def __call__(self, matched: Matched) -> Tensor:
         """Return the sum over classes of the mean cross-entropy, scaled."""
-        total = []
+        losses = []
         for batch in matched.synthetic:
             labels = torch.full((len(batch.images),), batch.label, device=batch.images.device)
-            total.append(cross_entropy(matched.network(batch.images), labels))
-        return self.scale * matched.accuracy * torch.stack(total).sum()
+            losses.append(cross_entropy(matched.network(batch.images), labels))
+        return self.scale * matched.accuracy * torch.stack(losses).sum()
 
 
 class Discrimination(Term):
@@ -75,6 +81,15 @@ class Discrimination(Term):
 
     Args:
         scale: Factor of the term.
+
+    Example:
+        >>> from fdd_lightning.matching.weightings import Evidence, Vanilla
+        >>> from fdd_lightning.networks import MLP
+        >>> classes = [ClassBatch(torch.zeros(2, 3, 8, 8), label) for label in (0, 1)]
+        >>> weights = [Vanilla()(Evidence(size=2))] * 2
+        >>> term = Discrimination()(Matched(MLP(2, (3, 8, 8)), 0.0, classes, weights, [2, 2], classes))
+        >>> round(term.item(), 4)  # equal logits for two classes: four times 0.01 log 2
+        0.0277
     """
 
     def __init__(self, scale: float = 0.01) -> None:

@@ -1,4 +1,4 @@
-"""Real images drawn by their weights, as a training set that is passed through epoch by epoch."""
+"""Epochs of real images in which each comes up as often as its weight says: how experts see a weighting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from torch import Tensor
 
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.weightings import WeightMatrix
+from fdd_lightning.matching.weightings import Weighting, WeightMatrix
+
+
+def several_rows_objection(weighting: Weighting) -> str:
+    """Say why images cannot be drawn by a weighting, and what to take instead; empty if it has one row."""
+    way = weighting.single_row_alternative()
+    return f"experts see one mix of images, not a target per group: {way}" if way else ""
 
 
 def image_shares(data: ImageSet, num_classes: int, weigh: Callable[[Tensor], WeightMatrix]) -> Tensor:
@@ -41,7 +47,7 @@ def image_shares(data: ImageSet, num_classes: int, weigh: Callable[[Tensor], Wei
     return shares
 
 
-def epoch_order(shares: Tensor, generator: torch.Generator) -> Tensor:
+def order_by_shares(shares: Tensor, generator: torch.Generator) -> Tensor:
     """Return the order of an epoch of N images in which image i comes up N * share_i times, rounded up or down.
 
     Systematic sampling over a random order: the mean is exact and the spread as small as it can be. With equal shares
@@ -53,6 +59,11 @@ def epoch_order(shares: Tensor, generator: torch.Generator) -> Tensor:
 
     Returns:
         int64 (N,), places of images.
+
+    Example:
+        >>> shares = torch.tensor([0.5, 0.25, 0.25, 0.0], dtype=torch.float64)
+        >>> order_by_shares(shares, torch.Generator()).sort().values
+        tensor([0, 0, 1, 2])
     """
     count = len(shares)
     order = torch.randperm(count, generator=generator)

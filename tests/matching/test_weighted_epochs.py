@@ -5,7 +5,7 @@ import torch
 
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.shares import epoch_order, image_shares
+from fdd_lightning.matching.weighted_epochs import image_shares, order_by_shares
 from fdd_lightning.matching.weightings import Barycenter, Evidence, FairDD, Vanilla
 from fdd_lightning.utils.rng import generator
 
@@ -50,10 +50,10 @@ def test_equal_shares_give_a_permutation(count):
     """Also where 1/N has no exact number, over many draws."""
     equal = torch.full((count,), 1 / count, dtype=torch.float64)
     for epoch in range(5):
-        order = epoch_order(equal, generator(0, "order", epoch))
+        order = order_by_shares(equal, generator(0, "order", epoch))
         assert order.sort().values.equal(torch.arange(count))
     if count > 1:
-        assert not order.equal(epoch_order(equal, generator(0, "order", 9)))
+        assert not order.equal(order_by_shares(equal, generator(0, "order", 9)))
 
 
 def test_an_image_comes_up_as_often_as_its_share_says():
@@ -62,7 +62,7 @@ def test_an_image_comes_up_as_often_as_its_share_says():
     wanted /= wanted.sum()
     total = torch.zeros(50, dtype=torch.float64)
     for epoch in range(400):
-        order = epoch_order(wanted, generator(1, "order", epoch))
+        order = order_by_shares(wanted, generator(1, "order", epoch))
         assert len(order) == 50
         times = torch.bincount(order, minlength=50)
         assert bool((times >= (50 * wanted).floor()).all())
@@ -73,5 +73,5 @@ def test_an_image_comes_up_as_often_as_its_share_says():
 
 def test_the_order_is_shuffled():
     shares_ = torch.tensor([0.5, 0.5 / 3, 0.5 / 3, 0.5 / 3], dtype=torch.float64)
-    first = {int(epoch_order(shares_, generator(2, "order", e))[0]) for e in range(40)}
+    first = {int(order_by_shares(shares_, generator(2, "order", e))[0]) for e in range(40)}
     assert first == {0, 1, 2, 3}
