@@ -51,7 +51,7 @@ class DiffAug(Augmentation):
 
     def __call__(self, images: Tensor, generator: torch.Generator, *, siamese: bool) -> Tensor:
         """Return augmented images; see :class:`Augmentation`."""
-        names = [name for name in ("flip", "color") if name in self.names]
+        names: list[str] = [name for name in ("flip", "color") if name in self.names]
         one_of = [name for name in self.names if name not in ("flip", "color", "cutout")]
         if one_of:
             names.append(one_of[int(torch.randint(len(one_of), (1,), generator=generator))])
