@@ -1,4 +1,4 @@
-"""What an augmentation is."""
+"""What an augmentation is, and none."""
 
 from __future__ import annotations
 
@@ -27,3 +27,11 @@ class Augmentation(Choice, ABC):
         Returns:
             Images of the same shape, through which gradients reach ``images``.
         """
+
+
+class NoAugmentation(Augmentation):
+    """Returns the images as they are and draws nothing."""
+
+    def __call__(self, images: Tensor, generator: torch.Generator, *, siamese: bool) -> Tensor:
+        """Return ``images``."""
+        return images

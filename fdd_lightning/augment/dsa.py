@@ -1,4 +1,4 @@
-"""DSA: differentiable siamese augmentation."""
+"""The two ways in which the operations of differentiable siamese augmentation are combined: DSA's and IDC's."""
 
 from __future__ import annotations
 
@@ -17,17 +17,53 @@ class DSA(Augmentation):
     Args:
         strategy: Names joined by ``_``, out of color, crop, cutout, flip, scale, rotate.
 
-    Raises:
-        ConfigError: The strategy names an operation that does not exist, or names one twice.
+    Example:
+        >>> first, second = (torch.Generator().manual_seed(0) for _ in range(2))
+        >>> image = torch.rand(1, 3, 8, 8)
+        >>> DSA()(image, first, siamese=True).equal(DSA()(image.repeat(2, 1, 1, 1), second, siamese=True)[:1])
+        True
     """
 
     def __init__(self, strategy: str = "color_crop_cutout_flip_scale_rotate") -> None:
         self.names = strategy_names(strategy, "DSA")
 
     def __call__(self, images: Tensor, generator: torch.Generator, *, siamese: bool) -> Tensor:
-        """Return augmented images; see :class:`~fdd_lightning.augment.base.Augmentation`."""
-        chosen = self.names[int(torch.randint(len(self.names), (1,), generator=generator))]
-        operation = OPERATIONS[chosen]
-        height, width = images.shape[-2:]
-        parameters = operation.draw(1 if siamese else len(images), (height, width), generator)
-        return operation.apply(images, parameters)
+        """Return augmented images; see :class:`Augmentation`."""
+        name = self.names[int(torch.randint(len(self.names), (1,), generator=generator))]
+        return _augmented(images, [name], generator, siamese)
+
+
+class DiffAug(Augmentation):
+    """Flip and color whenever listed, then exactly one of crop, scale and rotate, then cutout whenever listed (IDC).
+
+    snu-mllab/Efficient-Dataset-Condensation, ``misc/augment.py``; DSA, in contrast, applies one operation in all.
+
+    Args:
+        strategy: Names joined by ``_``, out of color, crop, cutout, flip, scale, rotate.
+
+    Example:
+        >>> DiffAug("color_crop")(torch.rand(2, 3, 8, 8), torch.Generator(), siamese=False).shape
+        torch.Size([2, 3, 8, 8])
+    """
+
+    def __init__(self, strategy: str = "color_crop_cutout") -> None:
+        self.names = strategy_names(strategy, "DiffAug")
+
+    def __call__(self, images: Tensor, generator: torch.Generator, *, siamese: bool) -> Tensor:
+        """Return augmented images; see :class:`Augmentation`."""
+        names: list[str] = [name for name in ("flip", "color") if name in self.names]
+        one_of = [name for name in self.names if name not in ("flip", "color", "cutout")]
+        if one_of:
+            names.append(one_of[int(torch.randint(len(one_of), (1,), generator=generator))])
+        if "cutout" in self.names:
+            names.append("cutout")
+        return _augmented(images, names, generator, siamese)
+
+
+def _augmented(images: Tensor, names: list[str], generator: torch.Generator, siamese: bool) -> Tensor:
+    """Apply operations one after another, each with parameters drawn anew."""
+    height, width = images.shape[-2:]
+    for name in names:
+        operation = OPERATIONS[name]
+        images = operation.apply(images, operation.draw(1 if siamese else len(images), (height, width), generator))
+    return images

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+import torch
 from torch import Tensor
 
+from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 
 
@@ -30,14 +33,65 @@ class Evidence:
     cell_sizes: Tensor | None = None
 
     def embeddings_for(self, reader: object) -> Tensor:
-        """Return the embeddings for a choice that cannot do without.
+        """Return the embeddings for a choice that cannot do without (see :func:`required_embeddings`)."""
+        return required_embeddings(self.embeddings, reader)
 
-        Raises:
-            ConfigError: There are none; the line names the reader's class.
-        """
-        if self.embeddings is None:
-            raise ConfigError(
-                f"{type(reader).__name__} needs a bias encoder: train one with `fdd fit` and pass it with "
-                "--encoder FILE"
-            )
-        return self.embeddings
+
+class Asks(Protocol):
+    """What says which facts it reads: a weighting."""
+
+    needs_groups: bool
+    needs_embeddings: bool
+    needs_index: bool
+    needs_cell_sizes: bool
+
+
+def evidence_of(
+    index: Tensor, asked: Asks, real: ImageSet, cells: Tensor, embeddings: Tensor | None = None
+) -> Evidence:
+    """Return what a weighting may know of some real images of one class: what it asks for, and nothing else.
+
+    Args:
+        index: int64 (n,), places in ``real``.
+        asked: The weighting.
+        real: The training set.
+        cells: Its images of each (class, group), int64 (num_classes, num_groups).
+        embeddings: Bias-encoder embeddings of all its images, (N, d), where there are any.
+    """
+    points = embeddings[index] if asked.needs_embeddings and embeddings is not None else None
+    device = index.device if points is None else points.device  # all on one: the images may be elsewhere
+    return Evidence(
+        size=len(index),
+        groups=real.groups[index].to(device) if asked.needs_groups else None,
+        num_groups=cells.shape[1] if asked.needs_groups else None,
+        embeddings=points,
+        index=index.to(device) if asked.needs_index else None,
+        cell_sizes=cells[int(real.targets[index[0]])].to(device) if asked.needs_cell_sizes else None,
+    )
+
+
+def made_up_evidence(asked: Asks, size: int) -> Evidence:
+    """Return what a weighting asks for of a made-up class: of two groups, which embeddings tell apart.
+
+    Args:
+        asked: The weighting.
+        size: Images of the class; a quarter of them are of the second group.
+    """
+    groups = (torch.arange(size) >= size - size // 4).long()
+    angles = groups * torch.pi / 2 + torch.linspace(0.0, 0.2, size)
+    embeddings = torch.stack([angles.cos(), angles.sin()], 1)
+    real = ImageSet(torch.zeros(size, 1, 1, 1, dtype=torch.uint8), torch.zeros_like(groups), groups, (0.0,), (1.0,))
+    return evidence_of(torch.arange(size), asked, real, real.cells(1, 2), embeddings)
+
+
+def required_embeddings(embeddings: Tensor | None, reader: object) -> Tensor:
+    """Return embeddings for a choice that cannot do without.
+
+    Raises:
+        ConfigError: There are none; the line names the reader's class.
+    """
+    if embeddings is None:
+        raise ConfigError(
+            f"{type(reader).__name__} needs a bias encoder: train one with `fdd fit` and pass it with --encoder FILE"
+        )
+    return embeddings

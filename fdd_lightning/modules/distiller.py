@@ -20,14 +20,14 @@ from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.distances import Distance, Squared
 from fdd_lightning.matching.initialisers import Initialiser, Real
-from fdd_lightning.matching.objective import matching_losses
 from fdd_lightning.matching.parameterisations import Parameterisation, Pixels
 from fdd_lightning.matching.samplers import Sampler, Uniform
-from fdd_lightning.matching.signals import ClassBatch, Features, Layers, Signal
+from fdd_lightning.matching.signals import Features, Layers, Signal
 from fdd_lightning.matching.sources import AsIs, Source
+from fdd_lightning.matching.step import MatchingStep, StepParts
 from fdd_lightning.matching.surrogates import Fresh, Lesson, Surrogate
-from fdd_lightning.matching.terms import Matched, Term
-from fdd_lightning.matching.weightings import Vanilla, Weighting, WeightMatrix
+from fdd_lightning.matching.terms import Term
+from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.weighing import WeighingModule
 from fdd_lightning.utils.files import sha256_path
@@ -268,6 +268,21 @@ class Distiller(BaseDistiller):
             self.images.copy_(self.parameterisation.encode(torch.cat(starts)))
         if device.type != "cpu":
             self.real = self.real.to(device)
+        self.step = MatchingStep(
+            self.real,
+            self.cells,
+            self.surrogate,
+            self.embeddings,
+            self.weighting,
+            self.signal,
+            self.distance,
+            self.sampler,
+            self.parameterisation,
+            self.augmentation,
+            self.terms,
+            self.synthetic_batch,
+            self.seed,
+        )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return plain SGD over the images."""
@@ -293,47 +308,18 @@ class Distiller(BaseDistiller):
         self.log("distill/loss", loss.detach() / len(classes), prog_bar=True)
 
     def loss(self, tick: int, classes: Sequence[int]) -> Tensor:
-        """Return the loss of some classes in a round: the sum of their matching losses, and the terms."""
-        network = self.surrogate.network(tick).to(self.images.dtype)
-        share = slice(self.global_rank, None, self.trainer.world_size)
-        stored = self.images.chunk(self.num_classes)
-        real, weights, synthetic, whole = [], [], [], []
-        for c in classes:
-            index = self.sampler.draw(self.real, c, tick, generator(self.seed, "real batch", tick, c), network)
-            matrix = self.weighting(self.evidence(index))
-            batch = self.real.batch(index[share])["image"].to(self.images)
-            real.append(ClassBatch(self._augment(batch, tick, c), c))
-            weights.append(WeightMatrix(matrix.rows[:, share], matrix.coefficients))
-            images = self._some(self.parameterisation.decode(stored[c]), tick, c)
-            synthetic.append(ClassBatch(self._augment(images, tick, c), c))
-            whole.append((c, index, matrix))
-        self._log_weights(whole)
-        losses = matching_losses(network, real, weights, synthetic, self.signal, self.distance, self._sum_over_ranks)
-        total = losses.sum()
-        if self.terms:
-            sizes = [len(index) for _, index, _ in whole]
-            matched = Matched(
-                network, self.surrogate.accuracy, real, weights, sizes, synthetic, self.trainer.world_size
-            )
-            total = total + torch.stack([term(matched) for term in self.terms]).sum()
-        return total
-
-    def _some(self, images: Tensor, tick: int, target: int) -> Tensor:
-        """Return the images that a step looks at, where there are too many."""
-        if self.synthetic_batch is None or len(images) <= self.synthetic_batch:
-            return images
-        draws = generator(self.seed, "synthetic batch", tick, target)
-        return images[torch.randperm(len(images), generator=draws)[: self.synthetic_batch].to(images.device)]
+        """Return the loss of some classes in a round, and log what it is made of."""
+        world = self.trainer.world_size
+        parts = self.step(self.images, tick, classes, self.global_rank, world, self._sum_over_ranks)
+        if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self._log_parts(parts)
+        return parts.loss
 
     def _decoded(self) -> tuple[Tensor, Tensor]:
         """Return the decoded images as they stand, and their labels."""
         images = self.parameterisation.decode(self.images.detach())
         per_class = len(images) // self.num_classes
         return images, torch.arange(self.num_classes, device=images.device).repeat_interleave(per_class)
-
-    def _augment(self, images: Tensor, tick: int, target: int) -> Tensor:
-        """Augment with the parameters of (round, class), the same for real and synthetic images."""
-        return self.augmentation(images, generator(self.seed, "augmentation", tick, target), siamese=True)
 
     def _sum_over_ranks(self, targets: list[Layers]) -> list[Layers]:
         """Sum the weighted signals over processes, all classes and layers in one call."""
@@ -344,18 +330,18 @@ class Distiller(BaseDistiller):
         parts = iter(total.split([layer.numel() for layers in targets for layer in layers]))
         return [[next(parts).view_as(layer) for layer in layers] for layers in targets]
 
-    def _log_weights(self, classes: list[tuple[int, Tensor, WeightMatrix]]) -> None:
-        """Log how even the weights are and how much of them lies on bias-conflicting images."""
-        if self.global_step % self.trainer.log_every_n_steps:  # type: ignore[attr-defined]
-            return
-        share = torch.stack([m.effective_sample_size().cpu() / len(index) for _, index, m in classes])
-        self.log("weights/effective_sample_share", share.mean())
+    def _log_parts(self, parts: StepParts) -> None:
+        """Log terms, how even the weights are, and how much of them lies on bias-conflicting images."""
+        for name, term in parts.terms.items():
+            self.log(f"distill/{name}", term.detach() / len(parts.indices))
+        sizes = [weights.effective_sample_size().cpu() / weights.rows.shape[1] for weights in parts.weights.values()]
+        self.log("weights/effective_sample_share", torch.stack(sizes).mean())
         aligned = self.data.aligned
         if aligned is not None:
             mass = []
-            for c, index, matrix in classes:
+            for c, index in parts.indices.items():
                 conflict = ~aligned[c][self.real.groups[index].cpu()]
-                mass.append(matrix.rows.mean(0).cpu()[conflict].sum())
+                mass.append(parts.weights[c].rows.mean(0).cpu()[conflict].sum())
             self.log("weights/conflict_mass", torch.stack(mass).mean())
 
     def stored_images(self) -> Tensor:

@@ -18,8 +18,8 @@ from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.configuration.choices import Spec, import_class, rebuild, spec_of
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError, FileFormatError
-from fdd_lightning.matching.shares import epoch_order, image_shares
-from fdd_lightning.matching.weightings import FairDD, GroupKDE, Vanilla, Weighting
+from fdd_lightning.matching.weighted_epochs import image_shares, order_by_shares, several_rows_objection
+from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.weighing import WeighingModule
 from fdd_lightning.networks import ConvNet, NetworkFactory
@@ -119,7 +119,7 @@ class Experts(WeighingModule, FitModule):
     @classmethod
     def objection(cls, weighting: Weighting, arguments: Mapping[str, Any]) -> str:
         """Refuse a weighting with a target per group."""
-        return several_rows(weighting)
+        return several_rows_objection(weighting)
 
     @classmethod
     def row_settings(cls, model: Spec) -> dict[str, Any]:
@@ -216,7 +216,7 @@ class Experts(WeighingModule, FitModule):
         """Return the augmented training batch of one expert at one of its steps."""
         epoch = self.passes.epoch(step)
         if self._drawn is None or self._drawn[:2] != (expert, epoch):
-            order = epoch_order(self.shares, generator(self.seed, "order", expert, epoch))
+            order = order_by_shares(self.shares, generator(self.seed, "order", expert, epoch))
             self._drawn = expert, epoch, order
         index = self.passes.batch(step, self._drawn[2])
         batch = {key: value.to(self.device) for key, value in self.real.batch(index).items()}
@@ -341,17 +341,6 @@ class Experts(WeighingModule, FitModule):
         self._snapshots = [] if found is None else list(cast(Tensor, found))
         self._finished = list(checkpoint.get("finished", []))
         self.accuracies = list(checkpoint.get("accuracies", []))
-
-
-def several_rows(weighting: Weighting) -> str:
-    """Say why experts cannot see a target per group, and what to do instead; empty if the weighting has one row."""
-    if isinstance(weighting, FairDD):
-        way = "take barycenter, which makes groups come up equally"
-    elif isinstance(weighting, GroupKDE) and weighting.reduction != "barycenter":
-        way = "set weighting.reduction to barycenter"
-    else:
-        return ""
-    return f"experts see one mix of images, not a target per group: {way}"
 
 
 def _name(expert: int) -> str:

@@ -21,9 +21,9 @@ from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.matching.initialisers import Initialiser, Real
 from fdd_lightning.matching.parameterisations import Parameterisation, Pixels
+from fdd_lightning.matching.weighted_epochs import several_rows_objection
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.distiller import BaseDistiller
-from fdd_lightning.modules.experts import several_rows
 from fdd_lightning.networks import Network
 from fdd_lightning.utils.rng import generator
 
@@ -139,7 +139,7 @@ class TrajectoryMatching(BaseDistiller):
     @classmethod
     def objection(cls, weighting: Weighting, arguments: Mapping[str, Any]) -> str:
         """Refuse a weighting with a target per group."""
-        return several_rows(weighting)
+        return several_rows_objection(weighting)
 
     @property
     def num_steps(self) -> int:

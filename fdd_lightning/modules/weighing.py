@@ -14,7 +14,8 @@ from fdd_lightning.configuration.choices import Choice, build, class_path, impor
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.weightings import Evidence, Weighting
+from fdd_lightning.matching.evidence import Evidence, evidence_of
+from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.base import StageModule, fit_kinds
 
 
@@ -137,17 +138,7 @@ class WeighingModule(StageModule, ABC):
         Args:
             index: int64 (n,), places in the training set.
         """
-        asked, data = self.weighting, self.real
-        embeddings = self.embeddings[index] if asked.needs_embeddings and self.embeddings is not None else None
-        device = index.device if embeddings is None else embeddings.device  # all on one: the images may be elsewhere
-        return Evidence(
-            size=len(index),
-            groups=data.groups[index].to(device) if asked.needs_groups else None,
-            num_groups=self.data.num_groups if asked.needs_groups else None,
-            embeddings=embeddings,
-            index=index.to(device) if asked.needs_index else None,
-            cell_sizes=self.cells[int(data.targets[index[0]])].to(device) if asked.needs_cell_sizes else None,
-        )
+        return evidence_of(index, self.weighting, self.real, self.cells, self.embeddings)
 
     def inherited_settings(self) -> dict[str, Any]:
         """Return the settings that stand in the rows and come with the input files."""

@@ -19,8 +19,9 @@ class AlexNet(Network):
         num_classes: Linked from the data.
         image_shape: (C, H, W); linked from the data; at least 8x8 pixels.
 
-    Raises:
-        ConfigError: The image is too small.
+    Example:
+        >>> AlexNet(10, (3, 32, 32)).feature_dim
+        3072
     """
 
     def __init__(self, num_classes: int, image_shape: tuple[int, int, int]) -> None:

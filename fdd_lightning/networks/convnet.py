@@ -6,7 +6,6 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from fdd_lightning.errors import ConfigError
 from fdd_lightning.networks.base import Network
 from fdd_lightning.networks.layers import (
     Activation,
@@ -17,6 +16,7 @@ from fdd_lightning.networks.layers import (
     norm_layers,
     pooling_layers,
 )
+from fdd_lightning.utils.checks import require
 
 
 class ConvNet(Network):
@@ -36,8 +36,10 @@ class ConvNet(Network):
         activation: ``relu``, ``leaky_relu`` or ``sigmoid``.
         pooling: ``avg``, ``max`` or ``none`` (the map then keeps its size, and the classifier grows with it).
 
-    Raises:
-        ConfigError: A choice is unknown, or the image is too small for the depth.
+    Example:
+        >>> import torch
+        >>> ConvNet(10, (3, 32, 32)).embed(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 2048])
     """
 
     def __init__(
@@ -51,8 +53,7 @@ class ConvNet(Network):
         pooling: Pooling = "avg",
     ) -> None:
         super().__init__(num_classes, image_shape)
-        if depth < 1 or width < 1:
-            raise ConfigError(f"ConvNet depth and width must be at least 1, not {depth} and {width}")
+        require({"depth": depth, "width": width}, least=1, of="ConvNet")
         channels, height, columns = image_shape
         extra = extra_padding(image_shape)
         height, columns = height + 2 * extra, columns + 2 * extra
@@ -77,9 +78,9 @@ class ConvNet(Network):
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """Return each block's activations before pooling, (N, width, H, W), and last the flattened last feature."""
-        found = []
+        maps = []
         for layer in self.features:
             x = layer(x)
             if isinstance(layer, nn.ReLU | nn.LeakyReLU | nn.Sigmoid):
-                found.append(x)
-        return [*found, x.flatten(1)]
+                maps.append(x)
+        return [*maps, x.flatten(1)]

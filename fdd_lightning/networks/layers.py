@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Literal, TypeAlias, get_args
 
 from torch import nn
 
@@ -13,9 +14,14 @@ Activation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid"]
 Pooling: TypeAlias = Literal["avg", "max", "none"]
 
 
-def unknown(what: str, name: object, known: tuple[str, ...]) -> ConfigError:
-    """Return the error that a layer's name is not one of those known."""
-    return ConfigError(f"unknown {what} {name!r}: use one of {', '.join(known)}")
+def require_known(what: str, name: str, known: Iterable[str]) -> None:
+    """Refuse a name that is not one of those known.
+
+    Raises:
+        ConfigError: Names them.
+    """
+    if name not in known:
+        raise ConfigError(f"unknown {what} {name!r}: use one of {', '.join(known)}")
 
 
 def norm_layers(name: Norm, shape: tuple[int, int, int]) -> list[nn.Module]:
@@ -27,9 +33,8 @@ def norm_layers(name: Norm, shape: tuple[int, int, int]) -> list[nn.Module]:
     Raises:
         ConfigError: The name is unknown, or ``group`` (four groups) does not divide the channels.
     """
+    require_known("norm", name, get_args(Norm))
     channels = shape[0]
-    if name == "none":
-        return []
     if name == "instance":
         return [nn.GroupNorm(channels, channels)]
     if name == "batch":
@@ -40,39 +45,26 @@ def norm_layers(name: Norm, shape: tuple[int, int, int]) -> list[nn.Module]:
         if channels % 4:
             raise ConfigError(f"norm 'group' has 4 groups, which {channels} channels do not fill: use a multiple of 4")
         return [nn.GroupNorm(4, channels)]
-    raise unknown("norm", name, ("none", "instance", "batch", "layer", "group"))
+    return []
 
 
 def activation_layer(name: Activation) -> nn.Module:
     """Return the activation (``leaky_relu`` with slope 0.01).
 
     The rectifiers work in place: nothing else needs their input, and a pass over the largest maps is saved.
-
-    Raises:
-        ConfigError: The name is unknown.
     """
-    if name == "relu":
-        return nn.ReLU(inplace=True)
-    if name == "leaky_relu":
-        return nn.LeakyReLU(0.01, inplace=True)
+    require_known("activation", name, get_args(Activation))
     if name == "sigmoid":
         return nn.Sigmoid()
-    raise unknown("activation", name, ("relu", "leaky_relu", "sigmoid"))
+    return nn.ReLU(inplace=True) if name == "relu" else nn.LeakyReLU(0.01, inplace=True)
 
 
 def pooling_layers(name: Pooling) -> list[nn.Module]:
-    """Return 2x2 pooling with stride 2 as a list of at most one layer.
-
-    Raises:
-        ConfigError: The name is unknown.
-    """
+    """Return 2x2 pooling with stride 2 as a list of at most one layer."""
+    require_known("pooling", name, get_args(Pooling))
     if name == "none":
         return []
-    if name == "avg":
-        return [nn.AvgPool2d(2)]
-    if name == "max":
-        return [nn.MaxPool2d(2)]
-    raise unknown("pooling", name, ("avg", "max", "none"))
+    return [nn.AvgPool2d(2) if name == "avg" else nn.MaxPool2d(2)]
 
 
 def extra_padding(image_shape: tuple[int, int, int]) -> int:

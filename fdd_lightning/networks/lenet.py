@@ -19,8 +19,9 @@ class LeNet(Network):
         num_classes: Linked from the data.
         image_shape: (C, H, W); linked from the data; at least 16x16 pixels.
 
-    Raises:
-        ConfigError: The image is too small.
+    Example:
+        >>> LeNet(10, (3, 32, 32)).feature_dim
+        84
     """
 
     def __init__(self, num_classes: int, image_shape: tuple[int, int, int]) -> None:

@@ -23,8 +23,9 @@ class MLP(Network):
         image_shape: (C, H, W); linked from the data.
         widths: Units of each hidden layer, at least one layer.
 
-    Raises:
-        ConfigError: No hidden layer, or one without units.
+    Example:
+        >>> MLP(10, (3, 8, 8), widths=[32]).feature_dim
+        32
     """
 
     def __init__(self, num_classes: int, image_shape: tuple[int, int, int], widths: Sequence[int] = (128, 128)) -> None:

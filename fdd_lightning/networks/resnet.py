@@ -7,9 +7,9 @@ from typing import Literal, TypeAlias, cast
 import torch
 from torch import Tensor, nn
 
-from fdd_lightning.errors import ConfigError
 from fdd_lightning.networks.base import Network
-from fdd_lightning.networks.layers import unknown
+from fdd_lightning.networks.layers import require_known
+from fdd_lightning.utils.checks import require
 
 ResNetNorm: TypeAlias = Literal["batch", "instance"]
 
@@ -28,8 +28,9 @@ class ResNet18(Network):
         width: Channels of the first of the four stages; each later one doubles them.
         init: Start of the convolutions: ``torch`` (torch's default) or ``kaiming`` (normal, fan-out).
 
-    Raises:
-        ConfigError: A choice is unknown, or the image is too small for instance normalisation.
+    Example:
+        >>> ResNet18(10, (3, 32, 32), width=8)(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -41,12 +42,9 @@ class ResNet18(Network):
         init: Literal["torch", "kaiming"] = "torch",
     ) -> None:
         super().__init__(num_classes, image_shape)
-        if norm not in ("batch", "instance"):
-            raise unknown("norm of ResNet18", norm, ("batch", "instance"))
-        if init not in ("torch", "kaiming"):
-            raise unknown("init of ResNet18", init, ("torch", "kaiming"))
-        if width < 1:
-            raise ConfigError(f"ResNet18 width must be at least 1, not {width}")
+        require_known("norm of ResNet18", norm, ("batch", "instance"))
+        require_known("init of ResNet18", init, ("torch", "kaiming"))
+        require({"width": width}, least=1, of="ResNet18")
         if norm == "instance" and min(image_shape[1:]) < 9:
             raise self.too_small(9)  # the last stage would see one pixel, whose instance normalisation is a constant
         channels = image_shape[0]

@@ -24,8 +24,9 @@ class VGG11(Network):
         image_shape: (C, H, W); linked from the data; at least 2x2 pixels.
         norm: ``instance`` (the reference's), ``batch``, ``layer``, ``group`` or ``none``.
 
-    Raises:
-        ConfigError: The norm is unknown, or the image is too small.
+    Example:
+        >>> VGG11(10, (3, 32, 32)).feature_dim
+        512
     """
 
     def __init__(self, num_classes: int, image_shape: tuple[int, int, int], norm: Norm = "instance") -> None:

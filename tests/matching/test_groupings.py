@@ -7,8 +7,8 @@ import torch
 
 from fdd_lightning.configuration.choices import build, spec_of
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching import groupings
 from fdd_lightning.matching.groupings import DBSCANClusters, Grouping, KMeansClusters, Labels, WrongLabels
-from fdd_lightning.matching.groupings import dbscan as dbscan_file
 from fdd_lightning.matching.weightings import Barycenter, Evidence, FairDD, GroupKDE
 from fdd_lightning.utils.rng import derive
 
@@ -85,7 +85,7 @@ def test_all_noise_is_one_group_or_one_line(blobs):
 
 
 def test_too_many_images_for_dbscan(blobs, monkeypatch):
-    monkeypatch.setattr(dbscan_file, "MOST", 14)
+    monkeypatch.setattr(groupings, "MOST", 14)
     with pytest.raises(ConfigError, match="use KMeansClusters"):
         DBSCANClusters()(blobs)
 

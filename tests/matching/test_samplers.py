@@ -7,7 +7,7 @@ import torch
 
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.clusters import representatives
+from fdd_lightning.matching.clustering import representatives
 from fdd_lightning.matching.initialisers import KMeansImages
 from fdd_lightning.matching.samplers import Cycling, KMeans
 from fdd_lightning.networks import ConvNet
@@ -115,7 +115,7 @@ def test_initial_images_stand_for_their_class(data):
 
 
 def test_senseless_arguments_are_one_line():
-    with pytest.raises(ConfigError, match="interval >= 1"):
+    with pytest.raises(ConfigError, match="KMeans interval must be at least 1, not 0"):
         KMeans(interval=0)
     with pytest.raises(ConfigError, match="batch_size must be at least 1"):
         Cycling(0)

@@ -165,8 +165,8 @@ def test_senseless_arguments_are_one_line(kind):
     [
         ({"start": 5, "length": 4}, "Queue start 5 is more than its length 4 holds: lower start or raise length"),
         ({"trained": 5, "length": 4}, "Queue trained 5 is more than its length 4 holds"),
-        ({"trained": -1}, "Queue trained must not be negative"),
-        ({"steps": -1}, "Queue steps must not be negative"),
+        ({"trained": -1}, "Queue trained must be at least 0, not -1"),
+        ({"steps": -1}, "Queue steps must be at least 0, not -1"),
     ],
 )
 def test_a_queue_that_does_not_hold_what_is_asked_of_it(numbers, told):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.groupings import DBSCANClusters, KMeansClusters, WrongLabels
 from fdd_lightning.matching.weightings import (
     KDE,
     Barycenter,
@@ -14,7 +15,10 @@ from fdd_lightning.matching.weightings import (
     GroupKDE,
     InverseFrequency,
     Vanilla,
+    Weighting,
+    WeightMatrix,
 )
+from fdd_lightning.matching.weightings.base import single_row
 from fdd_lightning.matching.weightings.kde import kernel_density
 
 
@@ -159,3 +163,66 @@ def test_missing_evidence_is_named(weighting):
 def test_kde_refuses_what_cannot_be(setting):
     with pytest.raises(ConfigError, match=setting):
         KDE(**{setting: 0.0})  # type: ignore[arg-type]
+
+
+class Halves(Weighting):
+    """A weighting of a user's own: two rows, and nothing declared about them."""
+
+    def __call__(self, evidence):
+        rows = torch.zeros(2, evidence.size, dtype=torch.float64)
+        rows[0, ::2], rows[1, 1::2] = 1.0, 1.0
+        return WeightMatrix(rows / rows.sum(1, keepdim=True), torch.ones(2))
+
+
+class AsMany(Weighting):
+    """Uniform, by another way."""
+
+    needs_groups = True
+
+    def __call__(self, evidence):
+        return single_row(torch.ones(len(evidence.groups), dtype=torch.float64) / evidence.size)
+
+
+class Picky(Halves):
+    """Takes large classes only."""
+
+    def __call__(self, evidence):
+        if evidence.size < 500:
+            raise ValueError("too small")
+        return super().__call__(evidence)
+
+
+class Broken(Weighting):
+    def __call__(self, evidence):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("weighting", "advice"),
+    [
+        (Vanilla(), ""),
+        (KDE(), ""),
+        (Barycenter(), ""),
+        (InverseFrequency(), ""),
+        (AsMany(), ""),
+        (Broken(), ""),  # nothing can be said; the real images will tell
+        (FairDD(), "take barycenter, which makes groups come up equally"),
+        (FairDD(groups=WrongLabels()), "take barycenter"),
+        (FairDD(groups=KMeansClusters(100)), "take barycenter"),
+        (FairDD(groups=DBSCANClusters(min_samples=40, noise="drop")), "take barycenter"),
+        (GroupKDE(), "set weighting.reduction to barycenter"),
+        (GroupKDE("barycenter"), ""),
+        (Halves(), "take barycenter"),
+        (Picky(), "take barycenter"),
+    ],
+)
+def test_a_weighting_tells_whether_it_has_one_row(weighting, advice):
+    assert weighting.single_row_alternative().startswith(advice)
+    assert bool(weighting.single_row_alternative()) == bool(advice)
+
+
+def test_a_weighting_tells_whether_it_is_uniform():
+    assert Vanilla().is_uniform()
+    assert AsMany().is_uniform()
+    for weighting in (KDE(), FairDD(), Barycenter(), InverseFrequency(), GroupKDE("barycenter"), Halves(), Broken()):
+        assert not weighting.is_uniform()

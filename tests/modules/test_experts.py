@@ -13,7 +13,7 @@ from fdd_lightning.augment import DSA
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.datasets.whitening import ZCA
 from fdd_lightning.errors import ConfigError, FileFormatError
-from fdd_lightning.matching.shares import epoch_order
+from fdd_lightning.matching.weighted_epochs import order_by_shares
 from fdd_lightning.matching.weightings import KDE, Barycenter, FairDD, GroupKDE, Vanilla
 from fdd_lightning.modules.experts import Experts
 from fdd_lightning.networks import ConvNet
@@ -42,7 +42,7 @@ def literal(data, expert, shares, seed=0, epochs=2, lr=0.05, see=lambda x: x, **
     snapshots = [flat_parameters(network)]
     step = 0
     for epoch in range(epochs):
-        order = epoch_order(shares, generator(seed, "order", expert, epoch))
+        order = order_by_shares(shares, generator(seed, "order", expert, epoch))
         for index in order.split(400):
             draws = generator(seed, "augmentation", expert, step)
             step += 1
@@ -88,7 +88,7 @@ def test_group_balanced_experts_see_every_cell_alike(digits):
             cell = train.members(c, g)
             assert model.shares[cell].sum() == pytest.approx(size / len(train) / 10)
     assert torch.equal(model._finished[0], literal(digits, 0, model.shares, epochs=1))
-    order = epoch_order(model.shares, generator(0, "order", 0, 0))
+    order = order_by_shares(model.shares, generator(0, "order", 0, 0))
     conflict = train.targets[order] != train.groups[order]
     assert conflict.double().mean() == pytest.approx(0.9, abs=0.01)  # 0.1 of the training set
 

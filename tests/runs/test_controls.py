@@ -121,7 +121,10 @@ def test_at_the_command_line_as_well(refused):
         (["FairDD", "--model.weighting.groups=KMeansClusters", "--model.weighting.groups.count=0"], "at least 1"),
         (["FairDD", "--model.weighting.groups=DBSCANClusters"], "FairDD reads a bias encoder's embeddings"),
         (["FairDD", "--model.weighting.groups=DBSCANClusters", "--model.weighting.groups.noise=keep"], "one of"),
-        (["FairDD", "--model.weighting.groups=WrongLabels", "--model.weighting.groups.rate=2"], "probability in 0..1"),
+        (
+            ["FairDD", "--model.weighting.groups=WrongLabels", "--model.weighting.groups.rate=2"],
+            "rate must be at least 0 and at most 1",
+        ),
         (["FairDD", "--model.weighting.groups=Nowhere"], "weighting.groups"),
     ],
 )

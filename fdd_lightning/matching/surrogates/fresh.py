@@ -12,6 +12,13 @@ class Fresh(Surrogate):
 
     Args:
         network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
+
+    Example:
+        >>> import torch
+        >>> surrogate = Fresh()
+        >>> surrogate.prepare(10, (3, 32, 32), images_per_class=1, seed=0, device=torch.device("cpu"))
+        >>> surrogate.network(step=0) is surrogate.network(step=1)
+        False
     """
 
     def __init__(self, network: NetworkFactory = ConvNet) -> None:

@@ -7,14 +7,14 @@ import torch
 from fdd_lightning.augment import Augmentation, DiffAug
 from fdd_lightning.augment.cutmix import among_themselves
 from fdd_lightning.configuration.choices import rebuild
-from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Lesson
-from fdd_lightning.matching.surrogates.single import SingleSurrogate
+from fdd_lightning.matching.surrogates.trained import TrainedSurrogate
 from fdd_lightning.networks import ConvNet, NetworkFactory
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import generator
 
 
-class OnReal(SingleSurrogate):
+class OnReal(TrainedSurrogate):
     """A new network per iteration, trained on real images after each round (IDC; Kim et al., ICML 2022).
 
     Args:
@@ -43,11 +43,8 @@ class OnReal(SingleSurrogate):
         augmentation: Augmentation = DiffAug("color_crop"),
     ) -> None:
         super().__init__(network, lr, momentum, weight_decay)
-        for key, value in {"inner": inner, "images": images, "batch_size": batch_size}.items():
-            if value < 1:
-                raise ConfigError(f"OnReal {key} must be at least 1, not {value}")
-        if not 0 <= cutmix <= 1:
-            raise ConfigError(f"OnReal cutmix is a probability in 0..1, not {cutmix}")
+        require({"inner": inner, "images": images, "batch_size": batch_size}, least=1, of="OnReal")
+        require({"cutmix": cutmix}, least=0, most=1, of="OnReal")
         self.inner = inner
         self.images = images
         self.batch_size = batch_size
@@ -62,7 +59,7 @@ class OnReal(SingleSurrogate):
         """Train on ``images`` real images, unless the network is done with."""
         if self.due(step + 1):
             return
-        draws, weight = generator(self.seed, "surrogate training", step), next(self.pupil.network.parameters())
+        draws, weight = generator(self.seed, "surrogate training", step), next(self.trained.network.parameters())
         count = -(-self.images // self.batch_size) * self.batch_size
         for index in torch.randperm(len(lesson.real), generator=draws)[:count].split(self.batch_size):
             batch = lesson.real.batch(index)
@@ -70,6 +67,6 @@ class OnReal(SingleSurrogate):
             labels = batch["target"].to(self.device)
             if float(torch.rand(1, generator=draws)) < self.cutmix:
                 images, partner, kept = among_themselves(images, draws)
-                self.pupil.step(images, labels, labels[partner], kept)
+                self.trained.step(images, labels, labels[partner], kept)
             else:
-                self.pupil.step(images, labels)
+                self.trained.step(images, labels)

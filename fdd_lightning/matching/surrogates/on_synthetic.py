@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import torch
-
 from fdd_lightning.augment import Augmentation, NoAugmentation
 from fdd_lightning.configuration.choices import rebuild
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Lesson
-from fdd_lightning.matching.surrogates.single import SingleSurrogate
+from fdd_lightning.matching.surrogates.trained import TrainedSurrogate
 from fdd_lightning.networks import ConvNet, NetworkFactory
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import generator
 
 LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10), 100: (100, 10)}
 """Outer and inner loops by IPC: VICO-UoE/DatasetCondensation ``get_loops``; IPC 100 is FairDD's addition."""
 
 
-class OnSynthetic(SingleSurrogate):
+class OnSynthetic(TrainedSurrogate):
     """A new network per iteration, trained on the synthetic images between their steps.
 
     An iteration has ``outer`` image steps; after each but the last the network is trained for ``inner`` epochs on the
@@ -29,6 +28,10 @@ class OnSynthetic(SingleSurrogate):
         lr: Learning rate of the network.
         batch_size: Synthetic images per step of the network.
         augmentation: Applied to the network's training batches, parameters per image: none for DC, DSA for DSA.
+
+    Example:
+        >>> OnSynthetic().loops(images_per_class=10)
+        (10, 50)
     """
 
     def __init__(
@@ -41,9 +44,7 @@ class OnSynthetic(SingleSurrogate):
         augmentation: Augmentation = NoAugmentation(),
     ) -> None:
         super().__init__(network, lr)
-        for key, value in {"outer": outer, "inner": inner, "batch_size": batch_size}.items():
-            if value is not None and value < 1:
-                raise ConfigError(f"OnSynthetic {key} must be at least 1, not {value}")
+        require({"outer": outer, "inner": inner, "batch_size": batch_size}, least=1, of="OnSynthetic")
         self.outer = outer
         self.inner = inner
         self.batch_size = batch_size
@@ -76,6 +77,4 @@ class OnSynthetic(SingleSurrogate):
         images, labels = lesson.synthetic()
         for epoch in range(self.loops(self.images_per_class)[1]):
             draws = generator(self.seed, "surrogate training", step, epoch)
-            for index in torch.randperm(len(labels), generator=draws).split(self.batch_size):
-                index = index.to(labels.device)
-                self.pupil.step(self.augmentation(images[index], draws, siamese=False), labels[index])
+            self.trained.epoch(images, labels, self.batch_size, self.augmentation, draws)

@@ -9,17 +9,18 @@ import torch
 
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Lesson, Surrogate
-from fdd_lightning.matching.surrogates.pupil import Pupil
+from fdd_lightning.matching.surrogates.trained import NetworkInTraining
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import generator, seeded
 
 
 @dataclass
 class _Place:
-    """A network of the queue, the name of its draw, and how often it was right in training."""
+    """A network of the queue, the number of its draw, and how often it was right in training."""
 
     number: int
-    pupil: Pupil
+    trained: NetworkInTraining
     right: int = 0
     seen: int = 0
 
@@ -60,12 +61,8 @@ class Queue(Surrogate):
         window: int = 100,
     ) -> None:
         numbers = {"start": start, "length": length, "interval": interval, "batch_size": batch_size, "window": window}
-        for key, value in numbers.items():
-            if value < 1:
-                raise ConfigError(f"Queue {key} must be at least 1, not {value}")
-        for key, value in {"trained": trained, "steps": steps}.items():
-            if value < 0:
-                raise ConfigError(f"Queue {key} must not be negative, but is {value}")
+        require(numbers, least=1, of="Queue")
+        require({"trained": trained, "steps": steps}, least=0, of="Queue")
         for key, value in {"start": start, "trained": trained}.items():
             if value > length:
                 way = f"lower {key} or raise length"
@@ -82,7 +79,7 @@ class Queue(Surrogate):
         self.weight_decay = weight_decay
         self.window = window
         self._places: list[_Place] = []
-        self._born = 0  # networks drawn so far
+        self._count = 0  # networks drawn so far
         self._turn = -1  # the last round that the queue was moved on for
 
     def network(self, step: int) -> Network:
@@ -92,21 +89,21 @@ class Queue(Surrogate):
             self._move_on(step)
         place = self._places[int(torch.randint(len(self._places), (1,), generator=self._draws("match", step)))]
         self.accuracy = 100 * place.right / place.seen if place.seen else 0.0
-        return place.pupil.network
+        return place.trained.network
 
     def _move_on(self, step: int) -> None:
         if step and step % self.window == 0:
             for place in self._places:
                 place.right = place.seen = 0
-        for _ in range((self.start if not self._born else 0) + (step % self.interval == 0)):
-            self._places.append(self._drawn(self._born))
-            self._born += 1
+        for _ in range((self.start if not self._count else 0) + (step % self.interval == 0)):
+            self._places.append(self._drawn(self._count))
+            self._count += 1
         del self._places[: -self.length]
 
     def _drawn(self, number: int) -> _Place:
         with seeded(self.seed, "surrogate", number):
             network = self.architecture(self.num_classes, self.image_shape).to(self.device)
-        return _Place(number, Pupil(network, self.lr, self.momentum, self.weight_decay))
+        return _Place(number, NetworkInTraining(network, self.lr, self.momentum, self.weight_decay))
 
     def _draws(self, purpose: str, step: int) -> torch.Generator:
         return generator(self.seed, f"queue {purpose}", step)
@@ -120,22 +117,23 @@ class Queue(Surrogate):
                 index = torch.randperm(len(lesson.real), generator=draws)[: self.batch_size]
                 batch = lesson.real.batch(index)
                 labels = batch["target"].to(self.device)
-                logits = place.pupil.step(batch["image"].to(self.device), labels)
+                logits = place.trained.step(batch["image"].to(self.device), labels)
                 place.right += int((logits.argmax(1) == labels).sum())
                 place.seen += len(labels)
 
     def state_dict(self) -> dict[str, Any]:
         """Return every network of the queue with its optimiser and counts."""
         places = [
-            {"number": p.number, "right": p.right, "seen": p.seen, "pupil": p.pupil.state_dict()} for p in self._places
+            {"number": place.number, "right": place.right, "seen": place.seen, "pupil": place.trained.state_dict()}
+            for place in self._places
         ]
-        return {"born": self._born, "turn": self._turn, "places": places}
+        return {"born": self._count, "turn": self._turn, "places": places}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the queue back."""
-        self._born, self._turn, self._places = state["born"], state["turn"], []
+        self._count, self._turn, self._places = state["born"], state["turn"], []
         for kept in state["places"]:
             place = self._drawn(kept["number"])
-            place.pupil.load_state_dict(kept["pupil"])
+            place.trained.load_state_dict(kept["pupil"])
             place.right, place.seen = kept["right"], kept["seen"]
             self._places.append(place)

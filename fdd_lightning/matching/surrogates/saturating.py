@@ -8,16 +8,16 @@ import torch
 
 from fdd_lightning.augment import Augmentation, NoAugmentation
 from fdd_lightning.configuration.choices import rebuild
-from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Lesson
-from fdd_lightning.matching.surrogates.single import SingleSurrogate
+from fdd_lightning.matching.surrogates.trained import TrainedSurrogate
 from fdd_lightning.networks import ConvNet, NetworkFactory
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import generator
 
 READINGS = 10
 
 
-class Saturating(SingleSurrogate):
+class Saturating(TrainedSurrogate):
     """CAFE's dynamic loops (Wang et al., CVPR 2022).
 
     After each image step the network's accuracy on real images is read. When the last ten readings span less than
@@ -51,9 +51,7 @@ class Saturating(SingleSurrogate):
         augmentation: Augmentation = NoAugmentation(),
     ) -> None:
         super().__init__(network, lr)
-        for key, value in {"patience": patience, "batch_size": batch_size, "probes": probes}.items():
-            if value < 1:
-                raise ConfigError(f"Saturating {key} must be at least 1, not {value}")
+        require({"patience": patience, "batch_size": batch_size, "probes": probes}, least=1, of="Saturating")
         self.still = still
         self.moved = moved
         self.patience = patience
@@ -81,9 +79,7 @@ class Saturating(SingleSurrogate):
         readings: list[float] = []
         for epoch in range(1, self.patience + 1):
             draws = generator(self.seed, "surrogate training", step, epoch)
-            for index in torch.randperm(len(labels), generator=draws).split(self.batch_size):
-                index = index.to(labels.device)
-                self.pupil.step(self.augmentation(images[index], draws, siamese=False), labels[index])
+            self.trained.epoch(images, labels, self.batch_size, self.augmentation, draws)
             readings.append(self._reading(lesson, step, epoch, readings[-1:]))
             if len(readings) >= READINGS and _span(readings) > self.moved:
                 return
@@ -92,11 +88,11 @@ class Saturating(SingleSurrogate):
     def _reading(self, lesson: Lesson, step: int, epoch: int, before: list[float]) -> float:
         draws = generator(self.seed, "probes", step, epoch)
         right: list[float] = []
-        weight = next(self.pupil.network.parameters())
+        weight = next(self.trained.network.parameters())
         for target in range(self.num_classes):
             members = lesson.real.members(target)
             chosen = members[torch.randperm(len(members), generator=draws)[: self.probes]]
-            predicted = self.pupil.network(lesson.real.batch(chosen)["image"].to(weight)).argmax(1)
+            predicted = self.trained.network(lesson.real.batch(chosen)["image"].to(weight)).argmax(1)
             right.append(float((predicted == target).double().mean()))
         return (sum(right) + sum(before)) / self.num_classes
 

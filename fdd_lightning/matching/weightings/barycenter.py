@@ -14,6 +14,11 @@ class Barycenter(Weighting):
 
     Args:
         groups: Where the groups come from.
+
+    Example:
+        >>> import torch
+        >>> Barycenter()(Evidence(size=4, groups=torch.tensor([0, 0, 0, 1]), num_groups=2)).rows
+        tensor([[0.1667, 0.1667, 0.1667, 0.5000]], dtype=torch.float64)
     """
 
     def __init__(self, groups: Grouping = Labels()) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.evidence import Evidence
+from fdd_lightning.matching.evidence import Evidence, made_up_evidence
 from fdd_lightning.matching.groupings import Grouping
 
 
@@ -22,6 +23,10 @@ class WeightMatrix:
     Attributes:
         rows: (T, n) float64, non-negative, each row sums to 1.
         coefficients: (T,), the factor a_t of each row's distance in the loss.
+
+    Example:
+        >>> WeightMatrix(torch.tensor([[0.5, 0.5, 0.0, 0.0]]), torch.ones(1)).effective_sample_size()
+        tensor(2.)
     """
 
     rows: Tensor
@@ -45,6 +50,16 @@ class Weighting(Choice, ABC):
         needs_embeddings: Reads the bias encoder's embeddings.
         needs_index: Tells images apart by their place in the training set.
         needs_cell_sizes: Reads how many training images each group has in the class.
+        one_row_advice: What to take instead, where W has several rows and one is wanted.
+
+    Example:
+        >>> class Second(Weighting):
+        ...     needs_groups = True
+        ...     def __call__(self, evidence):
+        ...         weights = (evidence.groups == 1).double()
+        ...         return single_row(weights / weights.sum())
+        >>> Second()(Evidence(size=4, groups=torch.tensor([0, 0, 1, 1]))).rows
+        tensor([[0.0000, 0.0000, 0.5000, 0.5000]], dtype=torch.float64)
     """
 
     menu: ClassVar[str] = "weighting"
@@ -54,12 +69,33 @@ class Weighting(Choice, ABC):
     needs_embeddings: bool = False
     needs_index: bool = False
     needs_cell_sizes: bool = False
+    one_row_advice: ClassVar[str] = "take barycenter, which makes groups come up equally, or another of one row"
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         """Name a weighting after its class unless it names itself (the name stands in the rows of the results)."""
         super().__init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
             cls.name = cls.__name__.lower()
+
+    def single_row_alternative(self) -> str:
+        """Say what to take where images can be drawn by one row only; empty where W has one row anyway.
+
+        The weighting itself is asked, about a made-up class of two groups; where it cannot weigh that, nothing is said.
+        """
+        weights = self._of_made_up_class()
+        return self.one_row_advice if weights is not None and len(weights.rows) > 1 else ""
+
+    def is_uniform(self) -> bool:
+        """Tell whether all images weigh the same: asked about a made-up class of two groups, of unequal sizes."""
+        weights = self._of_made_up_class()
+        return weights is not None and len(weights.rows) == 1 and torch.allclose(weights.rows, weights.rows.mean())
+
+    def _of_made_up_class(self) -> WeightMatrix | None:
+        """Return W of a made-up class, a larger one where small ones are not enough; None where none is."""
+        for size in (32, 512, 4096):
+            with suppress(Exception):  # whatever a weighting of the user's own lacks, the real images will tell
+                return self(made_up_evidence(self, size))
+        return None
 
     def adopt_needs(self, groups: Grouping) -> None:
         """Ask, beside its own needs, for what its grouping reads."""

@@ -18,7 +18,15 @@ class FairDD(Weighting):
     Args:
         reduction: ``sum`` of the groups' distances, as published, or their ``mean`` (coefficient 1 / groups present).
         groups: Where the groups come from: their labels, or, without labels, clusters of the bias encoder's embeddings.
+
+    Example:
+        >>> import torch
+        >>> FairDD()(Evidence(size=4, groups=torch.tensor([0, 0, 0, 1]), num_groups=2)).rows
+        tensor([[0.3333, 0.3333, 0.3333, 0.0000],
+                [0.0000, 0.0000, 0.0000, 1.0000]], dtype=torch.float64)
     """
+
+    one_row_advice = "take barycenter, which makes groups come up equally"
 
     def __init__(self, reduction: Literal["sum", "mean"] = "sum", groups: Grouping = Labels()) -> None:
         self.reduction = reduction

@@ -13,6 +13,12 @@ class InverseFrequency(Weighting):
     The frequencies are those of the whole training set. So groups weigh the same only on average over batches: in a
     single batch a group's weight follows how many of its images were drawn, where ``Barycenter`` evens that out. Over
     a whole class the two are the same. A control of ours; use it with samplers that are not balanced themselves.
+
+    Example:
+        >>> import torch
+        >>> facts = {"groups": torch.tensor([0, 0, 1]), "num_groups": 2, "cell_sizes": torch.tensor([90, 10])}
+        >>> InverseFrequency()(Evidence(size=3, **facts)).rows
+        tensor([[0.0909, 0.0909, 0.8182]], dtype=torch.float64)
     """
 
     name = "inverse_frequency"

@@ -8,9 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Evidence
 from fdd_lightning.matching.weightings.base import Weighting, WeightMatrix, single_row
+from fdd_lightning.utils.checks import require
 
 ENTRIES = 2**22
 """Kernel values in memory at a time (32 MB, and some copies of it): of a large class fewer rows are compared."""
@@ -57,6 +57,11 @@ class KDE(Weighting):
         variance: Kernel variance (paper: 0.1).
         temperature: Softmax temperature (paper: 0.1).
         cap: The cutoff score of ``cap`` and ``median_cap``.
+
+    Example:
+        >>> z = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> KDE()(Evidence(size=3, embeddings=z)).rows
+        tensor([[0.2500, 0.2500, 0.5000]], dtype=torch.float64)
     """
 
     needs_embeddings = True
@@ -68,9 +73,7 @@ class KDE(Weighting):
         temperature: float = 0.1,
         cap: float = 1.5,
     ) -> None:
-        for key, value in {"variance": variance, "temperature": temperature, "cap": cap}.items():
-            if not value > 0:
-                raise ConfigError(f"KDE {key} must be positive, not {value}")
+        require({"variance": variance, "temperature": temperature, "cap": cap}, above=0, of="KDE")
         self.normaliser = normaliser
         self.variance = variance
         self.temperature = temperature

@@ -9,7 +9,12 @@ from fdd_lightning.matching.weightings.base import Weighting, WeightMatrix, sing
 
 
 class Vanilla(Weighting):
-    """Uniform weights, as every method was published; the majority group dominates the mean."""
+    """Uniform weights, as every method was published; the majority group dominates the mean.
+
+    Example:
+        >>> Vanilla()(Evidence(size=4)).rows
+        tensor([[0.2500, 0.2500, 0.2500, 0.2500]], dtype=torch.float64)
+    """
 
     def __call__(self, evidence: Evidence) -> WeightMatrix:
         """Return one row of 1/n."""

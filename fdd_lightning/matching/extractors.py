@@ -1,0 +1,166 @@
+"""Extractors: the features in which real images are compared when some of them are selected."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fdd_lightning.configuration.choices import Choice
+from fdd_lightning.datasets import ImageSet
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.evidence import required_embeddings
+from fdd_lightning.matching.surrogates.trained import NetworkInTraining
+from fdd_lightning.networks import ConvNet, Network, NetworkFactory
+from fdd_lightning.utils.checks import require
+from fdd_lightning.utils.progress import track
+from fdd_lightning.utils.rng import generator, seeded
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The images to select from.
+
+    Attributes:
+        real: The real training set.
+        num_classes: Number of classes.
+        seed: The run's seed.
+        device: Where to compute.
+        embeddings: Bias-encoder embeddings of all images, (N, d); None unless the extractor asks for them.
+    """
+
+    real: ImageSet
+    num_classes: int
+    seed: int
+    device: torch.device
+    embeddings: Tensor | None = None
+
+
+class Extractor(Choice, ABC):
+    """Base of every extractor.
+
+    Attributes:
+        needs_embeddings: Reads the bias encoder's embeddings.
+    """
+
+    needs_embeddings: bool = False
+
+    @abstractmethod
+    def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
+        """Get ready, and return what gives the features (n, d) of images by their places, int64 (n,).
+
+        Features are float, on the gallery's device; every random draw comes from the gallery's seed.
+        """
+
+
+def features_of(network: Network, gallery: Gallery, chunk: int = 512) -> Callable[[Tensor], Tensor]:
+    """Return what gives a network's last feature, in evaluation mode and without augmentation.
+
+    Args:
+        network: The network; it stays as it is.
+        gallery: The images.
+        chunk: Images at a time; bounds the memory.
+    """
+    network = network.to(gallery.device).eval().requires_grad_(False)
+
+    def features(index: Tensor) -> Tensor:
+        with torch.no_grad():
+            parts = [network.embed(gallery.real.batch(part)["image"].to(gallery.device)) for part in index.split(chunk)]
+        return torch.cat(parts)
+
+    return features
+
+
+class RandomNetwork(Extractor):
+    """The last feature of a network as it is drawn: the space in which DM matches. One network for the whole selection.
+
+    Args:
+        network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
+
+    Example:
+        >>> pixels, targets = torch.zeros(6, 3, 16, 16, dtype=torch.uint8), torch.tensor([0, 1, 0, 1, 0, 1])
+        >>> data = ImageSet(pixels, targets, groups=targets, mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> features = RandomNetwork().prepare(Gallery(data, num_classes=2, seed=0, device=torch.device("cpu")))
+        >>> features(data.members(1)).shape
+        torch.Size([3, 512])
+    """
+
+    def __init__(self, network: NetworkFactory = ConvNet) -> None:
+        self.architecture = network
+
+    def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
+        """Draw the network."""
+        with seeded(gallery.seed, "features"):
+            network = self.architecture(gallery.num_classes, gallery.real.image_shape)
+        return features_of(network, gallery)
+
+
+class BiasEncoder(Extractor):
+    """The embeddings of the bias encoder (``--encoder``): images are compared by what is easiest to learn, the bias."""
+
+    needs_embeddings = True
+
+    def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
+        """Return what looks the embeddings up.
+
+        Raises:
+            ConfigError: There are none.
+        """
+        embeddings = required_embeddings(gallery.embeddings, self)
+        return lambda index: embeddings[index.to(embeddings.device)]
+
+
+class TrainedNetwork(Extractor):
+    """The last feature of a network trained for some epochs on the real set as it is, bias included (ERM).
+
+    Coreset papers select in the features of a trained network. It is trained anew for every selection, without
+    checkpoints: keep it short.
+
+    Args:
+        network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
+        epochs: Passes over the real set.
+        batch_size: Images per step; the last batch of a pass may be smaller.
+        lr: Learning rate (SGD).
+        momentum: Momentum.
+        weight_decay: Weight decay.
+    """
+
+    def __init__(
+        self,
+        network: NetworkFactory = ConvNet,
+        epochs: int = 10,
+        batch_size: int = 256,
+        lr: float = 0.01,
+        momentum: float = 0.9,
+        weight_decay: float = 5e-4,
+    ) -> None:
+        require({"epochs": epochs, "batch_size": batch_size}, least=1, of="TrainedNetwork")
+        require({"lr": lr, "momentum": momentum, "weight_decay": weight_decay}, least=0, of="TrainedNetwork")
+        self.architecture = network
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+
+    def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
+        """Train the network.
+
+        Raises:
+            ConfigError: The step size was too large.
+        """
+        real = gallery.real
+        with seeded(gallery.seed, "features"):
+            network = self.architecture(gallery.num_classes, real.image_shape)
+        trained = NetworkInTraining(network.to(gallery.device), self.lr, self.momentum, self.weight_decay)
+        draws = (generator(gallery.seed, "features", "order", epoch) for epoch in range(self.epochs))
+        chunks = (index for d in draws for index in torch.randperm(len(real), generator=d).split(self.batch_size))
+        for index in track(chunks, len(real) * self.epochs, "network for features"):
+            batch = real.batch(index)
+            trained.step(batch["image"].to(gallery.device), batch["target"].to(gallery.device))
+        if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):
+            raise ConfigError(f"the network for features is not finite after its training: lower its lr ({self.lr:g})")
+        return features_of(network, gallery)

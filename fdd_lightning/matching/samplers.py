@@ -1,0 +1,213 @@
+"""Samplers: which real images of a class are matched in a round."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fdd_lightning.configuration.choices import Choice
+from fdd_lightning.datasets import ImageSet
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.clustering import nearest_to_centroids
+from fdd_lightning.networks import Network
+from fdd_lightning.utils.checks import require
+
+
+class Sampler(Choice, ABC):
+    """Base of every sampler: which real images of a class are matched in a round.
+
+    What it remembers between rounds belongs to the checkpoint: see :meth:`state_dict`.
+
+    Args:
+        batch_size: Images per class and round; the whole class where it is smaller.
+    """
+
+    needs_groups: bool = False
+
+    def __init__(self, batch_size: int = 256) -> None:
+        require({"batch_size": batch_size}, least=1, of=type(self).__name__)
+        self.batch_size = batch_size
+
+    def check(self, cells: Tensor) -> None:
+        """Refuse a training set from which it cannot draw; called once before the first round.
+
+        Args:
+            cells: Training images of each (class, group), int64 (num_classes, num_groups).
+
+        Raises:
+            ConfigError: With the way out.
+        """
+
+    @abstractmethod
+    def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
+        """Return indices (n,) into ``data`` of images of class ``target``.
+
+        Args:
+            data: The real training set.
+            target: The class.
+            step: The round, counted from 0.
+            generator: The only source of randomness; equal on all processes.
+            network: The current surrogate, for samplers that look at the images through it.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what must survive a restart: tensors and plain values only."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave."""
+        if state:
+            raise ValueError(f"{type(self).__name__} has no state, but the checkpoint holds {sorted(state)}")
+
+
+class Uniform(Sampler):
+    """Uniform without replacement inside the class, a fresh permutation each step (DC, DSA, DM: 256 images).
+
+    Example:
+        >>> pixels, targets = torch.zeros(6, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1, 0, 1])
+        >>> data = ImageSet(pixels, targets, groups=targets, mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> Uniform(2).draw(data, 1, 0, torch.Generator(), network=None).shape  # it looks through no network
+        torch.Size([2])
+    """
+
+    def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
+        """Return ``batch_size`` indices of the class, or all of it where it is smaller."""
+        members = data.members(target)
+        return members[torch.randperm(len(members), generator=generator)[: self.batch_size]]
+
+
+class Stratified(Sampler):
+    """An equal number of images from each group of the class; small groups repeat images rather than vanish.
+
+    The batch is ``batch_size`` rounded down to a multiple of the number of groups (at least one image of each). Every
+    class needs an image of every group. With the weighting ``Vanilla`` this is the control "balance the groups, then
+    distil".
+
+    Example:
+        >>> pixels, groups = torch.zeros(6, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 0, 0, 0, 0, 1])
+        >>> data = ImageSet(pixels, torch.zeros(6).long(), groups, mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> groups[Stratified(4).draw(data, 0, 0, torch.Generator(), network=None)].tolist()
+        [0, 0, 1, 1]
+    """
+
+    needs_groups = True
+
+    def check(self, cells: Tensor) -> None:
+        """Refuse a training set with an empty (class, group) cell: no draw can balance it."""
+        empty = (cells == 0).nonzero().tolist()
+        if empty:
+            raise ConfigError(
+                f"sampler Stratified needs an image of every group in every class, but class {empty[0][0]} has none of "
+                f"group {empty[0][1]} ({len(empty)} of {cells.numel()} cells are empty): use sampler Uniform, with "
+                "weighting FairDD to weigh the groups that are there alike"
+            )
+
+    def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
+        """Return equally many indices of every group of the class."""
+        groups = _members_by_group(data, target)
+        share = max(1, self.batch_size // len(groups))
+        return torch.cat([self._take(members, share, generator) for members in groups])
+
+    @staticmethod
+    def _take(members: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Take ``count`` members, each as often as any other (to within one)."""
+        rounds = -(-count // len(members))
+        order = torch.cat([torch.randperm(len(members), generator=generator) for _ in range(rounds)])
+        return members[order[:count]]
+
+
+class Cycling(Sampler):
+    """Goes through the shuffled class batch by batch, shuffles it again, and so on (IDC: 64 images).
+
+    A rest smaller than a batch is dropped, as in the reference.
+    """
+
+    def __init__(self, batch_size: int = 64) -> None:
+        super().__init__(batch_size)
+        self._left: dict[int, Tensor] = {}  # images of each class still to come, by place in the class
+
+    def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
+        """Return the next ``batch_size`` indices of the class."""
+        members = data.members(target)
+        left = self._left.get(target, members[:0].cpu())
+        size = min(self.batch_size, len(members))
+        if len(left) < size:
+            left = torch.randperm(len(members), generator=generator)
+        self._left[target] = left[size:]
+        return members[left[:size].to(members.device)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is left of each class."""
+        return {"left": dict(self._left)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave."""
+        self._left = {int(target): left for target, left in state.get("left", {}).items()}
+
+
+class KMeans(Sampler):
+    """The real image nearest to each centroid of a clustering of the class (DREAM; Liu et al., ICCV 2023).
+
+    Every ``interval`` rounds the class is embedded by the current network, from pixels in 0..1 that are neither
+    normalised nor augmented (as in the reference), and clustered; the images found are matched until the next time.
+
+    At most a quarter of the class (or group) is taken, so that clusters have four images or so: a class no larger than
+    the batch would otherwise be taken whole.
+
+    Args:
+        batch_size: Images per class.
+        interval: Rounds between clusterings.
+        within_groups: Cluster each group by itself, with an equal share of the batch; groups then never vanish.
+        candidates: Images of the class, drawn anew, that a clustering looks at; all of them if null (as published).
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 128,
+        interval: int = 10,
+        within_groups: bool = False,
+        candidates: int | None = None,
+    ) -> None:
+        super().__init__(batch_size)
+        require({"interval": interval}, least=1, of="KMeans")
+        require({"candidates": candidates}, least=4, of="KMeans")
+        self.interval = interval
+        self.needs_groups = within_groups
+        self.candidates = candidates
+        self._chosen: dict[int, Tensor] = {}
+        self._clustered: dict[int, int] = {}  # the round of each class's last clustering
+
+    def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
+        """Return the images that stand for the class."""
+        if target not in self._chosen or (step % self.interval == 0 and self._clustered[target] != step):
+            self._chosen[target] = self._cluster(data, target, generator, network)
+            self._clustered[target] = step
+        return self._chosen[target]
+
+    def _cluster(self, data: ImageSet, target: int, generator: torch.Generator, network: Network) -> Tensor:
+        parts = _members_by_group(data, target) if self.needs_groups else [data.members(target)]
+        share = max(1, self.batch_size // len(parts))
+        chosen = []
+        for members in parts:
+            if self.candidates is not None:
+                members = members[torch.randperm(len(members), generator=generator)[: self.candidates]]
+            count = max(1, min(share, len(members) // 4))
+            chosen.append(nearest_to_centroids(data, members, count, network, generator))
+        return torch.cat(chosen)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the images in use and when they were found."""
+        return {"chosen": dict(self._chosen), "made": dict(self._clustered)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave."""
+        self._chosen = {int(target): chosen for target, chosen in state.get("chosen", {}).items()}
+        self._clustered = {int(target): int(step) for target, step in state.get("made", {}).items()}
+
+
+def _members_by_group(data: ImageSet, target: int) -> list[Tensor]:
+    """Return the places of a class's images, group by group."""
+    return [data.members(target, int(group)) for group in data.groups[data.members(target)].unique()]

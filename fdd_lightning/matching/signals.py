@@ -1,0 +1,190 @@
+"""Signals: what of the images is matched."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from fdd_lightning.configuration.choices import Choice
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.networks import ConvNet, Network
+from fdd_lightning.utils.checks import require
+
+
+@dataclass(frozen=True)
+class ClassBatch:
+    """Images of one class, as the network sees them.
+
+    Attributes:
+        images: (n, C, H, W), normalised and augmented.
+        label: The class.
+    """
+
+    images: Tensor
+    label: int
+
+
+Layers = list[Tensor]
+"""A signal: one tensor per layer; single-layer signals have one element."""
+
+
+class Signal(Choice, ABC):
+    """Base of every signal. Both methods take all classes of a step at once, so that a signal may share its work."""
+
+    @abstractmethod
+    def targets(self, network: Network, batches: Sequence[ClassBatch], rows: Sequence[Tensor]) -> list[Layers]:
+        """Return W s of each class.
+
+        Args:
+            network: The surrogate.
+            batches: The real images, a batch of n_c per class.
+            rows: W of each class, (T_c, n_c). Its rows need not sum to 1: over several processes each passes the
+                columns of its own images, and the results are summed afterwards.
+
+        Returns:
+            Per class and layer (T_c, ...), detached.
+        """
+
+    @abstractmethod
+    def synthetic(self, network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
+        """Return the mean signal of each class's synthetic images: per class and layer (...), with its graph."""
+
+
+class Features(Signal):
+    """The network's last feature, flattened: what DM matches (Zhao & Bilen, WACV 2023).
+
+    Args:
+        chunk: Real images per forward pass; bounds the memory, not the result.
+
+    Example:
+        >>> network, batch = ConvNet(2, (3, 16, 16), width=4), ClassBatch(torch.zeros(5, 3, 16, 16), label=0)
+        >>> [layer.shape for layer in Features().targets(network, [batch], [torch.full((1, 5), 0.2)])[0]]
+        [torch.Size([1, 16])]
+    """
+
+    def __init__(self, chunk: int = 512) -> None:
+        require({"chunk": chunk}, least=1, of="Features")
+        self.chunk = chunk
+
+    def targets(self, network: Network, batches: Sequence[ClassBatch], rows: Sequence[Tensor]) -> list[Layers]:
+        """Return the weighted feature means of each class, one layer (T_c, F)."""
+        with torch.no_grad():
+            images = torch.cat([batch.images for batch in batches])
+            features = torch.cat([network.embed(part) for part in images.split(self.chunk)])
+            parts = features.split([len(batch.images) for batch in batches])
+            return [[w.to(part) @ part] for w, part in zip(rows, parts, strict=True)]
+
+    def synthetic(self, network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
+        """Return the feature mean of each class's synthetic images, one layer (F,)."""
+        features = network.embed(torch.cat([batch.images for batch in batches]))
+        return [[part.mean(0)] for part in features.split([len(batch.images) for batch in batches])]
+
+
+class Maps(Signal):
+    """The activations of every block of a ConvNet, and its last feature (CAFE; Wang et al., CVPR 2022).
+
+    One layer per block, taken before its pooling, then the last feature: with the usual three blocks four layers. The
+    mean over images is matched, not the images one by one.
+
+    Example:
+        >>> network, batch = ConvNet(2, (3, 16, 16), width=4, depth=2), ClassBatch(torch.zeros(5, 3, 16, 16), label=0)
+        >>> [layer.shape for layer in Maps().synthetic(network, [batch])[0]]
+        [torch.Size([4, 16, 16]), torch.Size([4, 8, 8]), torch.Size([64])]
+    """
+
+    def targets(self, network: Network, batches: Sequence[ClassBatch], rows: Sequence[Tensor]) -> list[Layers]:
+        """Return the weighted mean of each layer, per class and layer (T_c, *shape)."""
+        with torch.no_grad():
+            layers = self._layers(network, batches)
+        return [
+            [torch.einsum("tn,n...->t...", w.to(part), part) for part in parts]
+            for w, parts in zip(rows, layers, strict=True)
+        ]
+
+    def synthetic(self, network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
+        """Return the mean of each layer over each class's synthetic images, per class and layer (*shape)."""
+        return [[part.mean(0) for part in parts] for parts in self._layers(network, batches)]
+
+    @staticmethod
+    def _layers(network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
+        if not isinstance(network, ConvNet):
+            raise ConfigError(
+                f"signal Maps reads the blocks of a ConvNet, not of {type(network).__name__}: use ConvNet"
+            )
+        maps = network.maps(torch.cat([batch.images for batch in batches]))
+        sizes = [len(batch.images) for batch in batches]
+        return [list(parts) for parts in zip(*(layer.split(sizes) for layer in maps), strict=True)]
+
+
+class Gradients(Signal):
+    """The gradient of the cross-entropy with respect to the network's weights (DC, DSA, IDC, DREAM).
+
+    Row t of W gives the gradient of sum_i W_ti CE_i. Each row only runs the images that it weighs, so FairDD's rows,
+    which share out the batch, cost one pass over it together. Networks whose normalisation mixes the images of a batch
+    (BatchNorm) see the whole batch for every row instead.
+
+    Args:
+        layers: ``weights``: every convolution and linear weight (DC, DSA); ``convolutions``: those of convolutions only
+            (IDC, DREAM). Biases and the parameters of normalisations take no part in any of these methods.
+
+    Example:
+        >>> network, batch = ConvNet(2, (3, 16, 16), width=4, depth=1), ClassBatch(torch.zeros(5, 3, 16, 16), label=0)
+        >>> [layer.shape for layer in Gradients().synthetic(network, [batch])[0]]
+        [torch.Size([4, 3, 3, 3]), torch.Size([2, 256])]
+    """
+
+    def __init__(self, layers: Literal["weights", "convolutions"] = "weights") -> None:
+        self.layers = layers
+
+    def targets(self, network: Network, batches: Sequence[ClassBatch], rows: Sequence[Tensor]) -> list[Layers]:
+        """Return the gradient of each row's weighted loss, per class and weight tensor (T_c, *shape)."""
+        model = _Differentiable(network, self.layers)
+        return [self._of_class(model, batch, w.to(batch.images)) for batch, w in zip(batches, rows, strict=True)]
+
+    def _of_class(self, model: _Differentiable, batch: ClassBatch, rows: Tensor) -> Layers:
+        if model.mixes_images:
+            losses = rows @ model.losses(batch.images, batch.label)
+            gradients = [model.gradient(loss, keep=t + 1 < len(rows)) for t, loss in enumerate(losses)]
+        else:
+            gradients = []
+            for row in rows:
+                used = row.nonzero().flatten()
+                images = batch.images if len(used) == len(row) else batch.images[used]
+                gradients.append(
+                    model.gradient(row[used] @ model.losses(images, batch.label)) if len(used) else model.nothing()
+                )
+        return [torch.stack(layer) for layer in zip(*gradients, strict=True)]
+
+    def synthetic(self, network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
+        """Return the gradient of the mean loss of each class's synthetic images, per weight tensor (*shape)."""
+        model = _Differentiable(network, self.layers)
+        return [model.gradient(model.losses(b.images, b.label).mean(), graph=True) for b in batches]
+
+
+class _Differentiable:
+    """A network's function of its weights, whether or not the network itself is frozen."""
+
+    def __init__(self, network: Network, layers: str) -> None:
+        least = 4 if layers == "convolutions" else 2
+        self.network = network
+        self.values = {name: p.detach() for name, p in network.named_parameters()}
+        self.wanted = [value.requires_grad_() for value in self.values.values() if value.ndim >= least]
+        self.mixes_images = any(isinstance(m, _BatchNorm) and m.training for m in network.modules())
+
+    def losses(self, images: Tensor, label: int) -> Tensor:
+        logits = functional_call(self.network, self.values, (images,))
+        return cross_entropy(logits, torch.full((len(images),), label, device=images.device), reduction="none")
+
+    def gradient(self, loss: Tensor, *, graph: bool = False, keep: bool = False) -> Layers:
+        return list(torch.autograd.grad(loss, self.wanted, create_graph=graph, retain_graph=graph or keep))
+
+    def nothing(self) -> Layers:
+        return [torch.zeros_like(value) for value in self.wanted]
