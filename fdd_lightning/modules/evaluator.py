@@ -16,7 +16,6 @@ from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Regime
 from fdd_lightning.algorithms.epochs import Passes, epoch_order
 from fdd_lightning.algorithms.group_labels import refuse_groups
 from fdd_lightning.algorithms.optimizers import build_optimizer, forget, set_rate
-from fdd_lightning.artefacts.learned import Learned
 from fdd_lightning.artefacts.results import metric_summary
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
@@ -118,11 +117,6 @@ class Evaluator(StageModule):
         self.synthetic = SyntheticSet.load(path)
 
     @property
-    def learned_with(self) -> Learned:
-        """What comes with the set besides its images."""
-        return Learned.of(self.synthetic)
-
-    @property
     def train_on(self) -> str:
         """``synthetic`` or ``real``."""
         return "real" if self.synthetic is None else "synthetic"
@@ -170,7 +164,7 @@ class Evaluator(StageModule):
                 images, labels = self.synthetic.tensors(normalised=True)
                 self.whitening = self._read_whitening(self.synthetic)
                 self.images, self.labels = self._seen(images), labels
-                self.soft_labels = self.learned_with.soft_labels
+                self.soft_labels = self.synthetic.soft_labels
                 self.size = len(labels)
             if not self.learners:
                 self.check()
@@ -222,7 +216,7 @@ class Evaluator(StageModule):
                 f"{self.num_classes} classes: evaluate on the data set that the file names"
             )
         learner: Any = import_class(spec_of(self.learner)["class_path"])
-        if self.learned_with.soft_labels is not None and not learner.soft_labels:
+        if synthetic.soft_labels is not None and not learner.soft_labels:
             raise ConfigError(f"the synthetic set has soft labels, which trainer {learner.name} does not take: use erm")
 
     def _read_whitening(self, synthetic: SyntheticSet) -> ZCA | None:
@@ -248,7 +242,7 @@ class Evaluator(StageModule):
     @property
     def rate(self) -> float:
         """The learning rate at the start."""
-        learned = self.learned_with.lr
+        learned = None if self.synthetic is None else self.synthetic.lr
         return self.lr if self.lr is not None else self.protocol.lr if learned is None else learned
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -350,7 +344,7 @@ class Evaluator(StageModule):
     def _identity(self) -> dict[str, Any]:
         """Return the row's identity: what was trained on what, and how."""
         made = self.synthetic.metadata if self.synthetic is not None else {}
-        own = self.identity_of(module_spec(self), self.train_on, self.learned_with.names)
+        own = self.identity_of(module_spec(self), self.train_on, self.synthetic.learned if self.synthetic else ())
         return {
             "dataset": self.data.name,
             "method": made.get("method", "full" if self.synthetic is None else "unknown"),
