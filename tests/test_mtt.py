@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fdd_lightning import SyntheticSet
-from fdd_lightning.artefacts.experts import Trajectories
+from fdd_lightning.artefacts.experts import ExpertFolder
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
 from tests.processes import Process
@@ -180,7 +180,7 @@ def test_experts_that_need_an_encoder(refused, fdd):
     assert fdd(*FIT, "--output=enc").code == 0
     said = fdd(*TRAIN, "--config=weighting/kde", "--encoder=enc/encoder.safetensors", "--output=e")
     assert (said.code, said.err) == (0, "")
-    assert Trajectories("e").header["weighting"]["class_path"].endswith("KDE")
+    assert ExpertFolder("e").header["weighting"]["class_path"].endswith("KDE")
     said = fdd(*MATCH, "--config=weighting/kde", "--experts=e", "--output=x")
     assert (said.code, said.err) == (0, "")
     assert SyntheticSet.load("x/synthetic.safetensors").metadata["weighting"] == "kde"
@@ -188,7 +188,7 @@ def test_experts_that_need_an_encoder(refused, fdd):
 
 def test_an_encoder_as_experts_and_experts_for_others(fdd, refused, experts):
     assert fdd(*FIT, "--output=enc").code == 0
-    assert "enc/encoder.safetensors is no expert's file" in refused(*MATCH, "--experts=enc")
+    assert "enc/encoder.safetensors holds an encoder, not an expert" in refused(*MATCH, "--experts=enc")
     assert fdd(*DISTILL, f"--experts={experts}", "--output=x").code == 0  # not looked at
 
 

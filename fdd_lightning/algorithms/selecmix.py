@@ -16,10 +16,9 @@ from fdd_lightning.algorithms.lff import weigh
 from fdd_lightning.algorithms.regime import OptimizerFactory, Regime
 from fdd_lightning.algorithms.shared_batches import by_process
 from fdd_lightning.algorithms.updates import Clock
-from fdd_lightning.artefacts.encoder import Encoder
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gce_loss, gsc_loss
-from fdd_lightning.networks import NetworkFactory, ResNet18
+from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
 
 
 def contradicting(similarity: Tensor, same: Tensor, places: Tensor, *, positive: bool) -> Tensor:

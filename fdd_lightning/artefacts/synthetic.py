@@ -15,22 +15,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from fdd_lightning.artefacts.file_kind import FileKind
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils.files import atomic_path
 
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMAT = 1
-"""Version of the file format; counted up when an older reader would misread a file."""
-METADATA_KEY = "fdd"
 PARAMETER_PREFIX = "parameters."
-OURS = "name a synthetic.safetensors written by fdd distill"
 AGAIN = "distil it again, or fetch the file again"
+JSON: dict[str, Any] = {"sort_keys": True, "separators": (",", ":"), "allow_nan": False}
+SYNTHETIC = FileKind(
+    "synthetic set",
+    "name a synthetic.safetensors written by fdd distill",
+    AGAIN,
+    tensors=("images", "labels"),
+    absent=DatasetNotFoundError,
+    json=JSON,
+)
 REQUIRED = ("class_names", "image_shape", "mean", "std")
 """Metadata without which the tensors cannot be read; the rest tells where the set comes from."""
 
@@ -38,24 +42,25 @@ REQUIRED = ("class_names", "image_shape", "mean", "std")
 class SyntheticSet:
     """Synthetic images with their labels and their history.
 
-    Attributes:
-        images: Normalised images (N, C, H, W), float32 on the CPU.
-        labels: Classes (N,), int64.
-        metadata: JSON-able facts, as read from a file: ``format``, ``dataset``, ``class_names``, ``image_shape``,
-            ``mean``, ``std``, ``value_range``, ``method``, ``weighting``, ``ipc``, ``distill_seed``, ``settings``, ...
-        parameters: What is stored and decoded into ``images``, where that differs from them.
-
     Iterating and indexing give ``(image, label)`` with the image de-normalised, as :meth:`tensors` gives it.
 
     Args:
-        images: Normalised images (N, C, H, W).
-        labels: Class of each image (N,).
-        metadata: JSON-able facts; at least ``class_names``, ``image_shape``, ``mean`` and ``std``.
-        parameters: Stored parameters by name, or None where the images are the parameters.
+        images: Normalised images (N, C, H, W); kept as float32 on the CPU.
+        labels: Class of each image (N,); kept as int64.
+        metadata: JSON-able facts; at least ``class_names``, ``image_shape``, ``mean`` and ``std``. A file's have
+            ``format``, ``dataset``, ``value_range``, ``method``, ``weighting``, ``ipc``, ``distill_seed``,
+            ``settings``, ... as well.
+        parameters: What is stored and decoded into ``images``, by name, or None where the images are the parameters.
 
     Raises:
         TypeError: The metadata cannot be written as JSON.
         ValueError: The metadata hold a number that is not finite.
+
+    Example:
+        >>> facts = {"class_names": ["cat", "dog"], "image_shape": [1, 2, 2], "mean": [0.5], "std": [0.5]}
+        >>> pixels, labels = SyntheticSet(torch.zeros(2, 1, 2, 2), torch.tensor([0, 1]), facts).tensors()
+        >>> pixels.unique(), labels
+        (tensor([0.5000]), tensor([0, 1]))
     """
 
     images: Tensor
@@ -73,7 +78,7 @@ class SyntheticSet:
         self.images = images.detach().to("cpu", torch.float32).contiguous()
         self.labels = labels.detach().to("cpu", torch.int64).contiguous()
         # Through JSON and back: an own copy that is equal to what a reader of the file will get.
-        self.metadata = json.loads(_to_json({"format": FORMAT, **metadata}))
+        self.metadata = json.loads(json.dumps({"format": SYNTHETIC.format, **metadata}, **JSON))
         self.parameters = {k: v.detach().cpu().contiguous() for k, v in parameters.items()} if parameters else None
 
     def __len__(self) -> int:
@@ -123,6 +128,38 @@ class SyntheticSet:
             images = (images - mean) / std
         return images, self.labels.clone()
 
+    @property
+    def lr(self) -> float | None:
+        """The step size that was learned with the images, for training on them (``parameters.lr``), or None.
+
+        Raises:
+            FileFormatError: It is not one positive number.
+        """
+        lr = (self.parameters or {}).get("lr")
+        if lr is not None and (lr.numel() != 1 or not 0 < float(lr) < math.inf):
+            raise FileFormatError(f"the step size learned with the synthetic set is {lr.tolist()}: {AGAIN}")
+        return None if lr is None else float(lr)
+
+    @property
+    def soft_labels(self) -> Tensor | None:
+        """A distribution over classes for each image (``parameters.soft_labels``, (N, num_classes)), or None.
+
+        Raises:
+            FileFormatError: They are no distributions.
+        """
+        labels, shape = (self.parameters or {}).get("soft_labels"), (len(self), self.num_classes)
+        if labels is not None and (tuple(labels.shape) != shape or not _distributions(labels)):
+            raise FileFormatError(
+                f"the soft labels of the synthetic set, of shape {tuple(labels.shape)}, are not one distribution over "
+                f"{shape[1]} classes for each of {shape[0]} images: {AGAIN}"
+            )
+        return labels
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """What was learned besides the images, and is used in training on them: ``lr``, ``soft_labels``."""
+        return tuple(name for name in ("lr", "soft_labels") if name in (self.parameters or {}))
+
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read a set from a file and check it; nothing in the file is executed.
@@ -135,20 +172,7 @@ class SyntheticSet:
             FileFormatError: It is no safetensors file, cut short, of another kind or format version, or its content
                 contradicts itself.
         """
-        path = Path(path)
-        if not path.is_file():
-            if path.is_dir():
-                raise DatasetNotFoundError(f"synthetic set {str(path)!r} is a folder: name the file in it")
-            raise DatasetNotFoundError(
-                f"synthetic set {str(path)!r} does not exist: check the path, or run fdd distill"
-            )
-        try:
-            with safe_open(path, framework="pt") as file:
-                header: dict[str, str] = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        except SafetensorError as error:
-            raise FileFormatError(f"{path} {_diagnose(path, str(error))}") from None
-        metadata = _read_metadata(path, header, tensors)
+        tensors, metadata = SYNTHETIC.read(path)
         images, labels = tensors.pop("images"), tensors.pop("labels")
         parameters = {k.removeprefix(PARAMETER_PREFIX): v for k, v in tensors.items() if k.startswith(PARAMETER_PREFIX)}
         if not images.is_floating_point() or labels.is_floating_point() or labels.is_complex():
@@ -179,10 +203,7 @@ class SyntheticSet:
         tensors |= {PARAMETER_PREFIX + k: v.clone() for k, v in (self.parameters or {}).items()}
         with atomic_path(path.with_suffix(".png")) as temporary:
             self.grid().save(temporary)
-        # The picture first: whoever sees the file may rely on both. One metadata key only, and sorted JSON in it:
-        # safetensors writes several keys in no fixed order.
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, {METADATA_KEY: _to_json(self.metadata)})
+        SYNTHETIC.write(path, tensors, self.metadata)  # after the picture: whoever sees the file may rely on both
         return path
 
     def check(self, where: str = "synthetic set") -> None:
@@ -232,8 +253,8 @@ class SyntheticSet:
     def _problem(self) -> str | None:
         """Say in a few words what is wrong, or return None."""
         meta, images, labels = self.metadata, self.images, self.labels
-        if meta["format"] != FORMAT:
-            return f"format version {meta['format']!r} instead of {FORMAT}"
+        if meta["format"] != SYNTHETIC.format:
+            return f"format version {meta['format']!r} instead of {SYNTHETIC.format}"
         missing = [k for k in REQUIRED if not isinstance(meta.get(k), list)]
         if missing:
             return f"its metadata lack the list {missing[0]!r}"
@@ -261,10 +282,6 @@ class SyntheticSet:
         return None
 
 
-def _to_json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
 def _numbers(values: Any, count: int) -> bool:
     """Tell whether ``values`` is a list of ``count`` finite numbers."""
     return (
@@ -274,47 +291,6 @@ def _numbers(values: Any, count: int) -> bool:
     )
 
 
-def _read_metadata(path: Path, header: dict[str, str], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return the metadata of a file that is a synthetic set of a known version."""
-    missing = [name for name in ("images", "labels") if name not in tensors]
-    if missing or METADATA_KEY not in header:
-        lacks = f"no tensor {missing[0]!r}" if missing else f"no metadata entry {METADATA_KEY!r}"
-        raise FileFormatError(f"{path} is a safetensors file but not a synthetic set ({lacks}): {OURS}")
-    try:
-        metadata = json.loads(header[METADATA_KEY])
-    except json.JSONDecodeError:
-        metadata = None
-    if not isinstance(metadata, dict):
-        raise FileFormatError(f"{path}: its metadata are not a JSON object: {AGAIN}")
-    if metadata.get("format") != FORMAT:
-        raise FileFormatError(
-            f"{path} has format version {metadata.get('format')!r}, this code reads version {FORMAT}: "
-            "use the version of fdd-lightning that wrote it"
-        )
-    return metadata
-
-
-def _diagnose(path: Path, error: str) -> str:
-    """Tell a file that was cut short from one that never was a safetensors file.
-
-    A safetensors file starts with the length of its header (8 bytes, little endian), then the header's JSON.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        start = stream.read(9)
-        length = int.from_bytes(start[:8], "little")
-        if size < 9:
-            return f"is empty or cut short ({size} bytes): {AGAIN}"
-        if start[8:] != b"{" or length > 100_000_000:
-            return f"is not a safetensors file: {OURS}"
-        if 8 + length > size:
-            return f"is cut short within its header ({size} bytes): {AGAIN}"
-        stream.seek(8)
-        try:
-            entries = json.loads(stream.read(length))
-            end = 8 + length + max(v["data_offsets"][1] for k, v in entries.items() if k != "__metadata__")
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-            return f"is damaged ({error}): {AGAIN}"
-    if end > size:
-        return f"is cut short ({size} of {end} bytes): {AGAIN}"
-    return f"is damaged ({error}): {AGAIN}"
+def _distributions(rows: Tensor) -> bool:
+    """Tell whether every row is a distribution."""
+    return bool((rows >= 0).all() and ((rows.double().sum(1) - 1).abs() < 1e-3).all())

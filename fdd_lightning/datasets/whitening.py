@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from fdd_lightning.datasets import ImageSet
-from fdd_lightning.utils.files import atomic_path, fingerprint
-from fdd_lightning.utils.paths import cache_root
+from fdd_lightning.utils.tensor_cache import cached_tensors
 
 EPSILON = 0.1
 """Added to the variances: MTT's value (kornia's ``ZCAWhitening(eps=0.1)``)."""
@@ -27,6 +24,11 @@ class ZCA:
         inverse: Its inverse.
         mean: Normalisation of the images, per channel.
         std: Normalisation of the images, per channel.
+
+    Example:
+        >>> zca = ZCA(torch.zeros(4), 2 * torch.eye(4), torch.eye(4) / 2, mean=(0.5,), std=(0.5,))
+        >>> zca.whiten(torch.ones(1, 1, 2, 2)).unique()
+        tensor([2.])
     """
 
     def __init__(
@@ -85,17 +87,10 @@ def cached_zca(data: ImageSet, epsilon: float, data_fingerprint: str) -> ZCA:
         epsilon: Added to the variances.
         data_fingerprint: Fingerprint of exactly these images.
     """
-    key = fingerprint({"zca": epsilon, "data": data_fingerprint, "size": len(data)})
-    stored = cache_root() / "whitening" / f"{key[:32]}.safetensors"
-    names = ("center", "forward", "inverse")
-    if stored.is_file():
-        try:
-            with safe_open(stored, "pt") as file:
-                center, forward, inverse = (file.get_tensor(name) for name in names)
-                return ZCA(center, forward, inverse, data.mean, data.std)
-        except (SafetensorError, OSError):
-            stored.unlink(missing_ok=True)  # a damaged cache is made again
-    fitted = ZCA.fit(data, epsilon).to(torch.device("cpu"))  # in the precision of the file, so that both are equal
-    with atomic_path(stored) as temporary:
-        save_file({name: getattr(fitted, name).contiguous() for name in names}, temporary)
-    return fitted
+
+    def compute() -> dict[str, Tensor]:
+        zca = ZCA.fit(data, epsilon).to(torch.device("cpu"))  # in the precision of the file, so that both are equal
+        return {name: getattr(zca, name).contiguous() for name in ("center", "forward", "inverse")}
+
+    key = {"zca": epsilon, "data": data_fingerprint, "size": len(data)}
+    return ZCA(**cached_tensors("whitening", key, compute), mean=data.mean, std=data.std)

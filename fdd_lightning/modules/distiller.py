@@ -55,7 +55,7 @@ class BaseDistiller(WeighingModule):
     draws_own_batches = True
 
     learned: tuple[str, ...] = ()
-    """What is learned besides the images and used in later training: ``lr``, ``soft_labels`` (see `Learned`)."""
+    """What is learned besides the images and used in later training: ``lr``, ``soft_labels`` (see `SyntheticSet`)."""
 
     def __init__(
         self,

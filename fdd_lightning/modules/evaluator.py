@@ -16,7 +16,6 @@ from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Regime
 from fdd_lightning.algorithms.epochs import Passes, epoch_order
 from fdd_lightning.algorithms.group_labels import refuse_groups
 from fdd_lightning.algorithms.optimizers import build_optimizer, forget, set_rate
-from fdd_lightning.artefacts.learned import Learned
 from fdd_lightning.artefacts.results import MetricSummary, Row
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
@@ -140,11 +139,6 @@ class Evaluator(StageModule):
         return " ".join([*words, *([f"ipc {made['ipc']}"] if "ipc" in made else []), f"x {self.count}"])
 
     @property
-    def learned_with(self) -> Learned:
-        """What comes with the set besides its images."""
-        return Learned.of(self.synthetic)
-
-    @property
     def train_on(self) -> str:
         """``synthetic`` or ``real``."""
         return "real" if self.synthetic is None else "synthetic"
@@ -192,7 +186,7 @@ class Evaluator(StageModule):
                 images, labels = self.synthetic.tensors(normalised=True)
                 self.whitening = self._read_whitening(self.synthetic)
                 self.images, self.labels = self._seen(images), labels
-                self.soft_labels = self.learned_with.soft_labels
+                self.soft_labels = self.synthetic.soft_labels
                 self.size = len(labels)
             if not self.learners:
                 self.check()
@@ -244,7 +238,7 @@ class Evaluator(StageModule):
                 f"{self.num_classes} classes: evaluate on the data set that the file names"
             )
         learner: Any = import_class(spec_of(self.learner)["class_path"])
-        if self.learned_with.soft_labels is not None and not learner.soft_labels:
+        if synthetic.soft_labels is not None and not learner.soft_labels:
             raise ConfigError(f"the synthetic set has soft labels, which trainer {learner.name} does not take: use erm")
 
     def _read_whitening(self, synthetic: SyntheticSet) -> ZCA | None:
@@ -270,7 +264,7 @@ class Evaluator(StageModule):
     @property
     def rate(self) -> float:
         """The learning rate at the start."""
-        learned = self.learned_with.lr
+        learned = None if self.synthetic is None else self.synthetic.lr
         return self.lr if self.lr is not None else self.protocol.lr if learned is None else learned
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -359,7 +353,7 @@ class Evaluator(StageModule):
             metrics |= dict.fromkeys(("deo_max", "deo_mean", "worst_group_accuracy"))
         cells = torch.stack([cell.compute() for cell in self.cells])  # type: ignore[operator]
         row = Row(
-            **identity(self.spec, self.data, self.synthetic, self.learned_with.names),
+            **identity(self.spec, self.data, self.synthetic),
             seconds={"fit": None, "distill": None, "eval": None},
             metrics=metrics,
             cell_accuracy=_matrix(cells.double().nanmean(0)),

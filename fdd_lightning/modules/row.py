@@ -52,16 +52,13 @@ def evaluation_identity(spec: Spec, train_on: str, learned: Sequence[str] = ()) 
     }
 
 
-def identity(
-    spec: Spec, data: BaseDataModule, synthetic: SyntheticSet | None, learned: Sequence[str]
-) -> dict[str, Any]:
+def identity(spec: Spec, data: BaseDataModule, synthetic: SyntheticSet | None) -> dict[str, Any]:
     """Return a row's identity: what was trained on what, and how.
 
     Args:
         spec: The evaluator's.
         data: The data that it scores on.
         synthetic: The set that it trains on; None for the real training set.
-        learned: What comes with the set besides its images.
     """
     made = synthetic.metadata if synthetic is not None else {}
     return {
@@ -72,5 +69,9 @@ def identity(
         "conflict_ratio": data.conflict_ratio,
         "settings": made.get("settings", data.settings),
         "distill_seeds": [made["distill_seed"]] if "distill_seed" in made else [],
-        **evaluation_identity(spec, "real" if synthetic is None else "synthetic", learned),
+        **(
+            evaluation_identity(spec, "real")
+            if synthetic is None
+            else evaluation_identity(spec, "synthetic", synthetic.learned)
+        ),
     }

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Adam
 from torchmetrics.functional.classification import binary_auroc
 
-from fdd_lightning.artefacts.encoder import Encoder, embed_all
+from fdd_lightning.artefacts.encoder import embed_all, save_encoder
 from fdd_lightning.configuration.choices import Spec
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.settings import differences, reference
@@ -19,7 +19,7 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.matching.weightings.kde import KDE, kernel_density
 from fdd_lightning.modules.base import FitModule
-from fdd_lightning.networks import NetworkFactory, ResNet18
+from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
 from fdd_lightning.utils.rng import seeded
 
 
@@ -171,7 +171,7 @@ class SupCon(FitModule):
         """Write ``encoder.safetensors``, with the last densities in its metadata."""
         path = folder / self.artefact
         figures = {k: float(v) for k, v in (self.figures or self.densities()).items()}
-        self.encoder.save(path, {**self.describe(), "densities": figures})
+        save_encoder(path, self.encoder, {**self.describe(), "densities": figures})
         return path
 
     def describe(self) -> dict[str, Any]:

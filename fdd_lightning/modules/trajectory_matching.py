@@ -12,7 +12,7 @@ from torch.autograd import grad
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from fdd_lightning.artefacts.experts import Trajectories, unflatten
+from fdd_lightning.artefacts.experts import ExpertFolder, unflatten
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.configuration.choices import Choice, rebuild, spec_of
@@ -121,7 +121,7 @@ class TrajectoryMatching(BaseDistiller):
         self.lr_lr = lr_lr
         self.momentum = momentum
         self.recompute = recompute
-        self.trajectories: Trajectories | None = None
+        self.trajectories: ExpertFolder | None = None
         self.whitening: ZCA | None = None
         blank = torch.zeros(num_classes * images_per_class * self.parameterisation.expansion, *image_shape)
         self.images = nn.Parameter(self.parameterisation.encode(blank))
@@ -155,7 +155,7 @@ class TrajectoryMatching(BaseDistiller):
         """
         super().check()
         if self.trajectories is None and self.experts is not None:
-            self.trajectories = Trajectories(self.experts)
+            self.trajectories = ExpertFolder(self.experts)
         found = self._experts
         theirs, own = complete(found.header["weighting"]), complete(spec_of(self.weighting))
         if theirs != own:
@@ -214,13 +214,13 @@ class TrajectoryMatching(BaseDistiller):
         with torch.no_grad():
             self.images.copy_(self.parameterisation.encode(start))
         # Plain attributes: the network's own parameters are placeholders, and no part of the checkpoint.
-        object.__setattr__(self, "student", self._experts.network().to(device).train())
+        object.__setattr__(self, "student", self._experts.network.to(device).train())
         self.labels = torch.arange(self.num_classes, device=device).repeat_interleave(per_class)
 
     student: Network
 
     @property
-    def _experts(self) -> Trajectories:
+    def _experts(self) -> ExpertFolder:
         if self.trajectories is None:  # pragma: no cover (check() has read them)
             raise FileFormatError("no experts")
         return self.trajectories

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from fdd_lightning.artefacts.encoder import Encoder, cached_embeddings
+from fdd_lightning.artefacts.encoder import cached_embeddings, load_encoder
 from fdd_lightning.configuration.choices import Choice, build, class_path, import_class, is_spec, spec_of
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datasets import ImageSet
@@ -142,7 +142,7 @@ class WeighingModule(StageModule, ABC):
 
     def inherited_settings(self) -> dict[str, Any]:
         """Return the settings that stand in the rows and come with the input files."""
-        return dict(Encoder.load(self.encoder)[1].get("settings", {})) if self.encoder and self.reads("encoder") else {}
+        return dict(load_encoder(self.encoder)[1].get("settings", {})) if self.encoder and self.reads("encoder") else {}
 
 
 def any_choice(value: Any, attribute: str) -> bool:

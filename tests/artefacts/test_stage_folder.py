@@ -10,7 +10,7 @@ from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, confi
 from fdd_lightning.errors import FileFormatError
 
 CONFIG = {
-    "model": {"class_path": "m.M", "init_args": {"seed": 0}},
+    "model": {"class_path": "fdd_lightning.modules.distiller.Distiller", "init_args": {"seed": 0}},
     "data": {"class_path": "d.D", "init_args": {"seed": 0, "root": None, "download": False}},
     "trainer": {"max_steps": -1, "precision": None, "devices": "auto", "logger": None, "accelerator": "auto"},
     "output": "runs/x",

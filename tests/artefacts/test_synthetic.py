@@ -214,7 +214,8 @@ def test_other_files_are_told_apart(tmp_path):
     assert "is not a safetensors file" in load_error(path)
     save_file({"weight": torch.zeros(3)}, path, {"fdd": json.dumps({"kind": "encoder"})})
     assert "not a synthetic set" in load_error(path)
-    assert "'images'" in load_error(path)
+    save_file({"images": torch.zeros(3)}, path, {"fdd": json.dumps({"format": 1})})
+    assert "lacks tensor 'labels'" in load_error(path)
     save_file({"images": torch.zeros(3), "labels": torch.zeros(3)}, path)
     assert "no metadata entry" in load_error(path)
     made = make()
@@ -298,3 +299,39 @@ def test_import_is_cheap_and_lazy():
     assert "SyntheticSet" in dir(fdd_lightning)
     with pytest.raises(AttributeError):
         fdd_lightning.nothing  # noqa: B018
+
+
+SMALL = {"class_names": ["a", "b", "c"], "image_shape": [1, 2, 2], "mean": [0.0], "std": [1.0]}
+
+
+def learned_with(**parameters):
+    return SyntheticSet(torch.zeros(2, 1, 2, 2), torch.tensor([0, 1]), SMALL, parameters)
+
+
+def test_nothing_comes_with_most_sets():
+    for synthetic in (learned_with(), learned_with(stored=torch.zeros(1, 1, 4, 4))):
+        assert (synthetic.lr, synthetic.soft_labels, synthetic.learned) == (None, None, ())
+
+
+def test_step_size_and_soft_labels(tmp_path):
+    soft = torch.tensor([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]])
+    learned_with(lr=torch.tensor(0.03), soft_labels=soft).save(tmp_path / "x.safetensors")
+    loaded = SyntheticSet.load(tmp_path / "x.safetensors")
+    assert loaded.lr == pytest.approx(0.03)
+    assert loaded.soft_labels is not None
+    assert torch.equal(loaded.soft_labels, soft)
+    assert loaded.learned == ("lr", "soft_labels")
+
+
+@pytest.mark.parametrize("lr", [torch.tensor(0.0), torch.tensor(-1.0), torch.tensor(float("nan")), torch.ones(2)])
+def test_step_sizes_that_are_none(lr):
+    with pytest.raises(FileFormatError, match="step size learned with the synthetic set is"):
+        assert learned_with(lr=lr).lr
+
+
+@pytest.mark.parametrize(
+    "soft", [torch.ones(2, 2) / 2, torch.ones(3, 3) / 3, torch.ones(2, 3), torch.tensor([[2.0, -1.0, 0.0]] * 2)]
+)
+def test_labels_that_are_no_distributions(soft):
+    with pytest.raises(FileFormatError, match="one distribution over 3 classes for each of 2 images"):
+        assert learned_with(soft_labels=soft).soft_labels

@@ -7,8 +7,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from fdd_lightning.algorithms import ERM, LfF, Regime
-from fdd_lightning.artefacts.encoder import Encoder
-from fdd_lightning.artefacts.experts import Trajectories, flat_parameters
+from fdd_lightning.artefacts.encoder import save_encoder
+from fdd_lightning.artefacts.experts import ExpertFolder, flat_parameters
 from fdd_lightning.augment import DSA
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.datasets.whitening import ZCA
@@ -16,7 +16,7 @@ from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.matching.weighted_epochs import order_by_shares
 from fdd_lightning.matching.weightings import KDE, Barycenter, FairDD, GroupKDE, Vanilla
 from fdd_lightning.modules.experts import Experts
-from fdd_lightning.networks import ConvNet
+from fdd_lightning.networks import ConvNet, Encoder
 from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
 
@@ -61,7 +61,7 @@ def test_trained_one_after_another_as_if_alone(digits, tmp_path, sgd):
     folder = model.save_artefact(tmp_path)
     assert folder == tmp_path / "experts"
     assert sorted(p.name for p in folder.iterdir()) == ["0000.safetensors", "0001.safetensors"]
-    found = Trajectories(folder)
+    found = ExpertFolder(folder)
     assert found.snapshots == 3
     equal = torch.full((len(digits.train),), 1 / len(digits.train), dtype=torch.float64)
     for expert in range(2):
@@ -95,7 +95,7 @@ def test_group_balanced_experts_see_every_cell_alike(digits):
 
 def test_experts_weighted_by_density(digits, tmp_path):
     encoder = Encoder(partial(ConvNet, width=2, depth=2), 10, (3, 16, 16), 8, 4)
-    encoder.save(tmp_path / "e.safetensors", {"settings": {"encoder": "mine"}})
+    save_encoder(tmp_path / "e.safetensors", encoder, {"settings": {"encoder": "mine"}})
     model = experts(weighting=KDE(variance=0.5), count=1, epochs=1)
     assert model.needs(dict(model.hparams.items())) == ("encoder",)
     with pytest.raises(ConfigError, match=r"KDE reads a bias encoder's embeddings.*--encoder"):
@@ -108,7 +108,7 @@ def test_experts_weighted_by_density(digits, tmp_path):
         members = digits.train.members(c)
         expected = KDE(variance=0.5).weights(points[members]) * len(members) / len(digits.train)
         assert torch.allclose(model.shares[members], expected, rtol=1e-4)
-    header = Trajectories(model.save_artefact(tmp_path / "out")).header
+    header = ExpertFolder(model.save_artefact(tmp_path / "out")).header
     assert header["weighting"]["init_args"]["variance"] == 0.5
     assert header["settings"]["encoder"] == "mine"
 
@@ -118,12 +118,12 @@ def test_whitened(digits, tmp_path):
     zca = ZCA.fit(digits.train, 0.1).to(torch.device("cpu"))
     equal = torch.full((len(digits.train),), 1 / len(digits.train), dtype=torch.float64)
     assert torch.equal(model._finished[0], literal(digits, 0, equal, epochs=1, see=zca.whiten))
-    assert Trajectories(model.save_artefact(tmp_path)).header["zca"] == 0.1
+    assert ExpertFolder(model.save_artefact(tmp_path)).header["zca"] == 0.1
 
 
 def test_files_say_what_they_are(digits, tmp_path):
     model = trained(digits, count=1, epochs=1, stored="float16", seed=2)
-    found = Trajectories(model.save_artefact(tmp_path))
+    found = ExpertFolder(model.save_artefact(tmp_path))
     header = found.header
     assert found.snapshot(0, 1).dtype == torch.float16
     assert (header["dataset"], header["data_fingerprint"]) == ("colored_digits", digits.fingerprint)
@@ -156,7 +156,7 @@ class Pooled(ERM):
 def test_debiased_by_how_they_learn(digits, tmp_path, learner):
     model = trained(digits, learner=learner)
     assert model.num_steps == 16
-    found = Trajectories(model.save_artefact(tmp_path))
+    found = ExpertFolder(model.save_artefact(tmp_path))
     assert found.snapshots == 3
     assert torch.equal(found.snapshot(1, 2), flat_parameters(model.learner.network))
     assert found.header["learner"]["class_path"].endswith(learner.__name__)
@@ -195,7 +195,7 @@ def test_a_run_from_python_goes_on_from_its_checkpoint(digits, tmp_path):
 def test_a_short_run_leaves_the_experts_that_were_finished(digits, tmp_path):
     model, runs = experts(), trainer(max_steps=9)
     runs.fit(model, datamodule=digits)
-    assert len(Trajectories(model.save_artefact(tmp_path))) == 1
+    assert len(ExpertFolder(model.save_artefact(tmp_path))) == 1
     model, runs = experts(), trainer(max_steps=3)
     runs.fit(model, datamodule=digits)
     with pytest.raises(ConfigError, match="no expert was finished after 3 steps: one takes 8"):

@@ -7,8 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from fdd_lightning import SyntheticSet
-from fdd_lightning.artefacts.experts import Trajectories, flat_parameters, save_expert
-from fdd_lightning.artefacts.learned import Learned
+from fdd_lightning.artefacts.experts import ExpertFolder, flat_parameters, save_expert
 from fdd_lightning.augment import DSA, NoAugmentation
 from fdd_lightning.configuration.choices import spec_of
 from fdd_lightning.configuration.defaults import complete
@@ -109,7 +108,7 @@ def test_loss_and_one_update_are_the_definition(digits, folder, batch_size, augm
     # What was drawn: expert and epoch, places of each step, augmentation.
     expert = int(torch.randperm(2, generator=generator(3, "experts", 0))[0])
     epoch = int(torch.randint(3, (1,), generator=generator(3, "start epoch", 0)))
-    trajectories = Trajectories(folder)
+    trajectories = ExpertFolder(folder)
     start, target = (trajectories.snapshot(expert, t).double() for t in (epoch, epoch + 2))
     places = torch.arange(20)
     order = torch.randperm(20, generator=generator(3, "student batch", 0, 0))
@@ -160,7 +159,7 @@ def test_both_learn_with_momentum(digits, folder):
 
 def test_every_expert_comes_up_and_every_epoch(digits, folder):
     model = begun(matching(folder), digits)
-    trajectories = Trajectories(folder)
+    trajectories = ExpertFolder(folder)
     seen = []
     for step in range(40):
         start, target = model.segment(step)
@@ -204,7 +203,7 @@ def test_the_set_holds_the_step_size_and_what_the_experts_were(digits, folder, t
     assert made.metadata["weighting"] == "vanilla"
     assert made.metadata["settings"]["experts.count"] == 2
     assert made.metadata["settings"]["student_steps"] == 3
-    assert Learned.of(made).lr == pytest.approx(float(model.lr.detach()))
+    assert made.lr == pytest.approx(float(model.lr.detach()))
     assert float(model.lr.detach()) != 0.02
     assert model.remark() == f", step size {float(model.lr.detach()):.4g}"
     loaded = SyntheticSet.load(model.save_artefact(tmp_path))
@@ -337,7 +336,7 @@ def test_experts_of_other_shapes(digits, tmp_path, changes):
     count = changes.get("num_classes", 10)
     folder = write_experts(tmp_path, digits)
     size = len(flat_parameters(NETWORK(count, shape)))
-    header = {**Trajectories(folder).header, **changes}
+    header = {**ExpertFolder(folder).header, **changes}
     (folder / "experts/0001.safetensors").unlink()
     save_expert(folder / "experts/0000.safetensors", torch.zeros(5, size), header)
     told = line(ConfigError, matching(folder))

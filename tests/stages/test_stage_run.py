@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from fdd_lightning import SyntheticSet, __version__
-from fdd_lightning.artefacts.encoder import Encoder
+from fdd_lightning.artefacts.encoder import save_encoder
 from tests.tiny import DISTILL, EVAL, FIT, QUIET, SELECT, write_recipe
 from tests.written_rows import written_rows
 
@@ -326,16 +326,16 @@ def test_a_set_cut_short_or_of_another_kind(refused, made):
 def test_a_set_as_encoder(refused, made):
     args = (*DISTILL, "--model.weighting=KDE")
     line = refused(*args, f"--encoder={made / 'distill' / 'synthetic.safetensors'}")
-    assert "synthetic.safetensors is no encoder file" in line
+    assert "synthetic.safetensors holds a synthetic set, not an encoder" in line
     line = refused(*SELECT, "--model.weighting=KDE", f"--encoder={made / 'distill' / 'synthetic.safetensors'}")
-    assert "synthetic.safetensors is no encoder file" in line
+    assert "synthetic.safetensors holds a synthetic set, not an encoder" in line
     assert not list(Path().rglob("*.safetensors"))
 
 
 def test_an_encoder_of_other_images(refused, workdir):
-    from fdd_lightning.networks import ConvNet
+    from fdd_lightning.networks import ConvNet, Encoder
 
-    Encoder(ConvNet, 10, (3, 32, 32), 8, 4).save("e.safetensors", {"dataset": "cmnist", "settings": {}})
+    save_encoder("e.safetensors", Encoder(ConvNet, 10, (3, 32, 32), 8, 4), {"dataset": "cmnist", "settings": {}})
     assert "train an encoder on this data set" in refused(*DISTILL, "--model.weighting=KDE", "--encoder=e.safetensors")
 
 

@@ -1,0 +1,160 @@
+"""The one format of all artefacts: a safetensors file whose metadata are a JSON object under the one key ``fdd``.
+
+Nothing in such a file is executed. It is written whole or not at all, and equal content gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fdd_lightning.configuration.choices import Spec, build, import_class
+from fdd_lightning.errors import FDDError, FileFormatError
+from fdd_lightning.utils.files import atomic_path
+
+METADATA_KEY = "fdd"
+UNMARKED = "synthetic set"
+"""The kind of a file whose metadata name none."""
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of artefact: what its files hold, and what to do about one that cannot be read.
+
+    Attributes:
+        name: What the metadata call it (``kind``), and messages.
+        wanted: The way out where another file was named, or none is there.
+        again: The way out where a file is damaged.
+        tensors: Names of tensors that every file has.
+        facts: Keys that the metadata of every file have.
+        absent: The error where there is no file.
+        json: How the metadata are written.
+        format: Version of the format; counted up when an older reader would misread a file.
+    """
+
+    name: str
+    wanted: str
+    again: str
+    tensors: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    absent: type[FDDError] = FileFormatError
+    json: Mapping[str, Any] = field(default_factory=lambda: {"sort_keys": True})
+    format: int = 1
+
+    def write(self, path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+        """Write a file.
+
+        Args:
+            path: Where to.
+            tensors: What it holds.
+            metadata: JSON-able facts.
+        """
+        mark = {} if self.name == UNMARKED else {"kind": self.name}
+        text = json.dumps({"format": self.format, **mark, **metadata}, **self.json)
+        content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        with atomic_path(path) as temporary:
+            # One metadata key only: safetensors writes several in no fixed order.
+            save_file(content, temporary, {METADATA_KEY: text})
+
+    def open(self, path: str | Path) -> tuple[Any, dict[str, Any]]:
+        """Check a file; return its handle, which reads a tensor when it is asked for, and its metadata.
+
+        Raises:
+            FileFormatError: It is missing (or the error :attr:`absent`), cut short, damaged, of another kind or format
+                version, or incomplete.
+        """
+        path = Path(path)
+        if not path.is_file():
+            what = "is a folder: name the file in it" if path.is_dir() else f"does not exist: {self.wanted}"
+            raise self.absent(f"{self.name} {str(path)!r} {what}")
+        try:
+            handle: Any = safe_open(path, "pt")
+            text = (handle.metadata() or {}).get(METADATA_KEY)
+            present = set(handle.keys())
+        except (SafetensorError, OSError) as error:
+            raise FileFormatError(f"{path} {self._diagnosis(path, str(error))}") from None
+        if text is None:
+            raise FileFormatError(
+                f"{path} is a safetensors file but not {_a(self.name)} (no metadata entry {METADATA_KEY!r}): "
+                f"{self.wanted}"
+            )
+        try:
+            metadata = json.loads(text)
+        except json.JSONDecodeError:
+            metadata = None
+        if not isinstance(metadata, dict):
+            raise FileFormatError(f"{path}: its metadata are not a JSON object: {self.again}")
+        kind = metadata.get("kind", UNMARKED)
+        if kind != self.name:
+            raise FileFormatError(f"{path} holds {_a(str(kind))}, not {_a(self.name)}: {self.wanted}")
+        if metadata.get("format") != self.format:
+            raise FileFormatError(
+                f"{path} has format version {metadata.get('format')!r}, this code reads version {self.format}: "
+                "use the version of fdd-lightning that wrote it"
+            )
+        missing = [f"tensor {name!r}" for name in self.tensors if name not in present]
+        missing += [f"metadata {name!r}" for name in self.facts if name not in metadata]
+        if missing:
+            raise FileFormatError(f"{path} lacks {missing[0]}: {self.again}")
+        return handle, metadata
+
+    def read(self, path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Check a file and return all its tensors and its metadata; raises what :meth:`open` does."""
+        handle, metadata = self.open(path)
+        return {name: handle.get_tensor(name) for name in handle.keys()}, metadata  # noqa: SIM118 (no mapping)
+
+    def factory(self, path: str | Path, spec: Spec, base: type) -> Any:
+        """Return the factory of a spec that a file names: a class of ``base``, and nothing else.
+
+        Raises:
+            FileFormatError: It names another class.
+        """
+        cls = import_class(spec["class_path"])
+        if not (isinstance(cls, type) and issubclass(cls, base)):
+            raise FileFormatError(f"{path} names {spec['class_path']}, which is no {base.__name__}: {self.again}")
+        return build(spec)
+
+    def check_state(self, path: str | Path, tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+        """Check that a file's tensors are those of a module's state, by name and shape.
+
+        Raises:
+            FileFormatError: They are not.
+        """
+        for name in sorted(tensors.keys() | state):
+            if name not in tensors or name not in state or tensors[name].shape != state[name].shape:
+                raise FileFormatError(f"{path} does not fit the network that it names ({name}): {self.again}")
+
+    def _diagnosis(self, path: Path, error: str) -> str:
+        """Tell a file that was cut short from one that never was a safetensors file.
+
+        A safetensors file starts with the length of its header (8 bytes, little endian), then the header's JSON.
+        """
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            start = stream.read(9)
+            length = int.from_bytes(start[:8], "little")
+            if size < 9:
+                return f"is empty or cut short ({size} bytes): {self.again}"
+            if start[8:] != b"{" or length > 100_000_000:
+                return f"is not a safetensors file: {self.wanted}"
+            if 8 + length > size:
+                return f"is cut short within its header ({size} bytes): {self.again}"
+            stream.seek(8)
+            try:
+                entries = json.loads(stream.read(length))
+                end = 8 + length + max(v["data_offsets"][1] for k, v in entries.items() if k != "__metadata__")
+            except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+                end = 0
+        cut = f"cut short ({size} of {end} bytes)" if end > size else f"damaged ({error})"
+        return f"is {cut}: {self.again}"
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"

@@ -1,0 +1,33 @@
+"""Tensors that are computed once and kept in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from fdd_lightning.utils.files import atomic_path, fingerprint
+from fdd_lightning.utils.paths import cache_root
+
+
+def cached_tensors(folder: str, key: Mapping[str, Any], compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return tensors from the cache, or compute them and put them there; a damaged file is made again.
+
+    Args:
+        folder: Folder in the cache.
+        key: All that decides the tensors, JSON-able.
+        compute: Computes the tensors, on the CPU, by their names.
+    """
+    path = cache_root() / folder / f"{fingerprint(key)[:32]}.safetensors"
+    if path.is_file():
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError):
+            path.unlink(missing_ok=True)
+    tensors = compute()
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary)
+    return tensors
