@@ -67,11 +67,11 @@ def test_the_last_word_counts(workdir):
 
 def test_the_content_of_a_preset_is_part_of_the_work(monkeypatch):
     from fdd_lightning.artefacts import stage_folder as folder
-    from fdd_lightning.protocols import Protocol
+    from fdd_lightning.training import Preset
 
     configs = {name: resolve("eval", [f"--model.preset={name}"]) for name in ("idc", "quick")}
     before = {name: config_fingerprint("eval", config) for name, config in configs.items()}
-    monkeypatch.setattr(folder, "named", lambda name: Protocol(epochs=3))
+    monkeypatch.setattr(folder, "named", lambda name: Preset(epochs=3))
     assert config_fingerprint("eval", configs["idc"]) != before["idc"]
     assert config_fingerprint("eval", configs["quick"]) == before["quick"]
 
@@ -89,7 +89,7 @@ def test_an_evaluation_by_idc(fdd, workdir):
 
 def test_an_unknown_preset_is_one_line(refused):
     told = refused("eval", "--model.preset=fast")
-    assert told.startswith("--model.preset 'fast' is not in configs/eval: choose one of cafe, cui, dc,")
+    assert told.startswith("--model.preset 'fast' is not in configs/eval: there is cafe, cui, dc,")
 
 
 def test_a_trainer_that_does_not_mix_is_refused(refused):
@@ -116,7 +116,7 @@ def test_a_recipe_chooses_a_preset(fdd):
 @pytest.mark.parametrize(
     ("evaluation", "told"),
     [
-        ({"preset": "fast"}, "eval.preset 'fast' is not in configs/eval: choose one of cafe"),
+        ({"preset": "fast"}, "eval.preset 'fast' is not in configs/eval: there is cafe"),
         ({"preset": "idc", "trainers": ["fdd_lightning.algorithms.LfF"]}, "which trainer lff does not take"),
     ],
     ids=str,

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from fdd_lightning.algorithms.base import Algorithm, Batch
-from fdd_lightning.algorithms.difficulty import RelativeDifficulty
-from fdd_lightning.algorithms.lff import weigh
-from fdd_lightning.algorithms.regime import Regime
-from fdd_lightning.algorithms.updates import Clock
+from fdd_lightning.algorithms.base import Algorithm, Batch, Clock
+from fdd_lightning.algorithms.difficulty import RelativeDifficulty, weigh
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gce_loss
 from fdd_lightning.networks import NetworkFactory
+from fdd_lightning.training import Regime
+from fdd_lightning.utils.checks import require
 
 
 class NoClassifier(nn.Module):
@@ -45,10 +44,6 @@ class DFA(Algorithm):
     Its ``network`` is the intrinsic encoder, which has no classifier of its own.
 
     Args:
-        network: Architecture of both encoders, of which only the last feature is used.
-        num_classes: Number of classes.
-        image_shape: (C, H, W).
-        size: Number of training images.
         regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
         swap_after: Last update, counted from 0, without the swap.
         lambda_dis: Weight of the bias head's loss.
@@ -86,15 +81,12 @@ class DFA(Algorithm):
             "lambda_swap_b": lambda_swap_b,
             "lambda_swap": lambda_swap,
         }
-        for key, value in numbers.items():
-            if not value >= 0:
-                raise ConfigError(f"DFA {key} must not be negative, but is {value}")
+        require(numbers, least=0, of="DFA")
         self.swap_after = swap_after
         self.lambda_dis = lambda_dis
         self.lambda_swap_b = lambda_swap_b
         self.lambda_swap = lambda_swap
         self.q = q
-        self.network = network(num_classes, image_shape)
         self.biased = network(num_classes, image_shape)
         width = self.network.feature_dim + self.biased.feature_dim
         self.head = nn.Linear(width, num_classes)
@@ -125,7 +117,7 @@ class DFA(Algorithm):
 
     def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the intrinsic and the bias features (n, d) of images."""
-        return self.network.embed(images), self.biased.embed(images)  # type: ignore[operator]
+        return self.network.embed(images), self.biased.embed(images)
 
     def _intrinsic_loss(self, intrinsic: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy (n,) of the intrinsic head."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fdd_lightning.algorithms.base import Algorithm, Batch
+
 
 class LossMemory(nn.Module):
     """Remembers a smoothed loss of every training image.
@@ -75,8 +77,27 @@ class RelativeDifficulty(nn.Module):
         Returns:
             (n,), in 0..1.
         """
-        shares = []
-        for memory, losses in ((self.biased, biased), (self.debiased, debiased)):
-            memory.remember(losses, targets, index)
-            shares.append(memory.relative(targets, index))
-        return shares[0] / (shares[0] + shares[1] + 1e-8)
+        self.biased.remember(biased, targets, index)
+        self.debiased.remember(debiased, targets, index)
+        b, d = self.biased.relative(targets, index), self.debiased.relative(targets, index)
+        return b / (b + d + 1e-8)
+
+
+def weigh(
+    algorithm: Algorithm, difficulty: RelativeDifficulty, biased: Tensor, debiased: Tensor, batch: Batch
+) -> Tensor:
+    """Return the relative difficulty of a batch's images, remembering those of all processes.
+
+    Args:
+        algorithm: The algorithm, which knows whether processes share the batch.
+        difficulty: Its memory of losses.
+        biased: Cross-entropy under the biased network, (n,).
+        debiased: Cross-entropy under the debiased network, (n,).
+        batch: With ``target`` and ``index``.
+
+    Returns:
+        (n,), without gradient.
+    """
+    seen = (biased.detach(), debiased.detach(), batch["target"], batch["index"])
+    weights: Tensor = difficulty(*map(algorithm.everyone, seen))
+    return algorithm.mine(weights)

@@ -10,7 +10,10 @@ from torch import distributed as dist
 
 
 class _Union(torch.autograd.Function):
-    """Gathers shares; the gradient of a share is summed over all processes."""
+    """Gathers shares; the gradient of a share is summed over all processes.
+
+    As ``torch.distributed.nn.functional.all_gather``, which torch 2.14 takes for outdated without a public successor.
+    """
 
     @staticmethod
     def forward(ctx: Any, own: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 
 from fdd_lightning.configuration.choices import spec_of
 from fdd_lightning.errors import FileFormatError
-from fdd_lightning.protocols import named
+from fdd_lightning.training import named
 from fdd_lightning.utils.files import fingerprint, read_json, sha256_path, write_json
 
 RECORD = "stage.json"

@@ -43,9 +43,9 @@ from fdd_lightning.modules.provenance import module_spec
 from fdd_lightning.modules.selection import Selection  # noqa: F401
 from fdd_lightning.modules.supcon import SupCon  # noqa: F401
 from fdd_lightning.modules.trajectory_matching import TrajectoryMatching  # noqa: F401
-from fdd_lightning.protocols import named as protocol
 from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, Opening, StageProgress
 from fdd_lightning.trainer.trainer import TALKATIVE, FDDTrainer
+from fdd_lightning.training import named
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.memory import keep_freed_memory
 
@@ -196,7 +196,7 @@ class FDDCLI(LightningCLI):
             return []
         name = value_of("model", "preset", given)
         try:
-            found = protocol("reference" if name is None else str(name))
+            found = named("reference" if name is None else str(name))
         except ConfigError as error:
             raise ConfigError(f"--model.{error}") from None
         return [f"--model={json.dumps({'class_path': class_path(Evaluator), 'init_args': found.arguments})}"]

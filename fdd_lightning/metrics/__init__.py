@@ -10,8 +10,8 @@ from fdd_lightning.metrics.group import (
     DEOMean,
     GroupCounts,
     WorstGroupAccuracy,
-    group_metrics,
 )
+from fdd_lightning.metrics.menu import group_metrics, metric_classes
 
 __all__ = [
     "Accuracy",
@@ -24,4 +24,5 @@ __all__ = [
     "GroupCounts",
     "WorstGroupAccuracy",
     "group_metrics",
+    "metric_classes",
 ]
