@@ -12,6 +12,7 @@ class ERM(Algorithm):
     """Mean cross-entropy on the images as they come; arguments as of every :class:`Algorithm`.
 
     Example:
+        >>> import torch
         >>> from fdd_lightning.networks import MLP
         >>> algorithm = ERM(MLP, num_classes=10, image_shape=(3, 16, 16), size=1000)
         >>> algorithm(torch.zeros(2, 3, 16, 16)).shape
