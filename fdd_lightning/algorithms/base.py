@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 
-from fdd_lightning.algorithms.shared_batches import share, union
 from fdd_lightning.configuration.choices import rebuild
 from fdd_lightning.networks import Network, NetworkFactory
 from fdd_lightning.training import OptimizerFactory, Regime
@@ -17,6 +17,25 @@ from fdd_lightning.utils import rng
 
 Batch = dict[str, Tensor]
 """``image``, ``target``, ``index`` and, for real data, ``group``."""
+
+
+class _Union(torch.autograd.Function):
+    """Gathers the shares of a batch; the gradient of a share is summed over all processes.
+
+    As ``torch.distributed.nn.functional.all_gather``, which torch 2.14 takes for outdated, without a public successor.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, own.contiguous())
+        return torch.stack(parts, 1).flatten(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # it may serve other terms of the loss as well
+        dist.all_reduce(gradient)
+        return gradient[dist.get_rank() :: dist.get_world_size()]
 
 
 class Algorithm(nn.Module, ABC):
@@ -106,12 +125,15 @@ class Algorithm(nn.Module, ABC):
         return cast(Tensor, self.network(images))
 
     def everyone(self, own: Tensor) -> Tensor:
-        """Return the rows of all processes that share a batch, in the order of a single process's batch."""
-        return union(own) if self.shared else own
+        """Return the rows of all processes that share a batch, in the order of a single process's batch.
+
+        Each has its strided share, of equally many rows. Gradients flow back to the process that a row came from.
+        """
+        return cast(Tensor, _Union.apply(own)) if self.shared else own
 
     def mine(self, whole: Tensor) -> Tensor:
         """Return those of everyone's rows that are this process's own."""
-        return share(whole) if self.shared else whole
+        return whole[dist.get_rank() :: dist.get_world_size()] if self.shared else whole
 
 
 AlgorithmFactory = Callable[[NetworkFactory, int, tuple[int, int, int], int], Algorithm]
@@ -125,7 +147,7 @@ class Clock(nn.Module):
     have different draws as well. Both numbers stay on the CPU: reading them waits for no device.
 
     Attributes:
-        step: Updates so far.
+        step: Updates so far; the algorithm counts.
         seed: Seed of the draws.
     """
 
@@ -133,10 +155,6 @@ class Clock(nn.Module):
         super().__init__()
         self.step = 0
         self.seed = torch.initial_seed() & ((1 << 63) - 1)
-
-    def tick(self) -> None:
-        """Count an update."""
-        self.step += 1
 
     def generator(self, purpose: str) -> torch.Generator:
         """Return the CPU generator of a purpose at this step."""

@@ -21,11 +21,7 @@ class NoClassifier(nn.Module):
     """Stands where an encoder has no classifier, so that nobody takes its features for logits."""
 
     def forward(self, feature: Tensor) -> Tensor:
-        """Refuse.
-
-        Raises:
-            ConfigError: Always.
-        """
+        """Refuse by a :class:`ConfigError`."""
         raise ConfigError("DFA's intrinsic encoder has no classifier of its own: match its features, not gradients")
 
 
@@ -75,13 +71,8 @@ class DFA(Algorithm):
         momentum: float = 0.7,
     ) -> None:
         super().__init__(network, num_classes, image_shape, size, regime)
-        numbers = {
-            "swap_after": swap_after,
-            "lambda_dis": lambda_dis,
-            "lambda_swap_b": lambda_swap_b,
-            "lambda_swap": lambda_swap,
-        }
-        require(numbers, least=0, of="DFA")
+        require({"swap_after": swap_after, "lambda_dis": lambda_dis}, least=0, of="DFA")
+        require({"lambda_swap_b": lambda_swap_b, "lambda_swap": lambda_swap}, least=0, of="DFA")
         self.swap_after = swap_after
         self.lambda_dis = lambda_dis
         self.lambda_swap_b = lambda_swap_b
@@ -112,7 +103,7 @@ class DFA(Algorithm):
             swap = (weights * self._intrinsic_loss(intrinsic, swapped, targets)).mean()
             swap = swap + self.lambda_swap_b * gce_loss(self._bias_logits(intrinsic, swapped), labels, self.q).mean()
             loss = loss + self.lambda_swap * swap
-        self.clock.tick()
+        self.clock.step += 1
         return loss
 
     def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:

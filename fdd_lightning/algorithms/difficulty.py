@@ -66,17 +66,7 @@ class RelativeDifficulty(nn.Module):
         self.debiased = LossMemory(size, num_classes, momentum)
 
     def forward(self, biased: Tensor, debiased: Tensor, targets: Tensor, index: Tensor) -> Tensor:
-        """Take in the cross-entropies of a batch and return its weights.
-
-        Args:
-            biased: (n,), under the biased network, without gradient.
-            debiased: (n,), under the debiased network, without gradient.
-            targets: int64 (n,).
-            index: int64 (n,), places in the training set.
-
-        Returns:
-            (n,), in 0..1.
-        """
+        """Take in the cross-entropies (n,) of images at places ``index`` (n,), and return their weights."""
         self.biased.remember(biased, targets, index)
         self.debiased.remember(debiased, targets, index)
         b, d = self.biased.relative(targets, index), self.debiased.relative(targets, index)
@@ -86,17 +76,9 @@ class RelativeDifficulty(nn.Module):
 def weigh(
     algorithm: Algorithm, difficulty: RelativeDifficulty, biased: Tensor, debiased: Tensor, batch: Batch
 ) -> Tensor:
-    """Return the relative difficulty of a batch's images, remembering those of all processes.
+    """Return the relative difficulty (n,) of a batch's images, by their cross-entropies (n,) under both networks.
 
-    Args:
-        algorithm: The algorithm, which knows whether processes share the batch.
-        difficulty: Its memory of losses.
-        biased: Cross-entropy under the biased network, (n,).
-        debiased: Cross-entropy under the debiased network, (n,).
-        batch: With ``target`` and ``index``.
-
-    Returns:
-        (n,), without gradient.
+    Where processes share the batch, the images of all are remembered.
     """
     seen = (biased.detach(), debiased.detach(), batch["target"], batch["index"])
     weights: Tensor = difficulty(*map(algorithm.everyone, seen))

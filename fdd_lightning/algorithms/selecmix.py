@@ -12,7 +12,6 @@ from torch.optim import Adam
 
 from fdd_lightning.algorithms.base import Algorithm, Batch, Clock
 from fdd_lightning.algorithms.difficulty import RelativeDifficulty, weigh
-from fdd_lightning.algorithms.shared_batches import by_process
 from fdd_lightning.artefacts.encoder import Encoder
 from fdd_lightning.losses import gce_loss, gsc_loss
 from fdd_lightning.networks import NetworkFactory, ResNet18
@@ -107,7 +106,7 @@ class SelecMix(Algorithm):
             part = slice(start, start + size)
             piece = {key: value[part] for key, value in batch.items()}
             loss = self._mix_loss(mixed[part], labels[part], piece) + self._contrast(piece)
-            self.clock.tick()
+            self.clock.step += 1
             yield loss
 
     @torch.no_grad()
@@ -140,24 +139,21 @@ class SelecMix(Algorithm):
         z, targets = self.encoder(batch["image"]), batch["target"]
         if not self.shared:
             return gsc_loss(z, targets, self.temperature, self.q)
-        everyone, labels = by_process(self.everyone(z)), by_process(self.everyone(targets))
-        return gsc_loss(z, targets, self.temperature, self.q, everyone, labels, torch.distributed.get_rank() * len(z))
+        rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
+        gathered = (self.everyone(z), self.everyone(targets))
+        everyone, labels = (
+            torch.cat([rows[r::world] for r in range(world)]) for rows in gathered
+        )  # process by process
+        return gsc_loss(z, targets, self.temperature, self.q, everyone, labels, rank * len(z))
 
 
 class SelecMixLfF(SelecMix):
     """SelecMix on top of LfF: the loss of LfF plus a tenth of the cross-entropy of the debiased network on mixes.
 
     See :class:`SelecMix` and :class:`~fdd_lightning.algorithms.lff.LfF`; the version that Cui et al. use.
+    Most arguments are theirs.
 
     Args:
-        regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
-        pool: Updates that are made of one batch, in which partners are found: it has so many times more images.
-        encoder: Architecture of the contrastive encoder's backbone.
-        hidden: Width of its head's hidden layer.
-        dimension: Length of its embedding.
-        temperature: Temperature of the GSC loss.
-        q: Exponent of the GSC loss and of the generalised cross-entropy.
-        encoder_optimizer: The encoder's optimiser.
         mix_weight: Weight of the loss on mixes.
         momentum: Weight of the remembered loss when a new one comes in.
     """

@@ -1,4 +1,4 @@
-"""Metrics of accuracy and of bias, as ``torchmetrics`` classes."""
+"""Metrics of accuracy and of bias, as ``torchmetrics`` classes, and the list of them."""
 
 from fdd_lightning.metrics.group import (
     Accuracy,
@@ -10,8 +10,9 @@ from fdd_lightning.metrics.group import (
     DEOMean,
     GroupCounts,
     WorstGroupAccuracy,
+    group_metrics,
+    metric_classes,
 )
-from fdd_lightning.metrics.menu import group_metrics, metric_classes
 
 __all__ = [
     "Accuracy",

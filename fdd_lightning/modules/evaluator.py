@@ -36,9 +36,7 @@ class Evaluator(TrainingModule):
     """Trains several fresh networks on a set and measures accuracy and bias on the real test set.
 
     How they are trained is a preset, a file of ``configs/eval`` (see `Preset`): epochs, SGD and its learning rate,
-    batches, augmentation, number of networks. ``reference`` is that of DM's code: SGD 0.01, momentum 0.9, weight decay
-    5e-4, batch 256, a learning rate dropped once to a tenth just past half time (with the momentum lost, as the
-    optimiser is rebuilt there), one DSA operation per batch with parameters per image, accuracy after the last epoch.
+    batches, augmentation, number of networks. The accuracy is that after the last epoch.
 
     What was learned with a set besides its images is used: the step size, and soft labels in the place of hard ones.
     Of a set whose networks saw whitened images, training and test images are whitened.

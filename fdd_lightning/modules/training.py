@@ -22,14 +22,6 @@ from fdd_lightning.utils.rng import seeded
 class TrainingModule(StageModule):
     """Base of modules that train algorithms side by side; each has its own draws, as if it were trained alone.
 
-    Args:
-        num_classes: Linked from the data.
-        num_groups: Linked from the data.
-        image_shape: (C, H, W); linked from the data.
-        network: The architecture.
-        learner: The algorithm.
-        seed: Seed of every draw.
-
     Attributes:
         real: The real training set, where it is trained on.
         regime: How they are trained; known once :meth:`setup` ran.

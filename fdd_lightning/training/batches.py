@@ -62,16 +62,7 @@ class Batches:
 
 
 def epoch_order(size: int, chances: Tensor | None, generator: torch.Generator) -> Tensor:
-    """Return the order of an epoch: each image once, or as many draws by chances, with replacement.
-
-    Args:
-        size: Images of the training set.
-        chances: float (size,), relative; None: each image once.
-        generator: CPU generator.
-
-    Returns:
-        int64 (size,).
-    """
+    """Return the order (size,) of an epoch: each image once, or as many draws by relative chances, with replacement."""
     if chances is None:
         return torch.randperm(size, generator=generator)
     return torch.multinomial(chances, size, replacement=True, generator=generator)

@@ -13,11 +13,7 @@ from fdd_lightning.training.regime import OptimizerFactory
 
 
 class Joint(Optimizer):
-    """Several optimisers that step as one.
-
-    Args:
-        members: The optimisers, of different parameters.
-    """
+    """Several optimisers, of different parameters, that step as one."""
 
     def __init__(self, members: Sequence[Optimizer]) -> None:
         groups = [group for member in members for group in member.param_groups]
@@ -45,11 +41,6 @@ class Joint(Optimizer):
         for member, state in zip(self.members, state_dict["members"], strict=True):
             member.load_state_dict(state)
         self._gather()
-
-    def forget(self) -> None:
-        """Drop what the optimisers remember of earlier steps."""
-        for member in self.members:
-            member.state.clear()
 
 
 def build_optimizer(
@@ -88,7 +79,5 @@ def set_rate(optimizer: Optimizer, factor: float) -> None:
 
 def forget(optimizer: Optimizer) -> None:
     """Drop what an optimiser remembers of earlier steps, such as momentum."""
-    if isinstance(optimizer, Joint):
-        optimizer.forget()
-    else:
-        optimizer.state.clear()
+    for member in optimizer.members if isinstance(optimizer, Joint) else [optimizer]:
+        member.state.clear()

@@ -129,15 +129,10 @@ def regime_of(evaluator: Mapping[str, Any]) -> Regime:
 
 
 def refuse_mixing(regime: Regime, algorithm: Any, where: str) -> None:
-    """Refuse an algorithm that takes no mixed labels where images are mixed in its training.
-
-    Args:
-        regime: How it is trained.
-        algorithm: Its class.
-        where: What says so, for the message.
+    """Refuse an algorithm (its class) that takes no mixed labels where its regime mixes images.
 
     Raises:
-        ConfigError: With the ways out.
+        ConfigError: With the ways out; ``where`` says whose regime it is.
     """
     if regime.cutmix and not algorithm.soft_labels:
         raise ConfigError(

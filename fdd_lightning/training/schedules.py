@@ -40,9 +40,6 @@ class PastHalf(Schedule):
 
     The reference counts epochs 0..E, and makes its optimiser anew after epoch E // 2 + 1.
 
-    Args:
-        factor: What the learning rate is multiplied with.
-
     Example:
         >>> PastHalf().drops(1001)
         [502]

@@ -17,8 +17,8 @@ from fdd_lightning.metrics import (
     DEOMean,
     GroupCounts,
     WorstGroupAccuracy,
+    group,
     group_metrics,
-    menu,
     metric_classes,
 )
 
@@ -221,7 +221,7 @@ def test_what_is_no_metric_is_one_line(paths, told):
 
 def test_installed_packages_add_metrics(monkeypatch):
     point = EntryPoint("errors", "tests.metrics.test_group:Errors", "fdd_lightning.metrics")
-    monkeypatch.setattr(menu, "entry_points", lambda group: [point] if group == point.group else [])
-    menu._installed.cache_clear()
+    monkeypatch.setattr(group, "entry_points", lambda group: [point] if group == point.group else [])
+    group._installed.cache_clear()
     assert metric_classes()[-1].name == "errors"
-    menu._installed.cache_clear()
+    group._installed.cache_clear()
