@@ -114,6 +114,17 @@ def test_a_recipe_chooses_a_preset(fdd):
     assert cell.evaluations[0].finished()
 
 
+def test_a_recipe_takes_a_users_preset_and_metric(fdd):
+    Path("mine.yaml").write_text("based_on: idc\ninit_args: {epochs: 1, networks: 2}")
+    recipe(preset="mine.yaml", metrics=["tests.metrics.test_group.Errors"])
+    said = fdd("run", "r.yaml")
+    assert said.code == 0, said.err
+    (row,) = read_results("runs/tiny/results.json")
+    assert (row["preset"], row["eval_networks"]) == ("mine.yaml", 2)
+    assert row["metrics"]["errors"]["mean"] > 0
+    assert "epochs" not in row["eval_settings"]
+
+
 @pytest.mark.parametrize(
     ("evaluation", "told"),
     [

@@ -141,9 +141,7 @@ class SelecMix(Algorithm):
             return gsc_loss(z, targets, self.temperature, self.q)
         rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
         gathered = (self.everyone(z), self.everyone(targets))
-        everyone, labels = (
-            torch.cat([rows[r::world] for r in range(world)]) for rows in gathered
-        )  # process by process
+        everyone, labels = (torch.cat([rows[r::world] for r in range(world)]) for rows in gathered)  # by process
         return gsc_loss(z, targets, self.temperature, self.q, everyone, labels, rank * len(z))
 
 

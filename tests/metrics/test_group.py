@@ -8,6 +8,7 @@ import torch
 from torch import distributed
 from torch.multiprocessing import spawn  # type: ignore[attr-defined]
 
+import fdd_lightning.metrics.group
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import (
     Accuracy,
@@ -17,7 +18,6 @@ from fdd_lightning.metrics import (
     DEOMean,
     GroupCounts,
     WorstGroupAccuracy,
-    group,
     group_metrics,
     metric_classes,
 )
@@ -221,7 +221,9 @@ def test_what_is_no_metric_is_one_line(paths, told):
 
 def test_installed_packages_add_metrics(monkeypatch):
     point = EntryPoint("errors", "tests.metrics.test_group:Errors", "fdd_lightning.metrics")
-    monkeypatch.setattr(group, "entry_points", lambda group: [point] if group == point.group else [])
-    group._installed.cache_clear()
+    monkeypatch.setattr(
+        "fdd_lightning.metrics.group.entry_points", lambda group: [point] if group == point.group else []
+    )
+    fdd_lightning.metrics.group._installed.cache_clear()
     assert metric_classes()[-1].name == "errors"
-    group._installed.cache_clear()
+    fdd_lightning.metrics.group._installed.cache_clear()

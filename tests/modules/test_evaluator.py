@@ -253,6 +253,7 @@ def test_a_users_own_metric_stands_in_the_row_and_is_logged(digits, chosen):
     assert list(row["metrics"]) == [*METRICS, "spread"]
     assert float(runs.callback_metrics["eval/spread"]) == pytest.approx(row["metrics"]["spread"]["mean"], abs=1e-6)
     plain = trainer().eval(evaluator(chosen), digits)
+    assert plain is not None
     assert {name: row["metrics"][name] for name in METRICS} == plain["metrics"]
     model = Evaluator.for_data(
         Plain(), network=NETWORK, count=1, epochs=1, metrics=["tests.modules.test_evaluator.Spread"]
