@@ -148,9 +148,9 @@ def test_an_evaluation_with_group_labels_on_a_synthetic_set_is_one_line(fdd, ref
         ("--model.learner.regime.steps=0", "regime: steps must be at least 1, not 0"),
         ("--model.learner.regime.steps=many", "--model.learner.regime.steps: expected int, not 'many'"),
         ("--model.learner.regime.optimizer.lr=-1", "the optimiser of trainer dfa: Invalid learning rate"),
-        ("--model.learner.lambda_swap=-1", "DFA lambda_swap must not be negative"),
+        ("--model.learner.lambda_swap=-1", "DFA lambda_swap must be at least 0"),
         ("--model.learner.lambda=1", "no such option"),
-        ("--model.monitor_every=-1", "monitor_every must not be negative"),
+        ("--model.monitor_every=-1", "monitor_every must be at least 0"),
     ],
 )
 def test_each_mistake_is_one_line(option, told, refused):

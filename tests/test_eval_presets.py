@@ -37,6 +37,7 @@ def test_the_first_two_resolve_as_ever(name):
         "batch_size": 256,
         "augmentation": DSA,
         "seed": 0,
+        "metrics": [],
     }
 
 
@@ -87,7 +88,7 @@ def test_an_evaluation_by_idc(fdd, workdir):
 
 def test_an_unknown_preset_is_one_line(refused):
     told = refused("eval", "--model.preset=fast")
-    assert told.startswith("--model.preset 'fast' is not in configs/eval: choose one of cafe, cui, dc,")
+    assert told.startswith("--model.preset 'fast' is not in configs/eval: there is cafe, cui, dc,")
 
 
 def test_a_trainer_that_does_not_mix_is_refused(refused):
@@ -111,10 +112,21 @@ def test_a_recipe_chooses_a_preset(fdd):
     assert cell.evaluations[0].finished()
 
 
+def test_a_recipe_takes_a_users_preset_and_metric(fdd):
+    Path("mine.yaml").write_text("based_on: idc\ninit_args: {epochs: 1, networks: 2}")
+    recipe(preset="mine.yaml", metrics=["tests.metrics.test_group.Errors"])
+    said = fdd("run", "r.yaml")
+    assert said.code == 0, said.err
+    (row,) = written_rows("runs/tiny/results.json")
+    assert (row["preset"], row["eval_networks"]) == ("mine.yaml", 2)
+    assert row["metrics"]["errors"]["mean"] > 0
+    assert "epochs" not in row["eval_settings"]
+
+
 @pytest.mark.parametrize(
     ("evaluation", "told"),
     [
-        ({"preset": "fast"}, "eval.preset 'fast' is not in configs/eval: choose one of cafe"),
+        ({"preset": "fast"}, "eval.preset 'fast' is not in configs/eval: there is cafe"),
         ({"preset": "idc", "trainers": ["fdd_lightning.algorithms.LfF"]}, "which trainer lff does not take"),
     ],
     ids=str,

@@ -1,11 +1,10 @@
-"""Learners: ways to train a classifier on a real or synthetic set."""
+"""Algorithms: ways to train a classifier on a real or synthetic set, plain and debiased."""
 
 from fdd_lightning.algorithms.base import Algorithm, AlgorithmFactory, Batch
 from fdd_lightning.algorithms.dfa import DFA
 from fdd_lightning.algorithms.erm import ERM
 from fdd_lightning.algorithms.group_dro import GroupDRO
 from fdd_lightning.algorithms.lff import LfF
-from fdd_lightning.algorithms.regime import Regime
 from fdd_lightning.algorithms.reweighted import Reweighted
 from fdd_lightning.algorithms.selecmix import SelecMix, SelecMixLfF
 
@@ -17,7 +16,6 @@ __all__ = [
     "Batch",
     "GroupDRO",
     "LfF",
-    "Regime",
     "Reweighted",
     "SelecMix",
     "SelecMixLfF",

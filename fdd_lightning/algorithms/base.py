@@ -1,31 +1,52 @@
-"""What a learner is: a way to train a classifier, as a plain module."""
+"""What an algorithm is: a way to train a classifier, as a plain module."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
+import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 
-from fdd_lightning.algorithms.regime import OptimizerFactory, Regime
-from fdd_lightning.algorithms.shared_batches import share, union
 from fdd_lightning.configuration.choices import rebuild
-from fdd_lightning.networks import NetworkFactory
+from fdd_lightning.networks import Network, NetworkFactory
+from fdd_lightning.training import OptimizerFactory, Regime
+from fdd_lightning.utils import rng
 
 Batch = dict[str, Tensor]
 """``image``, ``target``, ``index`` and, for real data, ``group``."""
 
 
+class _Union(torch.autograd.Function):
+    """Gathers the shares of a batch; the gradient of a share is summed over all processes.
+
+    As ``torch.distributed.nn.functional.all_gather``, which torch 2.14 takes for outdated, without a public successor.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, own.contiguous())
+        return torch.stack(parts, 1).flatten(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # it may serve other terms of the loss as well
+        dist.all_reduce(gradient)
+        return gradient[dist.get_rank() :: dist.get_world_size()]
+
+
 class Algorithm(nn.Module, ABC):
-    """Base of every learner: plain training and the debiased trainers.
+    """Base of every algorithm: plain training and the debiased trainers.
 
     What it remembers of the images between updates is part of its state, so that it is part of every checkpoint.
 
     Whoever trains it calls :meth:`prepare` once, then :meth:`losses` for every batch, and steps after each loss.
 
     Args:
-        network: Architecture of its network or networks.
+        network: Architecture of its network, or of each of its networks.
         num_classes: Number of classes.
         image_shape: (C, H, W).
         size: Number of training images; a batch's ``index`` is below it.
@@ -43,7 +64,7 @@ class Algorithm(nn.Module, ABC):
     menu: ClassVar[str] = "trainer"
     place: ClassVar[str] = "model.learner"
     name: str
-    network: nn.Module
+    network: Network
     soft_labels: ClassVar[bool] = False
     """Whether it takes ``soft_target``, a distribution over classes for each image, in the place of ``target``."""
     needs_groups: ClassVar[bool] = False
@@ -69,6 +90,7 @@ class Algorithm(nn.Module, ABC):
         self.num_classes = num_classes
         self.size = size
         self.regime = None if regime is None else rebuild(regime)
+        self.network = network(num_classes, image_shape)
 
     def prepare(self, targets: Tensor, groups: Tensor | None = None, num_groups: int = 1) -> None:
         """Look at the labels of the training set, before the first update; most need not.
@@ -100,18 +122,50 @@ class Algorithm(nn.Module, ABC):
         """
         yield self.loss(batch)
 
-    @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (n, num_classes) of the network that is meant to be used."""
+        return cast(Tensor, self.network(images))
 
     def everyone(self, own: Tensor) -> Tensor:
-        """Return the rows of all processes that share a batch, in the order of a single process's batch."""
-        return union(own) if self.shared else own
+        """Return the rows of all processes that share a batch, in the order of a single process's batch.
+
+        Each has its strided share, of equally many rows. Gradients flow back to the process that a row came from.
+        """
+        return cast(Tensor, _Union.apply(own)) if self.shared else own
 
     def mine(self, whole: Tensor) -> Tensor:
         """Return those of everyone's rows that are this process's own."""
-        return share(whole) if self.shared else whole
+        return whole[dist.get_rank() :: dist.get_world_size()] if self.shared else whole
 
 
 AlgorithmFactory = Callable[[NetworkFactory, int, tuple[int, int, int], int], Algorithm]
-"""What builds a learner: a subclass, or a ``functools.partial`` of one."""
+"""What builds an algorithm: a subclass, or a ``functools.partial`` of one."""
+
+
+class Clock(nn.Module):
+    """An algorithm's count of its updates, and the draws of each; part of its state, so a checkpoint resumes exactly.
+
+    Its seed is that of torch's default generator when it is built, so algorithms that start from different parameters
+    have different draws as well. Both numbers stay on the CPU: reading them waits for no device.
+
+    Attributes:
+        step: Updates so far; the algorithm counts.
+        seed: Seed of the draws.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = 0
+        self.seed = torch.initial_seed() & ((1 << 63) - 1)
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """Return the CPU generator of a purpose at this step."""
+        return rng.generator(self.seed, purpose, self.step)
+
+    def get_extra_state(self) -> Tensor:
+        """Return seed and step."""
+        return torch.tensor([self.seed, self.step])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take seed and step back."""
+        self.seed, self.step = (int(number) for number in state)

@@ -8,25 +8,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from fdd_lightning.algorithms.base import Algorithm, Batch
-from fdd_lightning.algorithms.difficulty import RelativeDifficulty
-from fdd_lightning.algorithms.lff import weigh
-from fdd_lightning.algorithms.regime import Regime
-from fdd_lightning.algorithms.updates import Clock
+from fdd_lightning.algorithms.base import Algorithm, Batch, Clock
+from fdd_lightning.algorithms.difficulty import RelativeDifficulty, weigh
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gce_loss
 from fdd_lightning.networks import NetworkFactory
+from fdd_lightning.training import Regime
+from fdd_lightning.utils.checks import require
 
 
 class NoClassifier(nn.Module):
     """Stands where an encoder has no classifier, so that nobody takes its features for logits."""
 
     def forward(self, feature: Tensor) -> Tensor:
-        """Refuse.
-
-        Raises:
-            ConfigError: Always.
-        """
+        """Refuse by a :class:`ConfigError`."""
         raise ConfigError("DFA's intrinsic encoder has no classifier of its own: match its features, not gradients")
 
 
@@ -45,10 +40,6 @@ class DFA(Algorithm):
     Its ``network`` is the intrinsic encoder, which has no classifier of its own.
 
     Args:
-        network: Architecture of both encoders, of which only the last feature is used.
-        num_classes: Number of classes.
-        image_shape: (C, H, W).
-        size: Number of training images.
         regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
         swap_after: Last update, counted from 0, without the swap.
         lambda_dis: Weight of the bias head's loss.
@@ -80,21 +71,13 @@ class DFA(Algorithm):
         momentum: float = 0.7,
     ) -> None:
         super().__init__(network, num_classes, image_shape, size, regime)
-        numbers = {
-            "swap_after": swap_after,
-            "lambda_dis": lambda_dis,
-            "lambda_swap_b": lambda_swap_b,
-            "lambda_swap": lambda_swap,
-        }
-        for key, value in numbers.items():
-            if not value >= 0:
-                raise ConfigError(f"DFA {key} must not be negative, but is {value}")
+        require({"swap_after": swap_after, "lambda_dis": lambda_dis}, least=0, of="DFA")
+        require({"lambda_swap_b": lambda_swap_b, "lambda_swap": lambda_swap}, least=0, of="DFA")
         self.swap_after = swap_after
         self.lambda_dis = lambda_dis
         self.lambda_swap_b = lambda_swap_b
         self.lambda_swap = lambda_swap
         self.q = q
-        self.network = network(num_classes, image_shape)
         self.biased = network(num_classes, image_shape)
         width = self.network.feature_dim + self.biased.feature_dim
         self.head = nn.Linear(width, num_classes)
@@ -120,12 +103,12 @@ class DFA(Algorithm):
             swap = (weights * self._intrinsic_loss(intrinsic, swapped, targets)).mean()
             swap = swap + self.lambda_swap_b * gce_loss(self._bias_logits(intrinsic, swapped), labels, self.q).mean()
             loss = loss + self.lambda_swap * swap
-        self.clock.tick()
+        self.clock.step += 1
         return loss
 
     def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the intrinsic and the bias features (n, d) of images."""
-        return self.network.embed(images), self.biased.embed(images)  # type: ignore[operator]
+        return self.network.embed(images), self.biased.embed(images)
 
     def _intrinsic_loss(self, intrinsic: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy (n,) of the intrinsic head."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fdd_lightning.algorithms.base import Algorithm, Batch
+
 
 class LossMemory(nn.Module):
     """Remembers a smoothed loss of every training image.
@@ -64,19 +66,20 @@ class RelativeDifficulty(nn.Module):
         self.debiased = LossMemory(size, num_classes, momentum)
 
     def forward(self, biased: Tensor, debiased: Tensor, targets: Tensor, index: Tensor) -> Tensor:
-        """Take in the cross-entropies of a batch and return its weights.
+        """Take in the cross-entropies (n,) of images at places ``index`` (n,), and return their weights."""
+        self.biased.remember(biased, targets, index)
+        self.debiased.remember(debiased, targets, index)
+        b, d = self.biased.relative(targets, index), self.debiased.relative(targets, index)
+        return b / (b + d + 1e-8)
 
-        Args:
-            biased: (n,), under the biased network, without gradient.
-            debiased: (n,), under the debiased network, without gradient.
-            targets: int64 (n,).
-            index: int64 (n,), places in the training set.
 
-        Returns:
-            (n,), in 0..1.
-        """
-        shares = []
-        for memory, losses in ((self.biased, biased), (self.debiased, debiased)):
-            memory.remember(losses, targets, index)
-            shares.append(memory.relative(targets, index))
-        return shares[0] / (shares[0] + shares[1] + 1e-8)
+def weigh(
+    algorithm: Algorithm, difficulty: RelativeDifficulty, biased: Tensor, debiased: Tensor, batch: Batch
+) -> Tensor:
+    """Return the relative difficulty (n,) of a batch's images, by their cross-entropies (n,) under both networks.
+
+    Where processes share the batch, the images of all are remembered.
+    """
+    seen = (biased.detach(), debiased.detach(), batch["target"], batch["index"])
+    weights: Tensor = difficulty(*map(algorithm.everyone, seen))
+    return algorithm.mine(weights)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
 from fdd_lightning.algorithms.base import Batch
 from fdd_lightning.algorithms.group_labels import GroupAlgorithm
-from fdd_lightning.algorithms.regime import Regime
-from fdd_lightning.errors import ConfigError
 from fdd_lightning.networks import NetworkFactory
+from fdd_lightning.training import Regime
+from fdd_lightning.utils.checks import require
 
 
 class GroupDRO(GroupAlgorithm):
@@ -26,10 +24,6 @@ class GroupDRO(GroupAlgorithm):
     Needs group labels, so it cannot train on a synthetic set.
 
     Args:
-        network: Architecture of the network.
-        num_classes: Number of classes.
-        image_shape: (C, H, W).
-        size: Number of training images.
         regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
         step_size: Step size of the weights.
         adjustment: Constant C of the generalisation adjustment; n_g are the training images of a cell.
@@ -55,21 +49,16 @@ class GroupDRO(GroupAlgorithm):
         balanced: bool = True,
     ) -> None:
         super().__init__(network, num_classes, image_shape, size, regime)
-        for key, value in {"step_size": step_size, "adjustment": adjustment}.items():
-            if not value >= 0:
-                raise ConfigError(f"GroupDRO {key} must not be negative, but is {value}")
+        require({"step_size": step_size, "adjustment": adjustment}, least=0, of="GroupDRO")
         self.step_size = step_size
         self.adjustment = adjustment
         self.balanced = balanced
-        self.network = network(num_classes, image_shape)
 
     def prepare(self, targets: Tensor, groups: Tensor | None = None, num_groups: int = 1) -> None:
-        """Give all cells that have images the same weight, and the same share of the draws."""
+        """Give all cells that have images the same weight."""
         super().prepare(targets, groups, num_groups)
         present = self.sizes > 0
         self.register_buffer("q", present.to(self.sizes.dtype) / present.sum())
-        if self.balanced and groups is not None:
-            self.chances = self.balance(targets, groups).cpu()
 
     def loss(self, batch: Batch) -> Tensor:
         """Move the weights, then return the weighted loss."""
@@ -89,7 +78,3 @@ class GroupDRO(GroupAlgorithm):
         adjusted = means + self.adjustment / self.sizes.clamp(min=1).sqrt()
         self.q.copy_((self.q.log() + self.step_size * adjusted).softmax(0))
         return self.q / counts.clamp(min=1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the network's logits."""
-        return cast(Tensor, self.network(images))

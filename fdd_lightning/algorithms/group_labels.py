@@ -1,4 +1,4 @@
-"""What learners share that read group labels: cells of class and group, and images drawn equally often from each."""
+"""What algorithms share that read group labels: cells of class and group, and images drawn equally often from each."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from fdd_lightning.algorithms.base import Algorithm, Batch
 from fdd_lightning.errors import ConfigError
 
 
-def refuse_groups(learner: type, train_on: str, num_groups: int) -> None:
-    """Refuse a learner that reads group labels where there are none.
+def refuse_groups(algorithm: type, train_on: str, num_groups: int) -> None:
+    """Refuse an algorithm that reads group labels where there are none.
 
     Args:
-        learner: Its class.
+        algorithm: Its class.
         train_on: ``synthetic`` or ``real``.
         num_groups: Number of groups of the real set.
 
     Raises:
         ConfigError: With the alternative.
     """
-    if not getattr(learner, "needs_groups", False) or (train_on == "real" and num_groups > 1):
+    if not getattr(algorithm, "needs_groups", False) or (train_on == "real" and num_groups > 1):
         return
-    name = getattr(learner, "name", learner.__name__)
+    name = getattr(algorithm, "name", algorithm.__name__)
     where, instead = ("a synthetic set", "train it on the real set (in a recipe: method full), or ")
     if num_groups < 2:
         where, instead = "this data set", ""
@@ -32,19 +32,21 @@ def refuse_groups(learner: type, train_on: str, num_groups: int) -> None:
 
 
 class GroupAlgorithm(Algorithm):
-    """Base of learners that read group labels; a cell is a pair of class and group, numbered class by class.
+    """Base of algorithms that read group labels; a cell is a pair of class and group, numbered class by class.
 
     Attributes:
+        balanced: Whether images are drawn from all cells equally often (their mean chance is 1).
         num_groups: Number of groups.
         sizes: float (num_classes * num_groups,), training images of each cell.
     """
 
     needs_groups = True
+    balanced: bool = False
     num_groups: int
     sizes: Tensor
 
     def prepare(self, targets: Tensor, groups: Tensor | None = None, num_groups: int = 1) -> None:
-        """Count the cells.
+        """Count the cells and, where images are drawn, how often each comes.
 
         Raises:
             ConfigError: There are no groups.
@@ -57,17 +59,9 @@ class GroupAlgorithm(Algorithm):
         dtype = next(self.parameters()).dtype
         sizes = torch.bincount(cells, minlength=self.num_classes * num_groups).to(dtype)
         self.register_buffer("sizes", sizes, persistent=False)
+        if self.balanced:
+            self.chances = (len(targets) / int((sizes > 0).sum()) / sizes[cells]).cpu()
 
     def cells(self, batch: Batch) -> Tensor:
         """Return the cells (n,) of a batch's images."""
         return batch["target"] * self.num_groups + batch["group"]
-
-    def balance(self, targets: Tensor, groups: Tensor) -> Tensor:
-        """Return the weight of every training image with which all cells that have any weigh the same; its mean is 1.
-
-        Args:
-            targets: int64 (size,).
-            groups: int64 (size,).
-        """
-        present = int((self.sizes > 0).sum())
-        return len(targets) / present / self.sizes[targets * self.num_groups + groups]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fdd_lightning.algorithms.base import Batch
 from fdd_lightning.algorithms.group_labels import GroupAlgorithm
-from fdd_lightning.algorithms.regime import Regime
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.networks import NetworkFactory
+from fdd_lightning.training import Regime
 
 
 class Reweighted(GroupAlgorithm):
@@ -21,10 +21,6 @@ class Reweighted(GroupAlgorithm):
     which draws). Needs group labels, so it cannot train on a synthetic set.
 
     Args:
-        network: Architecture of the network.
-        num_classes: Number of classes.
-        image_shape: (C, H, W).
-        size: Number of training images.
         regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
         by: ``draws``: images are drawn from all cells equally often, with replacement. ``loss``: each image comes once
             an epoch, and its loss is multiplied with N / (cells n_g).
@@ -44,22 +40,11 @@ class Reweighted(GroupAlgorithm):
         super().__init__(network, num_classes, image_shape, size, regime)
         if by not in ("draws", "loss"):
             raise ConfigError(f"Reweighted by must be draws or loss, not {by!r}")
-        self.by = by
-        self.network = network(num_classes, image_shape)
-
-    def prepare(self, targets: Tensor, groups: Tensor | None = None, num_groups: int = 1) -> None:
-        """Count the cells and, where images are drawn, how often each comes."""
-        super().prepare(targets, groups, num_groups)
-        if self.by == "draws" and groups is not None:
-            self.chances = self.balance(targets, groups).cpu()
+        self.balanced = by == "draws"
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy, weighted unless the draws are."""
         losses = cross_entropy(self.network(batch["image"]), batch["target"], reduction="none")
-        if self.by == "loss":
+        if not self.balanced:
             losses = losses * (self.size / (self.sizes > 0).sum() / self.sizes[self.cells(batch)])
         return losses.mean()
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the network's logits."""
-        return cast(Tensor, self.network(images))

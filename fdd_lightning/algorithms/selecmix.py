@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 
-from fdd_lightning.algorithms.base import Algorithm, Batch
-from fdd_lightning.algorithms.difficulty import RelativeDifficulty
-from fdd_lightning.algorithms.lff import weigh
-from fdd_lightning.algorithms.regime import OptimizerFactory, Regime
-from fdd_lightning.algorithms.shared_batches import by_process
-from fdd_lightning.algorithms.updates import Clock
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.algorithms.base import Algorithm, Batch, Clock
+from fdd_lightning.algorithms.difficulty import RelativeDifficulty, weigh
 from fdd_lightning.losses import gce_loss, gsc_loss
 from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
+from fdd_lightning.training import OptimizerFactory, Regime
+from fdd_lightning.utils.checks import require
 
 
 def contradicting(similarity: Tensor, same: Tensor, places: Tensor, *, positive: bool) -> Tensor:
@@ -51,10 +48,6 @@ class SelecMix(Algorithm):
     trained along with the GSC loss on the images as they are; it is always in training mode. Needs no group labels.
 
     Args:
-        network: Architecture of the classifier.
-        num_classes: Number of classes.
-        image_shape: (C, H, W).
-        size: Number of training images.
         regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
         pool: Updates that are made of one batch, in which partners are found: it has so many times more images.
         encoder: Architecture of the contrastive encoder's backbone.
@@ -87,14 +80,11 @@ class SelecMix(Algorithm):
         encoder_optimizer: OptimizerFactory = Adam,
     ) -> None:
         super().__init__(network, num_classes, image_shape, size, regime)
-        for key, value in {"pool": pool, "temperature": temperature, "q": q}.items():
-            if not value > 0:
-                raise ConfigError(f"{type(self).__name__} {key} must be positive, but is {value}")
+        require({"pool": pool, "temperature": temperature, "q": q}, above=0, of=type(self).__name__)
         self.pool = pool
         self.temperature = temperature
         self.q = q
         self.encoder_optimizer = encoder_optimizer
-        self.network = network(num_classes, image_shape)
         self.encoder = Encoder(encoder, num_classes, image_shape, hidden, dimension)
         self.clock = Clock()
 
@@ -109,26 +99,14 @@ class SelecMix(Algorithm):
 
     def losses(self, batch: Batch, size: int) -> Iterator[Tensor]:
         """Mix the whole batch, then yield the loss of each part of it."""
-        mixed, labels = self.mix(batch["image"], batch["target"])
+        mixed, partner = self.mixes(batch["image"], batch["target"], self.clock.generator("mix"))
+        labels = self.everyone(batch["target"])[partner]
         for start in range(0, len(labels), size):
             part = slice(start, start + size)
             piece = {key: value[part] for key, value in batch.items()}
             loss = self._mix_loss(mixed[part], labels[part], piece) + self._contrast(piece)
-            self.clock.tick()
+            self.clock.step += 1
             yield loss
-
-    def mix(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Mix images with partners that contradict the bias, by the draws of this update.
-
-        Args:
-            images: (n, C, H, W), normalised.
-            targets: int64 (n,).
-
-        Returns:
-            The mixes (n, C, H, W) and their labels (n,).
-        """
-        mixed, partner = self.mixes(images, targets, self.clock.generator("mix"))
-        return mixed, self.everyone(targets)[partner]
 
     @torch.no_grad()
     def mixes(self, images: Tensor, targets: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -160,32 +138,19 @@ class SelecMix(Algorithm):
         z, targets = self.encoder(batch["image"]), batch["target"]
         if not self.shared:
             return gsc_loss(z, targets, self.temperature, self.q)
-        everyone, labels = by_process(self.everyone(z)), by_process(self.everyone(targets))
-        return gsc_loss(z, targets, self.temperature, self.q, everyone, labels, torch.distributed.get_rank() * len(z))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the classifier's logits."""
-        return cast(Tensor, self.network(images))
+        rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
+        gathered = (self.everyone(z), self.everyone(targets))
+        everyone, labels = (torch.cat([rows[r::world] for r in range(world)]) for rows in gathered)  # by process
+        return gsc_loss(z, targets, self.temperature, self.q, everyone, labels, rank * len(z))
 
 
 class SelecMixLfF(SelecMix):
     """SelecMix on top of LfF: the loss of LfF plus a tenth of the cross-entropy of the debiased network on mixes.
 
     See :class:`SelecMix` and :class:`~fdd_lightning.algorithms.lff.LfF`; the version that Cui et al. use.
+    Most arguments are theirs.
 
     Args:
-        network: Architecture of both networks.
-        num_classes: Number of classes.
-        image_shape: (C, H, W).
-        size: Number of training images.
-        regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
-        pool: Updates that are made of one batch, in which partners are found: it has so many times more images.
-        encoder: Architecture of the contrastive encoder's backbone.
-        hidden: Width of its head's hidden layer.
-        dimension: Length of its embedding.
-        temperature: Temperature of the GSC loss.
-        q: Exponent of the GSC loss and of the generalised cross-entropy.
-        encoder_optimizer: The encoder's optimiser.
         mix_weight: Weight of the loss on mixes.
         momentum: Weight of the remembered loss when a new one comes in.
     """
@@ -210,22 +175,9 @@ class SelecMixLfF(SelecMix):
         mix_weight: float = 0.1,
         momentum: float = 0.7,
     ) -> None:
-        super().__init__(
-            network,
-            num_classes,
-            image_shape,
-            size,
-            regime,
-            pool,
-            encoder,
-            hidden,
-            dimension,
-            temperature,
-            q,
-            encoder_optimizer,
-        )
-        if not mix_weight >= 0:
-            raise ConfigError(f"SelecMixLfF mix_weight must not be negative, but is {mix_weight}")
+        shared = (network, num_classes, image_shape, size, regime)
+        super().__init__(*shared, pool, encoder, hidden, dimension, temperature, q, encoder_optimizer)
+        require({"mix_weight": mix_weight}, least=0, of="SelecMixLfF")
         self.mix_weight = mix_weight
         self.biased = network(num_classes, image_shape)
         self.difficulty = RelativeDifficulty(size, num_classes, momentum)

@@ -21,6 +21,9 @@ Spec = dict[str, Any]
 T = TypeVar("T")
 
 MOVED = {
+    "fdd_lightning.learners.Regime": "fdd_lightning.training.Regime",
+    "fdd_lightning.protocols.Protocol": "fdd_lightning.training.Preset",
+    "fdd_lightning.protocols.": "fdd_lightning.training.",
     "fdd_lightning.learners.": "fdd_lightning.algorithms.",
     "fdd_lightning.modules.trajectories.": "fdd_lightning.modules.trajectory_matching.",
 }

@@ -1,4 +1,4 @@
-"""Metrics of accuracy and of bias, as ``torchmetrics`` classes."""
+"""Metrics of accuracy and of bias, as ``torchmetrics`` classes, and the list of them."""
 
 from fdd_lightning.metrics.group import (
     Accuracy,
@@ -11,6 +11,7 @@ from fdd_lightning.metrics.group import (
     GroupCounts,
     WorstGroupAccuracy,
     group_metrics,
+    metric_classes,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "GroupCounts",
     "WorstGroupAccuracy",
     "group_metrics",
+    "metric_classes",
 ]

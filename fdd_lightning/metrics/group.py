@@ -8,36 +8,69 @@ of every figure, and a figure that nothing is left for is ``nan``. DEO_M and DEO
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
+from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.errors import ConfigError
 
 
 class GroupCounts(Metric):
-    """Base of the group metrics: counts by (group, class, prediction), added up over batches and processes.
+    """Base of every metric: counts by (group, class, prediction), added up over batches and processes.
 
-    Subclasses only override :meth:`compute`, so that a ``MetricCollection`` of them updates one table. Batches may lack
-    any group or class.
+    A subclass says its :attr:`name` and overrides :meth:`compute`; metrics of one network share one table of counts.
+    Batches may lack any group or class.
 
     Args:
         num_classes: Number of classes.
         num_groups: Number of groups.
+        aligned: bool (num_classes, num_groups): which cells are bias-aligned by construction; None: there are none.
         **kwargs: Passed to ``torchmetrics.Metric``.
 
     Attributes:
         counts: int64 (num_groups, num_classes, num_classes): images of a group and a class that got a prediction.
+
+    Raises:
+        ConfigError: ``aligned`` has another shape.
+
+    Example:
+        >>> class Errors(GroupCounts):
+        ...     name = "errors"
+        ...     def compute(self) -> Tensor:
+        ...         return self.cell_count().sum() - self.cell_correct().sum()
+        >>> errors = Errors(num_classes=2, num_groups=1)
+        >>> errors.update(torch.tensor([0, 1]), torch.tensor([1, 1]), torch.tensor([0, 0]))
+        >>> int(errors.compute())
+        1
     """
 
+    name: ClassVar[str] = ""
+    """What rows of the results call it."""
+    heading: ClassVar[str] = ""
+    """What the tables of a report call it; its name if empty."""
+    needs_groups: ClassVar[bool] = False
+    """Whether it says nothing of data without groups."""
+    needs_aligned: ClassVar[bool] = False
+    """Whether it says nothing of data without bias-aligned images."""
+
+    higher_is_better: bool | None = True
     full_state_update: bool = False
     is_differentiable: bool = False
     counts: Tensor
+    aligned: Tensor
 
-    def __init__(self, num_classes: int, num_groups: int, **kwargs: Any) -> None:
+    def __init__(self, num_classes: int, num_groups: int, aligned: Tensor | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        sizes = (num_classes, num_groups)
+        if aligned is not None and tuple(aligned.shape) != sizes:
+            raise ConfigError(f"aligned has shape {tuple(aligned.shape)}: give one of (classes, groups) = {sizes}")
+        self.register_buffer("aligned", None if aligned is None else aligned.bool(), persistent=False)
         self.num_classes = num_classes
         self.num_groups = num_groups
         shape = (num_groups, num_classes, num_classes)
@@ -89,11 +122,15 @@ class GroupCounts(Metric):
         gaps = rates.masked_fill(~filled, -1.0).amax(1) - rates.masked_fill(~filled, 2.0).amin(1)
         return gaps[filled.sum(1) >= 2]
 
+    def accuracy_within(self, cells: Tensor) -> Tensor:
+        """Return the accuracy within chosen cells, bool (num_classes, num_groups), a float64 scalar."""
+        return self.cell_correct()[cells].sum().double() / self.cell_count()[cells].sum()
+
 
 class Accuracy(GroupCounts):
     """Share of all images that are classified correctly."""
 
-    higher_is_better: bool = True
+    name = heading = "accuracy"
 
     def compute(self) -> Tensor:
         """Return the accuracy, a float64 scalar in [0, 1]."""
@@ -103,7 +140,7 @@ class Accuracy(GroupCounts):
 class DEOMax(GroupCounts):
     """FairDD's DEO_M: the largest gap, over classes, between groups' true positive rates."""
 
-    higher_is_better: bool = False
+    name, heading, needs_groups, higher_is_better = "deo_max", "DEO_M", True, False
 
     def compute(self) -> Tensor:
         """Return the largest gap, a float64 scalar in [0, 1]."""
@@ -114,7 +151,7 @@ class DEOMax(GroupCounts):
 class DEOMean(GroupCounts):
     """FairDD's DEO_A: the mean gap, over classes, between groups' true positive rates."""
 
-    higher_is_better: bool = False
+    name, heading, needs_groups, higher_is_better = "deo_mean", "DEO_A", True, False
 
     def compute(self) -> Tensor:
         """Return the mean gap, a float64 scalar in [0, 1]."""
@@ -124,7 +161,7 @@ class DEOMean(GroupCounts):
 class WorstGroupAccuracy(GroupCounts):
     """The lowest accuracy of any filled cell."""
 
-    higher_is_better: bool = True
+    name, heading, needs_groups = "worst_group_accuracy", "worst", True
 
     def compute(self) -> Tensor:
         """Return the lowest accuracy, a float64 scalar in [0, 1]."""
@@ -132,10 +169,30 @@ class WorstGroupAccuracy(GroupCounts):
         return filled.min() if len(filled) else filled.new_tensor(torch.nan)
 
 
-class CellAccuracy(GroupCounts):
-    """The accuracy of every cell."""
+class AlignedAccuracy(GroupCounts):
+    """Share of the bias-aligned images that are classified correctly."""
 
-    higher_is_better: bool = True
+    name, heading, needs_aligned = "aligned_accuracy", "aligned", True
+
+    def compute(self) -> Tensor:
+        """Return the accuracy, a float64 scalar in [0, 1]."""
+        return self.accuracy_within(self.aligned)
+
+
+class ConflictAccuracy(GroupCounts):
+    """Share of the bias-conflicting images that are classified correctly."""
+
+    name, heading, needs_aligned = "conflict_accuracy", "conflict", True
+
+    def compute(self) -> Tensor:
+        """Return the accuracy, a float64 scalar in [0, 1]."""
+        return self.accuracy_within(~self.aligned)
+
+
+class CellAccuracy(GroupCounts):
+    """The accuracy of every cell; a matrix, so no figure of a row's ``metrics``."""
+
+    name = "cell_accuracy"
 
     def compute(self) -> Tensor:
         """Return the accuracies, float64 (num_classes, num_groups)."""
@@ -143,85 +200,73 @@ class CellAccuracy(GroupCounts):
 
 
 class CellCount(GroupCounts):
-    """The number of images of every cell."""
+    """The number of images of every cell; a matrix, so no figure of a row's ``metrics``."""
 
-    higher_is_better: bool | None = None
+    name, higher_is_better = "cell_count", None
 
     def compute(self) -> Tensor:
         """Return the numbers, int64 (num_classes, num_groups)."""
         return self.cell_count()
 
 
-class _PartAccuracy(GroupCounts):
-    """Share of correctly classified images within chosen cells.
+BUILT_IN = (Accuracy, DEOMax, DEOMean, WorstGroupAccuracy, AlignedAccuracy, ConflictAccuracy)
+GROUP = "fdd_lightning.metrics"
+"""The group of entry points by which other packages add metrics."""
+
+
+def metric_classes(more: Sequence[str] = ()) -> list[type[GroupCounts]]:
+    """Return the metrics that stand in every row, in their order, and a user's own after them.
 
     Args:
-        aligned: bool (num_classes, num_groups): which cells are bias-aligned by construction.
-        **kwargs: Passed to ``torchmetrics.Metric``.
+        more: Class paths.
+
+    Raises:
+        ConfigError: One is no metric, or has another's name.
+
+    Example:
+        >>> [metric.heading for metric in metric_classes()][:3]
+        ['accuracy', 'DEO_M', 'DEO_A']
     """
-
-    higher_is_better: bool = True
-    aligned: Tensor
-
-    def __init__(self, aligned: Tensor, **kwargs: Any) -> None:
-        super().__init__(*aligned.shape, **kwargs)
-        self.register_buffer("aligned", aligned.bool(), persistent=False)
-
-    def within(self, cells: Tensor) -> Tensor:
-        """Return the accuracy within cells (num_classes, num_groups), a float64 scalar."""
-        return self.cell_correct()[cells].sum().double() / self.cell_count()[cells].sum()
+    classes = list(dict.fromkeys([*_installed(), *(_checked(import_class(path), path) for path in more)]))
+    names = [metric.name for metric in classes]
+    twice = next((metric for i, metric in enumerate(classes) if metric.name in names[:i]), None)
+    if twice is not None:
+        raise ConfigError(f"metric {twice.__name__} has the name of another, {twice.name!r}: give it one of its own")
+    return classes
 
 
-class AlignedAccuracy(_PartAccuracy):
-    """Share of the bias-aligned images that are classified correctly.
-
-    Args:
-        aligned: bool (num_classes, num_groups): which cells are bias-aligned by construction.
-        **kwargs: Passed to ``torchmetrics.Metric``.
-    """
-
-    def compute(self) -> Tensor:
-        """Return the accuracy, a float64 scalar in [0, 1]."""
-        return self.within(self.aligned)
+@cache
+def _installed() -> tuple[type[GroupCounts], ...]:
+    """Return the built-in metrics and those of installed packages."""
+    found = entry_points(group=GROUP)
+    return (*BUILT_IN, *(_checked(point.load(), point.value) for point in sorted(found, key=lambda point: point.name)))
 
 
-class ConflictAccuracy(_PartAccuracy):
-    """Share of the bias-conflicting images that are classified correctly.
-
-    Args:
-        aligned: bool (num_classes, num_groups): which cells are bias-aligned by construction.
-        **kwargs: Passed to ``torchmetrics.Metric``.
-    """
-
-    def compute(self) -> Tensor:
-        """Return the accuracy, a float64 scalar in [0, 1]."""
-        return self.within(~self.aligned)
+def _checked(metric: object, path: str) -> type[GroupCounts]:
+    if not (isinstance(metric, type) and issubclass(metric, GroupCounts) and metric.name):
+        raise ConfigError(
+            f"{path} is no metric: it must be a subclass of fdd_lightning.metrics.GroupCounts with a name"
+        )
+    return metric
 
 
-def group_metrics(num_classes: int, num_groups: int, aligned: Tensor | None = None) -> MetricCollection:
-    """Return the headline figures, keyed as in ``results.json``.
+def group_metrics(
+    num_classes: int,
+    num_groups: int,
+    aligned: Tensor | None = None,
+    classes: Iterable[type[GroupCounts]] | None = None,
+) -> MetricCollection:
+    """Return the metrics that exist for a data set, by name; they share one table of counts.
 
     Args:
         num_classes: Number of classes.
         num_groups: Number of groups.
-        aligned: bool (num_classes, num_groups), which cells are bias-aligned; ``None`` where none is by construction.
-
-    Returns:
-        A collection of ``accuracy``, ``deo_max``, ``deo_mean``, ``worst_group_accuracy`` and, where ``aligned`` is
-        given, ``aligned_accuracy`` and ``conflict_accuracy``, which share one table of counts.
-
-    Raises:
-        ConfigError: ``aligned`` has another shape.
+        aligned: bool (num_classes, num_groups), which cells are bias-aligned; None where none is by construction.
+        classes: The metrics; None: those of every row.
     """
-    sizes = (num_classes, num_groups)
-    metrics: dict[str, Metric | MetricCollection] = {
-        "accuracy": Accuracy(*sizes),
-        "deo_max": DEOMax(*sizes),
-        "deo_mean": DEOMean(*sizes),
-        "worst_group_accuracy": WorstGroupAccuracy(*sizes),
+    existing = {
+        metric.name: metric(num_classes, num_groups, aligned)
+        for metric in (metric_classes() if classes is None else classes)
+        if (num_groups > 1 or not metric.needs_groups) and (aligned is not None or not metric.needs_aligned)
     }
-    if aligned is not None:
-        if tuple(aligned.shape) != sizes:
-            raise ConfigError(f"aligned has shape {tuple(aligned.shape)}: give one of (classes, groups) = {sizes}")
-        metrics |= {"aligned_accuracy": AlignedAccuracy(aligned), "conflict_accuracy": ConflictAccuracy(aligned)}
-    return MetricCollection(metrics, compute_groups=[list(metrics)])
+    return MetricCollection(dict(existing), compute_groups=[list(existing)])

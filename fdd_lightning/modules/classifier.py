@@ -1,4 +1,4 @@
-"""Classifier: any learner trained on the real set."""
+"""Classifier: any algorithm trained on the real set."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Generator
 
-from fdd_lightning.algorithms import ERM, AlgorithmFactory, Regime
-from fdd_lightning.algorithms.epochs import Passes, epoch_order
+from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory
 from fdd_lightning.algorithms.group_labels import refuse_groups
-from fdd_lightning.algorithms.optimizers import build_optimizer, set_rate
 from fdd_lightning.artefacts.classifier import save_classifier
-from fdd_lightning.configuration.choices import Spec, class_path, import_class, rebuild, spec_of
+from fdd_lightning.configuration.choices import Spec, class_path, import_class, rebuild
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.menu import find
 from fdd_lightning.configuration.settings import below, differences
-from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import group_metrics
 from fdd_lightning.modules.base import FitModule
+from fdd_lightning.modules.training import TrainingModule
 from fdd_lightning.networks import ConvNet, NetworkFactory
-from fdd_lightning.utils.rng import generator, seeded
+from fdd_lightning.training import Regime, refuse_mixing
+from fdd_lightning.training.batches import Batches
+from fdd_lightning.utils.checks import require
+from fdd_lightning.utils.rng import generator
 
 
-class Classifier(FitModule):
+class Classifier(TrainingModule, FitModule):
     """Trains a classifier on the real set: plainly, debiased without group labels, or with them.
 
-    Several processes share each batch; what a learner compares or remembers is that of the whole batch.
+    Several processes share each batch; what an algorithm compares or remembers is that of the whole batch.
 
     It logs the loss and, at the end (and in intervals where asked), ``val/...`` and ``test/...``: accuracy,
     worst-group accuracy, the gaps of fairness and, where the data have an alignment, the accuracy on aligned and
@@ -41,7 +42,7 @@ class Classifier(FitModule):
         image_shape: (C, H, W); linked from the data.
         network: The architecture.
         learner: How it is trained.
-        regime: Optimiser, steps, batches and augmentation, where the learner has none of its own.
+        regime: Optimiser, steps, batches and augmentation, where the algorithm has none of its own.
         monitor_every: Steps between two looks at validation and test images; 0: only at the end.
         seed: Seed of every draw.
     """
@@ -57,7 +58,7 @@ class Classifier(FitModule):
         "and pass --classifier DIR/classifier.safetensors"
     )
     artefact = "classifier.safetensors"
-    draws_own_batches = True
+    loss_name = "fit/loss"
 
     def __init__(
         self,
@@ -70,21 +71,12 @@ class Classifier(FitModule):
         monitor_every: int = 0,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(num_classes, num_groups, image_shape, network, learner, seed)
         self.remember()
-        if monitor_every < 0:
-            raise ConfigError(f"monitor_every must not be negative, but is {monitor_every}")
-        self.num_classes = num_classes
-        self.num_groups = num_groups
-        self.image_shape = image_shape
-        self.architecture = network
-        self.factory = learner
+        require({"monitor_every": monitor_every}, least=0)
         self.monitor_every = monitor_every
-        self.seed = seed
         self.regime = rebuild(regime)
-        self.automatic_optimization = False
         self.figures: dict[str, float | None] = {}
-        self._drawn: tuple[int, Tensor] | None = None
         self._looked = 0
 
     @classmethod
@@ -104,28 +96,26 @@ class Classifier(FitModule):
         return {"class_path": class_path(cls), "init_args": {"learner": learner}}
 
     def check(self) -> None:
-        """Refuse a learner that reads group labels on a set that has none."""
-        refuse_groups(import_class(spec_of(self.factory)["class_path"]), "real", self.num_groups)
+        """Refuse an algorithm that reads group labels on a set that has none."""
+        refuse_groups(self.algorithm_class, "real", self.num_groups)
 
     def title(self) -> str:
         """Return what the progress bar calls it."""
-        return f"classifier {getattr(import_class(spec_of(self.factory)['class_path']), 'name', '')}"
+        return f"classifier {getattr(self.algorithm_class, 'name', '')}"
 
     @property
-    def num_steps(self) -> int:
-        """Optimiser steps, as the regime says."""
-        return self.regime.steps
+    def algorithms(self) -> list[Algorithm]:
+        """The one algorithm."""
+        return [self.learner]
 
     def setup(self, stage: str) -> None:
-        """Make the learner and show it the labels."""
+        """Make the algorithm and show it the labels."""
         if stage == "fit":
             self.check()
-            self.real: ImageSet = self.data.train
-            with seeded(self.seed, "network"):
-                self.learner = self.factory(self.architecture, self.num_classes, self.image_shape, len(self.real))
+            self.real = self.data.train
+            self.learner = self.new_algorithm(self.real.targets, self.real.groups)
             self.regime = self.learner.regime or self.regime
-            groups = self.real.groups if self.num_groups > 1 else None
-            self.learner.prepare(self.real.targets, groups, self.num_groups)
+            refuse_mixing(self.regime, self.learner, "its regime")
             world = self.trainer.world_size
             self.learner.shared = world > 1
             size = self.regime.batch_size // world * world
@@ -133,42 +123,12 @@ class Classifier(FitModule):
                 raise ConfigError(
                     f"batches of {self.regime.batch_size} cannot be shared by {world} processes: raise it"
                 )
-            self.passes = Passes(len(self.real), size, self.learner.pool, world)
+            self.batches = Batches(len(self.real), size, self.learner.pool, world)
         super().setup(stage)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return what the regime and the learner say."""
-        return build_optimizer([self.learner], self.regime.optimizer)
-
-    def on_fit_start(self) -> None:
-        """Keep the training images on the device."""
-        if self.device.type != "cpu":
-            self.real = self.real.to(self.device)
-
-    def batch(self, step: int) -> dict[str, Tensor]:
-        """Return this process's share of the augmented batch that a step begins."""
-        epoch = self.passes.epoch(step)
-        if self._drawn is None or self._drawn[0] != epoch:
-            draws = generator(self.seed, "order", epoch)
-            self._drawn = epoch, epoch_order(len(self.real), self.learner.chances, draws)
-        index = self.passes.batch(step, self._drawn[1], self.global_rank)
-        batch = {key: value.to(self.device) for key, value in self.real.batch(index).items()}
-        draws = generator(self.seed, "augmentation", step, self.global_rank)
-        images = batch["image"].to(cast(torch.dtype, self.dtype))
-        batch["image"] = self.regime.augmentation(images, draws, siamese=False)
-        return batch
-
-    def training_step(self, batch: Any, batch_idx: int) -> None:
-        """Take the steps that one batch is for, one as a rule; Lightning's batch is only a clock."""
-        optimizer = self.optimizers()
-        for loss in self.learner.losses(self.batch(self.global_step), self.passes.share):
-            set_rate(optimizer.optimizer, self.regime.rate(self.global_step))  # type: ignore[union-attr]
-            optimizer.zero_grad()  # type: ignore[union-attr]
-            self.manual_backward(loss)
-            optimizer.step()  # type: ignore[union-attr]
-            self.log("fit/loss", loss.detach(), prog_bar=True, sync_dist=self.trainer.world_size > 1)
-            if self.global_step >= self.trainer.max_steps:
-                break
+    def draws(self, purpose: str, number: int, when: int) -> Generator:
+        """Return the generator of the draws in an epoch or, on each process its own, at a step."""
+        return generator(self.seed, purpose, when, *([] if purpose == "order" else [self.global_rank]))
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Look at validation and test images where it is time."""
@@ -191,7 +151,7 @@ class Classifier(FitModule):
 
         To be called by all processes.
         """
-        found: dict[str, float | None] = {}
+        figures: dict[str, float | None] = {}
         data, rank, world = self.data, self.global_rank, self.trainer.world_size
         self.learner.eval()
         for split, images in (("val", data.val), ("test", data.test)):
@@ -202,11 +162,10 @@ class Classifier(FitModule):
                 batch = {key: value.to(self.device) for key, value in images.batch(index).items()}
                 logits = self.learner(batch["image"].to(cast(torch.dtype, self.dtype)))
                 scores.update(logits.argmax(1), batch["target"], batch["group"])
-            names = ("accuracy",) if self.num_groups < 2 else tuple(scores)
-            values = {k: float(v) for k, v in scores.compute().items() if k in names}
-            found |= {f"{split}/{k}": None if math.isnan(v) else v for k, v in values.items()}
+            values = {name: float(value) for name, value in scores.compute().items()}
+            figures |= {f"{split}/{k}": None if math.isnan(v) else v for k, v in values.items()}
         self.learner.train()
-        return found
+        return figures
 
     def save_artefact(self, folder: Path) -> Path:
         """Write ``classifier.safetensors``, with the last figures in its metadata."""
@@ -227,8 +186,8 @@ class Classifier(FitModule):
 
     def remark(self) -> str:
         """Return the accuracy on the test set, and that on conflicting images."""
-        told = {"test/accuracy": "test accuracy", "test/conflict_accuracy": "on conflicting images"}
-        figures = {text: self.figures.get(key) for key, text in told.items()}
+        texts = {"test/accuracy": "test accuracy", "test/conflict_accuracy": "on conflicting images"}
+        figures = {text: self.figures.get(key) for key, text in texts.items()}
         return "".join(f", {text} {value:.3f}" for text, value in figures.items() if value is not None)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -4,43 +4,38 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Regime
-from fdd_lightning.algorithms.epochs import Passes, epoch_order
+from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Batch
 from fdd_lightning.algorithms.group_labels import refuse_groups
-from fdd_lightning.algorithms.optimizers import build_optimizer, forget, set_rate
 from fdd_lightning.artefacts.results import MetricSummary, Row
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
-from fdd_lightning.augment.cutmix import mix_batch
-from fdd_lightning.configuration.choices import import_class, rebuild, spec_of
+from fdd_lightning.configuration.choices import spec_of
 from fdd_lightning.configuration.defaults import complete
-from fdd_lightning.datasets import ImageSet
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.metrics import CellAccuracy, CellCount, group_metrics
-from fdd_lightning.modules.base import StageModule
+from fdd_lightning.metrics import CellAccuracy, CellCount, GroupCounts, group_metrics, metric_classes
 from fdd_lightning.modules.row import identity
+from fdd_lightning.modules.training import TrainingModule
 from fdd_lightning.networks import ConvNet, NetworkFactory
-from fdd_lightning.protocols import named, refuse_mixing
+from fdd_lightning.training import Preset, named, refuse_mixing, regime_of
+from fdd_lightning.training.batches import Batches
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import write_json
-from fdd_lightning.utils.rng import generator, seeded
+from fdd_lightning.utils.rng import generator
 
 
-class Evaluator(StageModule):
+class Evaluator(TrainingModule):
     """Trains several fresh networks on a set and measures accuracy and bias on the real test set.
 
-    How they are trained is a preset, a file of ``configs/eval`` (see `Protocol`): epochs, SGD and its learning rate,
-    batches, augmentation, number of networks. ``reference`` is that of DM's code: SGD 0.01, momentum 0.9, weight decay
-    5e-4, batch 256, a learning rate dropped once to a tenth just past half time (with the momentum lost, as the
-    optimiser is rebuilt there), one DSA operation per batch with parameters per image, accuracy after the last epoch.
+    How they are trained is a preset, a file of ``configs/eval`` (see `Preset`): epochs, SGD and its learning rate,
+    batches, augmentation, number of networks. The accuracy is that after the last epoch.
 
     What was learned with a set besides its images is used: the step size, and soft labels in the place of hard ones.
     Of a set whose networks saw whitened images, training and test images are whitened.
@@ -55,18 +50,25 @@ class Evaluator(StageModule):
         learner: How it is trained. One that has a regime of its own is trained by it: optimiser, learning rate, steps,
             batches and augmentation are then not those said here.
         count: Number of networks; the preset's if null.
-        preset: Name of a file in ``configs/eval``: ``reference``, ``quick`` (fewer epochs), or a paper's, ``idc`` say.
+        preset: A file of ``configs/eval`` by name, ``reference``, ``quick`` (fewer epochs), or a paper's, say ``idc``;
+            or your own by its path.
         epochs: Passes over the set; the preset's if null.
         lr: Learning rate; by default the step size that was learned with the set, where one was (MTT), else the
             preset's.
         batch_size: Images per step; the preset's if null.
         augmentation: Applied to every training batch; the preset's if null.
         seed: Seed of every draw.
+        metrics: Metrics of your own, by class path, besides the built-in ones (see `GroupCounts`).
+
+    Example:
+        >>> evaluator = Evaluator(num_classes=10, num_groups=2, image_shape=(3, 16, 16), preset="quick", lr=0.1)
+        >>> evaluator.count, evaluator.by_preset().lr
+        (5, 0.1)
     """
 
     artefact = "results.json"
-    draws_own_batches = True
     keeps_checkpoint = False
+    loss_name = "eval/train_loss"
 
     synthetic: SyntheticSet | None = None
     """The set to train on (``--synthetic``); without it the real training set."""
@@ -85,30 +87,18 @@ class Evaluator(StageModule):
         batch_size: int | None = None,
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        metrics: Sequence[str] = (),
     ) -> None:
-        super().__init__()
+        super().__init__(num_classes, num_groups, image_shape, network, learner, seed)
         self.remember()
-        for key, value in {"count": count, "batch_size": batch_size, "epochs": epochs}.items():
-            if value is not None and value < 1:
-                raise ConfigError(f"{key} must be at least 1, not {value}")
-        if lr is not None and not lr >= 0:
-            raise ConfigError(f"lr must not be negative, but is {lr}")
-        self.num_classes = num_classes
-        self.num_groups = num_groups
-        self.image_shape = image_shape
-        self.architecture = network
-        self.learner = learner
-        self.preset = preset
-        self.protocol = named(preset)
-        self.count = self.protocol.networks if count is None else count
-        self.epochs = epochs
+        require({"count": count, "batch_size": batch_size, "epochs": epochs}, least=1)
+        require({"lr": lr}, least=0)
+        self.preset = named(preset)
+        self.count = self.preset.networks if count is None else count
+        self.changes = {"epochs": epochs, "batch_size": batch_size, "augmentation": augmentation}
         self.lr = lr
-        self.batch_size = self.protocol.batch_size if batch_size is None else batch_size
-        self.augmentation = rebuild(augmentation or self.protocol.augmentation)
-        self.seed = seed
-        self.automatic_optimization = False
+        self.metrics = metric_classes(metrics)
         self.learners = nn.ModuleList()
-        self._drawn: dict[int, tuple[int, Tensor]] = {}
         self.soft_labels: Tensor | None = None
         self.whitening: ZCA | None = None
         self.row: dict[str, Any] | None = None
@@ -144,76 +134,48 @@ class Evaluator(StageModule):
         return "real" if self.synthetic is None else "synthetic"
 
     @property
-    def total_epochs(self) -> int:
-        """Passes over the training set."""
-        return self.epochs or self.protocol.epochs_on(self.train_on)
+    def algorithms(self) -> list[Algorithm]:
+        """The networks' algorithms."""
+        return cast(list[Algorithm], list(self.learners))
+
+    def by_preset(self) -> Preset:
+        """Return the preset with what is changed here, and with the step size that was learned with the set."""
+        preset = self.preset.on_real() if self.synthetic is None else self.preset
+        return preset.changed(lr=self.learned_lr if self.lr is None else self.lr, **self.changes)
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Steps of one pass; the last batch may be smaller, none is dropped."""
-        return self.passes.per_epoch
-
-    @property
-    def num_steps(self) -> int:
-        """Optimiser steps of the whole training."""
-        return self.regime.steps if self.regime else self.steps_per_epoch * self.total_epochs
-
-    @property
-    def regime(self) -> Regime | None:
-        """The trainer's own way to be trained, where it has one; known once :meth:`setup` ran."""
-        return cast(Algorithm, self.learners[0]).regime if self.learners else None
-
-    @property
-    def passes(self) -> Passes:
-        """How the training set is cut into updates."""
-        pool = cast(Algorithm, self.learners[0]).pool if self.learners else 1
-        return Passes(self.size, self.regime.batch_size if self.regime else self.batch_size, pool)
-
-    @property
-    def drop_steps(self) -> list[int]:
-        """The steps before which the learning rate falls."""
-        return [self.steps_per_epoch * epoch for epoch in self.protocol.schedule.drops(self.total_epochs)]
+    def learned_lr(self) -> float | None:
+        """The step size that was learned with the set, if one was."""
+        return None if self.synthetic is None else self.synthetic.lr
 
     def setup(self, stage: str) -> None:
         """Take the training set, make the networks and the metrics."""
         if stage == "fit":
             if self.synthetic is None:
-                self.real: ImageSet | None = self.data.train
-                self.size = len(self.data.train)
+                self.real = self.data.train
+                labels, groups = self.real.targets, self.real.groups
             else:
-                self.real = None
                 self._check_synthetic(self.synthetic)
                 images, labels = self.synthetic.tensors(normalised=True)
                 self.whitening = self._read_whitening(self.synthetic)
-                self.images, self.labels = self._seen(images), labels
+                self.images, self.labels, groups = self._seen(images), labels, None
                 self.soft_labels = self.synthetic.soft_labels
-                self.size = len(labels)
             if not self.learners:
                 self.check()
-                self._make_learners()
+                self.learners.extend(self.new_algorithm(labels, groups, j) for j in range(self.count))
+            algorithm = self.algorithms[0]
+            self.regime = algorithm.regime or self.by_preset()
+            self.batches = Batches(len(labels), self.regime.batch_size, algorithm.pool)
         if stage == "test" or not hasattr(self, "scores"):
-            aligned = self.data.aligned
-            self.scores = nn.ModuleList(
-                group_metrics(self.num_classes, self.num_groups, aligned) for _ in range(self.count)
-            )
-            self.cells = nn.ModuleList(CellAccuracy(self.num_classes, self.num_groups) for _ in range(self.count))
-            self.counts = CellCount(self.num_classes, self.num_groups)
+            facts = (self.num_classes, self.num_groups, self.data.aligned)
+            classes: list[type[GroupCounts]] = [*self.metrics, CellAccuracy, CellCount]
+            self.scores = nn.ModuleList(group_metrics(*facts, classes) for _ in range(self.count))
         super().setup(stage)
 
     def check(self) -> None:
         """Refuse a trainer that reads group labels on a set that has none, and one that cannot take mixed images."""
-        spec = spec_of(self.learner)
-        refuse_groups(import_class(spec["class_path"]), self.train_on, self.num_groups)
-        refuse_mixing(self.preset, spec)
-
-    def _make_learners(self) -> None:
-        labels = self.labels if self.real is None else self.real.targets
-        groups = None if self.real is None or self.num_groups < 2 else self.real.groups
-        for j in range(self.count):
-            with seeded(self.seed, "network", j):
-                learner = self.learner(self.architecture, self.num_classes, self.image_shape, self.size)
-            learner.prepare(labels, groups, self.num_groups)
-            self.learners.append(learner)
+        refuse_groups(self.algorithm_class, self.train_on, self.num_groups)
+        refuse_mixing(regime_of(self.hparams), self.algorithm_class, f"preset {self.hparams['preset']}")
 
     def _check_synthetic(self, synthetic: SyntheticSet) -> None:
         """Refuse a set that was made for other images."""
@@ -237,9 +199,10 @@ class Evaluator(StageModule):
                 f"the synthetic set has label {int(synthetic.labels.max())}, the data set {self.data.name} only "
                 f"{self.num_classes} classes: evaluate on the data set that the file names"
             )
-        learner: Any = import_class(spec_of(self.learner)["class_path"])
-        if synthetic.soft_labels is not None and not learner.soft_labels:
-            raise ConfigError(f"the synthetic set has soft labels, which trainer {learner.name} does not take: use erm")
+        if synthetic.soft_labels is not None and not self.algorithm_class.soft_labels:
+            raise ConfigError(
+                f"the synthetic set has soft labels, which trainer {self.algorithm_class.name} does not take: use erm"
+            )
 
     def _read_whitening(self, synthetic: SyntheticSet) -> ZCA | None:
         """Return the whitening that the set's networks saw images through."""
@@ -261,103 +224,43 @@ class Evaluator(StageModule):
         """Return normalised images as the networks see them."""
         return images if self.whitening is None else self.whitening.to(images.device).whiten(images)
 
-    @property
-    def rate(self) -> float:
-        """The learning rate at the start."""
-        learned = None if self.synthetic is None else self.synthetic.lr
-        return self.lr if self.lr is not None else self.protocol.lr if learned is None else learned
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return one SGD over all networks, or what the trainer brings; networks do not mix in it."""
-        momentum, decay = self.protocol.momentum, self.protocol.weight_decay
-        own = partial(torch.optim.SGD, lr=self.rate, momentum=momentum, weight_decay=decay)
-        return build_optimizer(
-            cast(list[Algorithm], list(self.learners)), self.regime.optimizer if self.regime else own
-        )
-
     def on_fit_start(self) -> None:
         """Keep the training images on the device."""
-        if self.real is not None and self.device.type != "cpu":
-            self.real = self.real.to(self.device)
+        super().on_fit_start()
         if self.synthetic is not None:
             self.images, self.labels = self.images.to(self.device), self.labels.to(self.device)
             self.soft_labels = None if self.soft_labels is None else self.soft_labels.to(self.device, self.images.dtype)
 
-    def batch(self, network: int, step: int) -> dict[str, Tensor]:
-        """Return the augmented training batch of one network at a step."""
-        index = self.passes.batch(step, self._order(network, self.passes.epoch(step)))
-        if self.real is None:
-            index = index.to(self.labels.device)
-            batch = {"image": self.images[index], "target": self.labels[index], "index": index}
-            if self.soft_labels is not None:
-                batch["soft_target"] = self.soft_labels[index]
-        else:
-            batch = {key: value.to(self.device) for key, value in self.real.batch(index).items()}
-        draws = generator(self.seed, "augmentation", network, step)
-        augmentation = self.regime.augmentation if self.regime else self.augmentation
-        batch["image"] = augmentation(batch["image"].to(self.dtype), draws, siamese=False)
-        if self.protocol.cutmix and not self.regime:
-            return mix_batch(batch, self.protocol.cutmix, self.num_classes, draws)
-        return batch
+    def examples(self, index: Tensor) -> Batch:
+        """Return the training images at some places, on the device."""
+        if self.synthetic is None:
+            return super().examples(index)
+        index = index.to(self.labels.device)
+        batch = {"image": self.images[index], "target": self.labels[index], "index": index}
+        return batch if self.soft_labels is None else {**batch, "soft_target": self.soft_labels[index]}
 
-    def _order(self, network: int, epoch: int) -> Tensor:
-        """Return the order in which a network sees the training set in an epoch; that of the last epoch is kept."""
-        if self._drawn.get(network, (None,))[0] != epoch:
-            draws = generator(self.seed, "order", network, epoch)
-            chances = cast(Algorithm, self.learners[network]).chances
-            self._drawn[network] = epoch, epoch_order(self.size, chances, draws)
-        return self._drawn[network][1]
-
-    def training_step(self, batch: Any, batch_idx: int) -> None:
-        """Take the steps that one batch of every network is for, one as a rule; Lightning's batch is only a clock."""
-        step = self.global_step
-        optimizer = self.optimizers()
-        share = self.passes.share
-        side_by_side = [cast(Algorithm, own).losses(self.batch(j, step), share) for j, own in enumerate(self.learners)]
-        for losses in zip(*side_by_side, strict=True):
-            self._set_rate(optimizer.optimizer, self.global_step)  # type: ignore[union-attr]
-            optimizer.zero_grad()  # type: ignore[union-attr]
-            self.manual_backward(torch.stack(losses).sum())
-            optimizer.step()  # type: ignore[union-attr]
-            self.log("eval/train_loss", torch.stack(losses).detach().mean(), prog_bar=True)
-            if self.global_step >= self.trainer.max_steps:
-                break
-
-    def _set_rate(self, optimizer: torch.optim.Optimizer, step: int) -> None:
-        """Set the learning rate of a step."""
-        if self.regime:
-            set_rate(optimizer, self.regime.rate(step))
-        elif step in (drops := self.drop_steps):
-            schedule = self.protocol.schedule
-            set_rate(optimizer, schedule.factor ** sum(drop <= step for drop in drops))
-            if schedule.forgets:
-                forget(optimizer)
+    def draws(self, purpose: str, number: int, when: int) -> Generator:
+        """Return the generator of a network's draws in an epoch or at a step."""
+        return generator(self.seed, purpose, number, when)
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count hits by class and group."""
         images = self._seen(batch["image"])
-        for learner, scores, cells in zip(self.learners, self.scores, self.cells, strict=True):
-            predictions = learner(images).argmax(1)
-            scores.update(predictions, batch["target"], batch["group"])  # type: ignore[operator]
-            cells.update(predictions, batch["target"], batch["group"])  # type: ignore[operator]
-        self.counts.update(predictions, batch["target"], batch["group"])
+        for algorithm, scores in zip(self.learners, self.scores, strict=True):
+            scores.update(algorithm(images).argmax(1), batch["target"], batch["group"])  # type: ignore[operator]
 
     def on_test_epoch_end(self) -> None:
         """Gather the row of the results."""
-        found = [{k: float(v) for k, v in scores.compute().items()} for scores in self.scores]  # type: ignore[operator]
-        names = ["accuracy", "deo_max", "deo_mean", "worst_group_accuracy", "aligned_accuracy", "conflict_accuracy"]
-        metrics = {
-            name: MetricSummary.of([[scores[name] for scores in found]]) if name in found[0] else None for name in names
-        }
-        if self.num_groups < 2:
-            metrics |= dict.fromkeys(("deo_max", "deo_mean", "worst_group_accuracy"))
-        cells = torch.stack([cell.compute() for cell in self.cells])  # type: ignore[operator]
+        figures: list[dict[str, Tensor]] = [scores.compute() for scores in self.scores]  # type: ignore[operator]
+        existing = [metric.name for metric in self.metrics if metric.name in figures[0]]
+        values = {name: [[float(figure[name]) for figure in figures]] for name in existing}
+        metrics = {m.name: MetricSummary.of(values[m.name]) if m.name in values else None for m in self.metrics}
         row = Row(
             **identity(self.spec, self.data, self.synthetic),
             seconds={"fit": None, "distill": None, "eval": None},
             metrics=metrics,
-            cell_accuracy=_matrix(cells.double().nanmean(0)),
-            cell_count=self.counts.compute().long().tolist(),
+            cell_accuracy=_matrix(torch.stack([figure["cell_accuracy"] for figure in figures]).double().nanmean(0)),
+            cell_count=figures[0]["cell_count"].long().tolist(),
         )
         self.row = row.to_json()
         for name, summary in metrics.items():
@@ -372,8 +275,8 @@ class Evaluator(StageModule):
 
     def remark(self) -> str:
         """Say the step size that was learned, and why there are no figures of fairness, where there are none."""
-        learned = self.lr is None and not self.regime and self.rate != self.protocol.lr
-        told = f", learned step size {self.rate:.4g}" if learned else ""
+        learned = self.learned_lr if self.lr is None and self.algorithms[0].regime is None else None
+        told = "" if learned in (None, self.preset.lr) else f", learned step size {learned:.4g}"
         return told + (" (no group labels, so no fairness metrics)" if self.num_groups < 2 else "")
 
     def save_artefact(self, folder: Path) -> Path:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory
-from fdd_lightning.algorithms.epochs import Passes
 from fdd_lightning.algorithms.group_labels import refuse_groups
 from fdd_lightning.artefacts.experts import FOLDER, TRAIN, flat_parameters, save_expert
 from fdd_lightning.augment import DSA, Augmentation
@@ -23,6 +22,7 @@ from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.weighing import WeighingModule
 from fdd_lightning.networks import ConvNet, NetworkFactory
+from fdd_lightning.training.batches import Batches
 from fdd_lightning.utils.rng import generator, seeded
 
 
@@ -147,14 +147,14 @@ class Experts(WeighingModule, FitModule):
             )
 
     @property
-    def passes(self) -> Passes:
+    def batches(self) -> Batches:
         """How the training set is cut into updates; known once :meth:`setup` ran."""
-        return Passes(len(self.real), self.batch_size, self.learner.pool)
+        return Batches(len(self.real), self.batch_size, self.learner.pool)
 
     @property
     def steps_per_expert(self) -> int:
         """Steps of one expert."""
-        return self.epochs * self.passes.per_epoch
+        return self.epochs * self.batches.per_epoch
 
     @property
     def num_steps(self) -> int:
@@ -214,11 +214,11 @@ class Experts(WeighingModule, FitModule):
 
     def batch(self, expert: int, step: int) -> dict[str, Tensor]:
         """Return the augmented training batch of one expert at one of its steps."""
-        epoch = self.passes.epoch(step)
+        epoch = self.batches.epoch(step)
         if self._drawn is None or self._drawn[:2] != (expert, epoch):
             order = order_by_shares(self.shares, generator(self.seed, "order", expert, epoch))
             self._drawn = expert, epoch, order
-        index = self.passes.batch(step, self._drawn[2])
+        index = self.batches.batch(step, self._drawn[2])
         batch = {key: value.to(self.device) for key, value in self.real.batch(index).items()}
         draws = generator(self.seed, "augmentation", expert, step)
         batch["image"] = self.augmentation(self._seen(batch["image"]), draws, siamese=False)
@@ -243,7 +243,7 @@ class Experts(WeighingModule, FitModule):
             self.manual_backward(loss)
             optimizer.step()  # type: ignore[union-attr]
             self.log("fit/loss", loss.detach(), prog_bar=True)
-            if self.global_step % self.passes.per_epoch == 0:
+            if self.global_step % self.batches.per_epoch == 0:
                 self._keep(expert)
             if self.global_step >= self.trainer.max_steps:
                 break

@@ -10,8 +10,8 @@ from fdd_lightning.configuration.choices import build, import_class
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError
 from fdd_lightning.matching.weightings import Weighting
-from fdd_lightning.protocols import refuse_mixing
 from fdd_lightning.runs.stage import Stage
+from fdd_lightning.training import refuse_mixing, regime_of
 
 
 @dataclass
@@ -59,8 +59,9 @@ class PlannedRow:
                 "column of groups, or leave the weighting out (vanilla and kde need none)"
             )
         evaluation = self.evaluations[0].config["model"]
-        refuse_groups(trainer_class(evaluation), self.identity["train_on"], self.data.num_groups)
-        refuse_mixing(evaluation["init_args"]["preset"], evaluation["init_args"]["learner"])
+        arguments, trainer = evaluation["init_args"], trainer_class(evaluation)
+        refuse_groups(trainer, self.identity["train_on"], self.data.num_groups)
+        refuse_mixing(regime_of(arguments), trainer, f"preset {arguments['preset']}")
 
 
 def trainer_class(model: dict[str, Any]) -> type:

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from fdd_lightning.errors import FileFormatError
-from fdd_lightning.protocols import named
 from fdd_lightning.runs.stage import Stage
+from fdd_lightning.training import regime_of
 from fdd_lightning.utils.files import fingerprint, read_json, write_json
 from fdd_lightning.utils.paths import cache_root
 
@@ -29,13 +29,9 @@ def _steps(stage: Stage) -> float:
     arguments: dict[str, Any] = stage.config["model"]["init_args"]
     if stage.kind != "eval":
         return math.prod(float(arguments.get(key) or 1) for key in ("iterations", "steps", "count", "epochs"))
-    regime = (arguments["learner"].get("init_args") or {}).get("regime")
-    if regime:
-        return float(regime["init_args"]["steps"] * arguments["count"])
-    epochs = arguments["epochs"] or named(arguments["preset"]).epochs
     made = stage.inputs.get("synthetic")
     per_class = made.config["model"]["init_args"]["images_per_class"] if made else 1
-    return float(epochs * per_class * arguments["count"])
+    return float(regime_of(arguments).num_steps(per_class) * arguments["count"])
 
 
 def _read() -> dict[str, float]:

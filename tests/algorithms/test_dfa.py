@@ -85,5 +85,5 @@ def test_learners_that_start_apart_draw_apart():
 
 @pytest.mark.parametrize("argument", list(WEIGHTS))
 def test_negative_numbers_are_refused(argument):
-    with pytest.raises(ConfigError, match=f"DFA {argument} must not be negative"):
+    with pytest.raises(ConfigError, match=f"DFA {argument} must be at least 0"):
         made(DFA, **{argument: -1})

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from fdd_lightning.algorithms import GroupDRO, Reweighted
-from fdd_lightning.algorithms.epochs import epoch_order
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.training.batches import epoch_order
 from tests.algorithms.small import (
     CLASSES,
     GROUPS,
@@ -135,7 +135,7 @@ def test_resumes_from_its_state():
 
 @pytest.mark.parametrize("argument", ["step_size", "adjustment"])
 def test_negative_numbers_are_refused(argument):
-    with pytest.raises(ConfigError, match=f"GroupDRO {argument} must not be negative"):
+    with pytest.raises(ConfigError, match=f"GroupDRO {argument} must be at least 0"):
         made(GroupDRO, **{argument: -1.0})
 
 

@@ -146,10 +146,10 @@ def test_resumes_from_its_state(kind):
 
 @pytest.mark.parametrize("argument", ["pool", "temperature", "q"])
 def test_numbers_that_must_be_positive(argument):
-    with pytest.raises(ConfigError, match=f"SelecMix {argument} must be positive"):
+    with pytest.raises(ConfigError, match=f"SelecMix {argument} must be above 0"):
         made(SelecMix, **SMALL, **{argument: 0})
 
 
 def test_a_negative_weight_of_mixes_is_refused():
-    with pytest.raises(ConfigError, match="SelecMixLfF mix_weight must not be negative"):
+    with pytest.raises(ConfigError, match="SelecMixLfF mix_weight must be at least 0"):
         made(SelecMixLfF, **SMALL, mix_weight=-0.1)

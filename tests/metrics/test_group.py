@@ -1,4 +1,5 @@
 import math
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,19 @@ import torch
 from torch import distributed
 from torch.multiprocessing import spawn  # type: ignore[attr-defined]
 
+import fdd_lightning.metrics.group
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.metrics import Accuracy, CellAccuracy, CellCount, DEOMax, DEOMean, WorstGroupAccuracy, group_metrics
+from fdd_lightning.metrics import (
+    Accuracy,
+    CellAccuracy,
+    CellCount,
+    DEOMax,
+    DEOMean,
+    GroupCounts,
+    WorstGroupAccuracy,
+    group_metrics,
+    metric_classes,
+)
 
 CLASSES, GROUPS = 4, 3
 ALIGNED = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.bool)
@@ -162,3 +174,56 @@ def test_two_processes(tmp_path: Path):
     expected = literal(p[keep].tolist(), t[keep].tolist(), a[keep].tolist())[0]
     for rank in range(2):
         check(torch.load(tmp_path / f"{rank}.pt"), expected)
+
+
+class Errors(GroupCounts):
+    """A user's own metric: how many images are classified wrongly."""
+
+    name = "errors"
+    higher_is_better = False
+    needs_groups = True
+
+    def compute(self):
+        return (self.cell_count() - self.cell_correct()).sum()
+
+
+class Rival(Errors):
+    """Another of the same name."""
+
+
+def test_a_users_own_metric_stands_beside_the_others():
+    classes = metric_classes(["tests.metrics.test_group.Errors"])
+    assert [metric.name for metric in classes] == [*KEYS, "errors"]
+    metrics = group_metrics(CLASSES, GROUPS, ALIGNED, classes)
+    p, t, a = draw(60)
+    metrics.update(p, t, a)
+    assert int(metrics.compute()["errors"]) == int((p != t).sum())
+    assert list(group_metrics(CLASSES, 1, None, classes)) == ["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "told"),
+    [
+        (["fdd_lightning.networks.MLP"], "fdd_lightning.networks.MLP is no metric"),
+        (["fdd_lightning.metrics.GroupCounts"], "with a name"),
+        (["mine.Nothing"], "class path 'mine.Nothing' cannot be imported"),
+        (
+            ["tests.metrics.test_group.Errors", "tests.metrics.test_group.Rival"],
+            "Rival has the name of another, 'errors'",
+        ),
+    ],
+)
+def test_what_is_no_metric_is_one_line(paths, told):
+    with pytest.raises(ConfigError, match=told) as caught:
+        metric_classes(paths)
+    assert "\n" not in str(caught.value)
+
+
+def test_installed_packages_add_metrics(monkeypatch):
+    point = EntryPoint("errors", "tests.metrics.test_group:Errors", "fdd_lightning.metrics")
+    monkeypatch.setattr(
+        "fdd_lightning.metrics.group.entry_points", lambda group: [point] if group == point.group else []
+    )
+    fdd_lightning.metrics.group._installed.cache_clear()
+    assert metric_classes()[-1].name == "errors"
+    fdd_lightning.metrics.group._installed.cache_clear()

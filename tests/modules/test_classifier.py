@@ -9,12 +9,13 @@ import torch
 from safetensors import safe_open
 from torch.nn.functional import cross_entropy
 
-from fdd_lightning.algorithms import DFA, ERM, GroupDRO, LfF, Regime, Reweighted, SelecMix, SelecMixLfF
+from fdd_lightning.algorithms import DFA, ERM, GroupDRO, LfF, Reweighted, SelecMix, SelecMixLfF
 from fdd_lightning.artefacts.classifier import load_classifier
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.modules.classifier import Classifier
 from fdd_lightning.networks import MLP
+from fdd_lightning.training import Regime
 from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
 from tests.modules.test_evaluator import Plain, literal_scores
@@ -70,7 +71,7 @@ def test_a_learners_own_regime_wins(digits):
     (optimizer,) = runs.optimizers
     assert isinstance(optimizer, torch.optim.SGD)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(1e-3 * 0.1)
-    assert model.passes.batch_size == 64
+    assert model.batches.batch_size == 64
 
 
 @pytest.mark.parametrize("name", list(LEARNERS))
@@ -154,7 +155,7 @@ def test_sets_without_groups():
 
 
 def test_senseless_settings_are_refused(digits):
-    with pytest.raises(ConfigError, match="monitor_every must not be negative"):
+    with pytest.raises(ConfigError, match="monitor_every must be at least 0"):
         classifier(monitor_every=-1)
     model = Classifier(10, 10, (3, 16, 16), NETWORK, ERM, Regime(partial(torch.optim.Adam, lr=-1.0)))
     with pytest.raises(ConfigError, match="the optimiser of trainer erm: Invalid learning rate"):

@@ -1,4 +1,4 @@
-"""Evaluations by a preset: trained as the protocol says, and recorded."""
+"""Evaluations by a preset: trained as it says, and recorded."""
 
 from functools import partial
 
@@ -77,15 +77,15 @@ def test_networks_are_trained_as_idc_trains_them(digits, chosen, preset):
 
 def test_what_is_not_given_is_the_presets(chosen):
     model = evaluator(chosen, preset="idc", count=None)
-    assert (model.count, model.batch_size, model.total_epochs) == (3, 64, 1000)
-    assert model.augmentation.names == ("color", "crop", "flip", "scale", "rotate")
-    model.size = 30
-    assert model.drop_steps == [666, 833]
+    regime = model.by_preset()
+    assert (model.count, regime.batch_size, regime.num_steps(per_epoch=1)) == (3, 64, 1000)
+    assert vars(regime.augmentation)["names"] == ("color", "crop", "flip", "scale", "rotate")
+    assert regime.drops(per_epoch=1) == [666, 833]
     given = evaluator(chosen, preset="idc", count=1, batch_size=8, epochs=9, augmentation=NoAugmentation(), lr=0.5)
-    assert (given.count, given.batch_size, given.total_epochs, given.rate) == (1, 8, 9, 0.5)
-    assert isinstance(given.augmentation, NoAugmentation)
-    given.size = 16
-    assert given.drop_steps == [12, 14]
+    regime = given.by_preset()
+    assert (given.count, regime.batch_size, regime.num_steps(per_epoch=2), regime.lr) == (1, 8, 18, 0.5)
+    assert isinstance(regime.augmentation, NoAugmentation)
+    assert regime.drops(per_epoch=2) == [12, 14]
 
 
 def test_the_row_says_the_preset_and_only_what_differs_from_it(digits, chosen):

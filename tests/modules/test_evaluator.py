@@ -11,7 +11,7 @@ import yaml
 from torch.nn.functional import cross_entropy
 
 from fdd_lightning import SyntheticSet
-from fdd_lightning.algorithms import DFA, GroupDRO, Regime, Reweighted, SelecMixLfF
+from fdd_lightning.algorithms import DFA, GroupDRO, Reweighted, SelecMixLfF
 from fdd_lightning.artefacts.results import Row
 from fdd_lightning.augment import DSA
 from fdd_lightning.configuration.choices import build
@@ -19,9 +19,11 @@ from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.weightings import FairDD
+from fdd_lightning.metrics import GroupCounts
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.selection import Selection
 from fdd_lightning.networks import ConvNet
+from fdd_lightning.training import Regime
 from fdd_lightning.utils.paths import CONFIGS
 from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
@@ -109,10 +111,9 @@ def test_images_that_have_changed_since_are_warned_of(chosen, digits, capsys):
 
 def test_the_rate_falls_just_past_half_time():
     for epochs, dropped in ((1001, 502), (301, 152), (5, 4), (4, 3)):
-        model = evaluator(epochs=epochs, batch_size=16)
-        model.size = 30  # two steps an epoch
-        assert model.drop_steps == [2 * dropped]
-        assert model.num_steps == 2 * epochs
+        regime = evaluator(epochs=epochs, batch_size=16).by_preset()
+        assert regime.drops(per_epoch=2) == [2 * dropped]
+        assert regime.num_steps(per_epoch=2) == 2 * epochs
 
 
 def test_networks_differ_and_seeds_too(digits, chosen):
@@ -128,7 +129,7 @@ def test_networks_differ_and_seeds_too(digits, chosen):
 def test_presets(chosen, preset, on_synthetic):
     model = evaluator(chosen if on_synthetic else None, preset=preset, epochs=None)
     assert (
-        model.total_epochs
+        model.by_preset().num_steps(per_epoch=1)
         == {
             ("reference", True): 1001,
             ("reference", False): 101,
@@ -152,7 +153,7 @@ def test_full_trains_on_real_images(digits, monkeypatch):
     row = runs.eval(model, digits)
     assert row is not None
     assert asked == [256] * 3
-    assert model.size == len(digits.train)
+    assert model.batches.size == len(digits.train)
     assert (row["method"], row["weighting"], row["ipc"]) == ("full", "vanilla", None)
     assert (row["train_on"], row["distill_seeds"], row["settings"]) == ("real", [], {})
     Row.from_json(row)
@@ -233,6 +234,33 @@ def test_figures_are_logged(digits, chosen):
     assert row is not None
     for name in METRICS:
         assert float(runs.callback_metrics[f"eval/{name}"]) == pytest.approx(row["metrics"][name]["mean"], abs=1e-6)
+
+
+class Spread(GroupCounts):
+    """A user's own metric."""
+
+    name = "spread"
+    needs_groups = True
+
+    def compute(self):
+        return self.cell_accuracy().std()
+
+
+def test_a_users_own_metric_stands_in_the_row_and_is_logged(digits, chosen):
+    runs = trainer()
+    row = runs.eval(evaluator(chosen, metrics=["tests.modules.test_evaluator.Spread"]), digits)
+    assert row is not None
+    assert list(row["metrics"]) == [*METRICS, "spread"]
+    assert float(runs.callback_metrics["eval/spread"]) == pytest.approx(row["metrics"]["spread"]["mean"], abs=1e-6)
+    plain = trainer().eval(evaluator(chosen), digits)
+    assert plain is not None
+    assert {name: row["metrics"][name] for name in METRICS} == plain["metrics"]
+    model = Evaluator.for_data(
+        Plain(), network=NETWORK, count=1, epochs=1, metrics=["tests.modules.test_evaluator.Spread"]
+    )
+    row = trainer().eval(model, Plain())
+    assert row is not None
+    assert row["metrics"]["spread"] is None
 
 
 def test_the_unbiased_twin_has_no_aligned_images():
@@ -358,7 +386,7 @@ def test_the_row_says_how_a_trainer_differs_from_its_preset(digits, chosen):
 def test_images_are_drawn_by_a_trainers_chances(digits):
     model = evaluator(learner=Reweighted, count=1, epochs=1, batch_size=400)
     trainer(max_steps=1).eval(model, digits)
-    drawn = model._order(0, 0)
+    drawn = model.order(0, 0)
     cells = torch.bincount(digits.train.targets[drawn] * 10 + digits.train.groups[drawn], minlength=100)
     assert len(drawn) == len(digits.train)
     assert int(cells.max()) < 4 * len(drawn) / 100  # nine of ten images of a class have its own colour

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from fdd_lightning.algorithms import ERM, LfF, Regime
+from fdd_lightning.algorithms import ERM, LfF
 from fdd_lightning.artefacts.encoder import save_encoder
 from fdd_lightning.artefacts.experts import ExpertFolder, flat_parameters
 from fdd_lightning.augment import DSA
@@ -17,6 +17,7 @@ from fdd_lightning.matching.weighted_epochs import order_by_shares
 from fdd_lightning.matching.weightings import KDE, Barycenter, FairDD, GroupKDE, Vanilla
 from fdd_lightning.modules.experts import Experts
 from fdd_lightning.networks import ConvNet, Encoder
+from fdd_lightning.training import Regime
 from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
 

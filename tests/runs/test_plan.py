@@ -148,7 +148,7 @@ def test_real_sets_are_planned_without_being_there(plan):
         ({"fit": {"encoder": "big"}, "weightings": ["kde"]}, ["fit.encoder 'big' is not in configs/encoder"]),
         ({"fit": {"seed": "x"}}, ["fit.seed: expected int, not 'x'"]),
         ({"eval": {"counts": 3}}, ["eval.counts: no such option"]),
-        ({"eval": {"preset": "fast"}}, ["eval.preset 'fast' is not in configs/eval: choose one of"]),
+        ({"eval": {"preset": "fast"}}, ["eval.preset 'fast' is not in configs/eval: there is"]),
         ({"eval": {"networks": [{"name": "convnet", "widht": 3}]}}, ["eval.network.widht: no such option"]),
         ({"data": {"name": "colored_digits", "ratio": 3}}, ["data.ratio: no such option"]),
         ({"data": {"name": "colored_digits", "conflict_ratio": 3}}, ["conflict_ratio=3"]),

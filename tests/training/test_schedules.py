@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.protocols import AtShares, PastHalf
+from fdd_lightning.training import AtShares, PastHalf
 
 
 @pytest.mark.parametrize("last", [0, 1, 4, 5, 300, 600, 1000])
@@ -45,5 +45,5 @@ def test_published_epochs():
 def test_what_means_nothing_is_one_line():
     with pytest.raises(ConfigError, match="AtShares shares must be fractions such as '2/3'"):
         AtShares(shares=["half"])
-    with pytest.raises(ConfigError, match="PastHalf factor must be positive, not 0"):
+    with pytest.raises(ConfigError, match="PastHalf factor must be above 0, not 0"):
         PastHalf(factor=0)

@@ -1,4 +1,4 @@
-"""How passes over a training set are cut into updates: a pure function of the step, so that a run can be resumed."""
+"""The batches of a training: functions of the step, so that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Passes:
-    """Epochs of updates of equally many images; what is left over at the end of an epoch is one update more.
+class Batches:
+    """How each epoch of a training set is cut into updates of equally many images; a smaller one is the last.
 
     Attributes:
         size: Images of the training set, and of an epoch.
         batch_size: Images of an update, of all processes together.
         pool: Updates that are made of one batch, which is so many times as large.
         world: Processes that share a batch equally; what cannot be shared is left out.
+
+    Example:
+        >>> batches = Batches(size=5, batch_size=2)
+        >>> batches.per_epoch, batches.batch(2, torch.arange(5)).tolist()
+        (3, [4])
     """
 
     size: int
@@ -57,16 +62,7 @@ class Passes:
 
 
 def epoch_order(size: int, chances: Tensor | None, generator: torch.Generator) -> Tensor:
-    """Return the order of an epoch: each image once, or as many draws by chances, with replacement.
-
-    Args:
-        size: Images of the training set.
-        chances: float (size,), relative; None: each image once.
-        generator: CPU generator.
-
-    Returns:
-        int64 (size,).
-    """
+    """Return the order (size,) of an epoch: each image once, or as many draws by relative chances, with replacement."""
     if chances is None:
         return torch.randperm(size, generator=generator)
     return torch.multinomial(chances, size, replacement=True, generator=generator)

@@ -1,4 +1,4 @@
-"""One optimiser for several learners side by side, whose parameters may be trained by several kinds."""
+"""One optimiser for several networks side by side, whose parts may be trained by several kinds."""
 
 from __future__ import annotations
 
@@ -8,20 +8,16 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from fdd_lightning.algorithms.base import Algorithm
-from fdd_lightning.algorithms.regime import OptimizerFactory
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.training.regime import OptimizerFactory
 
 
 class Joint(Optimizer):
-    """Several optimisers that step as one.
-
-    Args:
-        members: The optimisers, of different parameters.
-    """
+    """Several optimisers, of different parameters, that step as one."""
 
     def __init__(self, members: Sequence[Optimizer]) -> None:
-        super().__init__([{"params": list(_parameters(member))} for member in members], {})
+        groups = [group for member in members for group in member.param_groups]
+        super().__init__([{"params": group["params"]} for group in groups], {})
         self.members = list(members)
         self._gather()
 
@@ -46,39 +42,32 @@ class Joint(Optimizer):
             member.load_state_dict(state)
         self._gather()
 
-    def forget(self) -> None:
-        """Drop what the optimisers remember of earlier steps."""
-        for member in self.members:
-            member.state.clear()
 
-
-def _parameters(optimizer: Optimizer) -> Iterable[nn.Parameter]:
-    for group in optimizer.param_groups:
-        yield from group["params"]
-
-
-def build_optimizer(learners: Sequence[Algorithm], main: OptimizerFactory) -> Optimizer:
-    """Return the optimiser of learners of one kind; it treats each parameter by itself, so they do not mix.
+def build_optimizer(
+    parts: Iterable[Sequence[tuple[OptimizerFactory | None, list[nn.Parameter]]]], main: OptimizerFactory, of: str
+) -> Optimizer:
+    """Return one optimiser for all parameters; it treats each by itself, so networks do not mix.
 
     Args:
-        learners: The learners.
-        main: The optimiser of all parameters for which a learner names no other.
+        parts: Which parameters are trained by which optimiser, of networks of one kind; None: by ``main``.
+        main: The optimiser of the rest.
+        of: The trainer's name, for messages.
 
     Raises:
         ConfigError: An optimiser refuses its settings.
     """
-    made: list[Optimizer] = []
-    for parts in zip(*(learner.parts() for learner in learners), strict=True):
-        factory = parts[0][0]
-        parameters = [parameter for _, part in parts for parameter in part]
+    optimizers: list[Optimizer] = []
+    for alike in zip(*parts, strict=True):
+        factory = alike[0][0]
+        parameters = [parameter for _, part in alike for parameter in part]
         try:
-            made.append((factory or main)(parameters))
+            optimizers.append((factory or main)(parameters))
         except ValueError as error:  # how torch's optimisers refuse settings
-            raise ConfigError(f"the optimiser of trainer {learners[0].name}: {error}") from None
+            raise ConfigError(f"the optimiser of trainer {of}: {error}") from None
         if factory is None:
-            for group in made[-1].param_groups:
+            for group in optimizers[-1].param_groups:
                 group["initial_lr"] = group["lr"]
-    return made[0] if len(made) == 1 else Joint(made)
+    return optimizers[0] if len(optimizers) == 1 else Joint(optimizers)
 
 
 def set_rate(optimizer: Optimizer, factor: float) -> None:
@@ -90,7 +79,5 @@ def set_rate(optimizer: Optimizer, factor: float) -> None:
 
 def forget(optimizer: Optimizer) -> None:
     """Drop what an optimiser remembers of earlier steps, such as momentum."""
-    if isinstance(optimizer, Joint):
-        optimizer.forget()
-    else:
-        optimizer.state.clear()
+    for member in optimizer.members if isinstance(optimizer, Joint) else [optimizer]:
+        member.state.clear()

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from fdd_lightning.algorithms import Regime
-from fdd_lightning.algorithms.epochs import Passes, epoch_order
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.training import Regime
+from fdd_lightning.training.batches import Batches, epoch_order
 
 
 def test_the_rate_falls_as_dfas_scheduler_lets_it():
@@ -16,15 +16,15 @@ def test_the_rate_falls_as_dfas_scheduler_lets_it():
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=10, gamma=0.5)
     for step in range(45):
-        assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01 * regime.rate(step), rel=1e-12)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01 * regime.rate(step, per_epoch=3), rel=1e-12)
         optimizer.step()
         if step >= 10:
             scheduler.step()
-    assert regime.rate(44) == 0.125
+    assert regime.rate(44, per_epoch=3) == 0.125
 
 
 def test_without_decay_the_rate_stays():
-    assert {Regime().rate(step) for step in (0, 5, 10**6)} == {1.0}
+    assert {Regime().rate(step, per_epoch=3) for step in (0, 5, 10**6)} == {1.0}
 
 
 @pytest.mark.parametrize(
@@ -47,19 +47,19 @@ def literal(size, batch_size, pool):
 @pytest.mark.parametrize("size", [1, 5, 12, 13, 24, 25])
 @pytest.mark.parametrize(("batch_size", "pool"), [(4, 1), (4, 3), (100, 4)])
 def test_passes_lose_no_image(size, batch_size, pool):
-    passes = Passes(size, batch_size, pool)
+    batches = Batches(size, batch_size, pool)
     epoch = literal(size, batch_size, pool)
-    assert passes.per_epoch == len(epoch)
+    assert batches.per_epoch == len(epoch)
     order = torch.arange(size)
     for step in range(2 * len(epoch)):
-        assert passes.batch(step, order).tolist() == epoch[step % len(epoch)]
-        assert passes.epoch(step) == step // len(epoch)
+        assert batches.batch(step, order).tolist() == epoch[step % len(epoch)]
+        assert batches.epoch(step) == step // len(epoch)
 
 
 @pytest.mark.parametrize("size", [8, 9, 21, 24, 25])
 @pytest.mark.parametrize("pool", [1, 2])
 def test_two_processes_share_each_batch_equally(size, pool):
-    one, two = Passes(size, 4, pool), Passes(size, 4, pool, world=2)
+    one, two = Batches(size, 4, pool), Batches(size, 4, pool, world=2)
     order = torch.randperm(size, generator=torch.Generator().manual_seed(0))
     for step in range(two.per_epoch):
         whole = one.batch(step, order).tolist()

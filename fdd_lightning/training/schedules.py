@@ -1,4 +1,4 @@
-"""When the learning rate of an evaluation falls."""
+"""When the learning rate of a training in epochs falls."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.checks import require
 
 
 class Schedule(Choice, ABC):
@@ -22,8 +23,7 @@ class Schedule(Choice, ABC):
     """Whether a drop makes the optimiser anew, so that momentum is lost."""
 
     def __init__(self, factor: float) -> None:
-        if not factor > 0:
-            raise ConfigError(f"{type(self).__name__} factor must be positive, not {factor}")
+        require({"factor": factor}, above=0, of=type(self).__name__)
         self.factor = factor
 
     @abstractmethod
@@ -40,8 +40,9 @@ class PastHalf(Schedule):
 
     The reference counts epochs 0..E, and makes its optimiser anew after epoch E // 2 + 1.
 
-    Args:
-        factor: What the learning rate is multiplied with.
+    Example:
+        >>> PastHalf().drops(1001)
+        [502]
     """
 
     forgets = True
@@ -60,6 +61,10 @@ class AtShares(Schedule):
     Args:
         shares: Fractions as text, ``2/3``: a decimal would be rounded to an epoch too early.
         factor: What the learning rate is multiplied with at each.
+
+    Example:
+        >>> AtShares().drops(1000)
+        [666, 833]
     """
 
     def __init__(self, shares: Sequence[str] = ("2/3", "5/6"), factor: float = 0.2) -> None:

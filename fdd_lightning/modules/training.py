@@ -1,0 +1,126 @@
+"""What the Evaluator and the Classifier share: algorithms trained by a regime."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Generator, Tensor
+
+from fdd_lightning.algorithms import Algorithm, AlgorithmFactory, Batch
+from fdd_lightning.configuration.choices import import_class, spec_of
+from fdd_lightning.datasets import ImageSet
+from fdd_lightning.modules.base import StageModule
+from fdd_lightning.networks import NetworkFactory
+from fdd_lightning.training import Regime
+from fdd_lightning.training.batches import Batches, epoch_order
+from fdd_lightning.training.optimizers import build_optimizer, forget, set_rate
+from fdd_lightning.utils.rng import seeded
+
+
+class TrainingModule(StageModule):
+    """Base of modules that train algorithms side by side; each has its own draws, as if it were trained alone.
+
+    Attributes:
+        real: The real training set, where it is trained on.
+        regime: How they are trained; known once :meth:`setup` ran.
+        batches: How the training set is cut into batches; known once :meth:`setup` ran.
+    """
+
+    draws_own_batches = True
+    loss_name: ClassVar[str]
+    real: ImageSet
+    regime: Regime
+    batches: Batches
+
+    def __init__(
+        self,
+        num_classes: int,
+        num_groups: int,
+        image_shape: tuple[int, int, int],
+        network: NetworkFactory,
+        learner: AlgorithmFactory,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.num_groups = num_groups
+        self.image_shape = image_shape
+        self.architecture = network
+        self.factory = learner
+        self.seed = seed
+        self.automatic_optimization = False
+        self._orders: dict[int, tuple[int, Tensor]] = {}
+
+    @property
+    @abstractmethod
+    def algorithms(self) -> list[Algorithm]:
+        """The algorithms at work."""
+
+    @property
+    def algorithm_class(self) -> Any:
+        """The class of the algorithms."""
+        return import_class(spec_of(self.factory)["class_path"])
+
+    def examples(self, index: Tensor) -> Batch:
+        """Return the training images at some places, on the device."""
+        return {key: value.to(self.device) for key, value in self.real.batch(index).items()}
+
+    @abstractmethod
+    def draws(self, purpose: str, number: int, when: int) -> Generator:
+        """Return the generator of an algorithm's draws: its ``order`` of an epoch, the ``augmentation`` of a step."""
+
+    def new_algorithm(self, targets: Tensor, groups: Tensor | None, *number: int) -> Algorithm:
+        """Build an algorithm by its own seed and show it the labels."""
+        with seeded(self.seed, "network", *number):
+            algorithm = self.factory(self.architecture, self.num_classes, self.image_shape, len(targets))
+        algorithm.prepare(targets, groups if self.num_groups > 1 else None, self.num_groups)
+        return algorithm
+
+    @property
+    def num_steps(self) -> int:
+        """Optimiser steps, as the regime says."""
+        return self.regime.num_steps(self.batches.per_epoch)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return what the regime and the algorithm say."""
+        parts = [algorithm.parts() for algorithm in self.algorithms]
+        return build_optimizer(parts, self.regime.optimizer, self.algorithms[0].name)
+
+    def on_fit_start(self) -> None:
+        """Keep the training images on the device."""
+        if hasattr(self, "real") and self.device.type != "cpu":
+            self.real = self.real.to(self.device)
+
+    def batch(self, number: int, step: int) -> Batch:
+        """Return an algorithm's training batch at a step, augmented: this process's share, where they share it."""
+        rank = self.global_rank if self.batches.world > 1 else 0
+        index = self.batches.batch(step, self.order(number, self.batches.epoch(step)), rank)
+        draws = self.draws("augmentation", number, step)
+        return self.regime.augment(self.examples(index), cast(torch.dtype, self.dtype), self.num_classes, draws)
+
+    def order(self, number: int, epoch: int) -> Tensor:
+        """Return the order in which an algorithm sees the training set in an epoch; that of the last one is kept."""
+        if self._orders.get(number, (None,))[0] != epoch:
+            chances = self.algorithms[number].chances
+            order = epoch_order(self.batches.size, chances, self.draws("order", number, epoch))
+            self._orders[number] = epoch, order
+        return self._orders[number][1]
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Take the steps that one batch of each is for, one as a rule; Lightning's batch is only a clock."""
+        step, share, per_epoch = self.global_step, self.batches.share, self.batches.per_epoch
+        optimizer: Any = self.optimizers()
+        side_by_side = [a.losses(self.batch(number, step), share) for number, a in enumerate(self.algorithms)]
+        for losses in zip(*side_by_side, strict=True):
+            set_rate(optimizer.optimizer, self.regime.rate(self.global_step, per_epoch))
+            if self.regime.forgets(self.global_step, per_epoch):
+                forget(optimizer.optimizer)
+            optimizer.zero_grad()
+            self.manual_backward(torch.stack(losses).sum())
+            optimizer.step()
+            mean = torch.stack(losses).detach().mean()
+            self.log(self.loss_name, mean, prog_bar=True, sync_dist=self.batches.world > 1)
+            if self.global_step >= self.trainer.max_steps:
+                break

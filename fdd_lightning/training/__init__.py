@@ -1,0 +1,17 @@
+"""How networks are trained: regimes, and the presets of the evaluation among them."""
+
+from fdd_lightning.training.presets import Preset, named, refuse_mixing, regime_of
+from fdd_lightning.training.regime import OptimizerFactory, Regime
+from fdd_lightning.training.schedules import AtShares, PastHalf, Schedule
+
+__all__ = [
+    "AtShares",
+    "OptimizerFactory",
+    "PastHalf",
+    "Preset",
+    "Regime",
+    "Schedule",
+    "named",
+    "refuse_mixing",
+    "regime_of",
+]
