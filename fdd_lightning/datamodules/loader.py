@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
+from fdd_lightning.utils.checks import require
 
 
 class Batched(Protocol):
@@ -73,8 +74,7 @@ class BatchLoader:
         rank: Callable[[], int] = current_rank,
         world: Callable[[], int] = current_world,
     ) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"batch_size={batch_size}: it must be at least 1")
+        require({"batch_size": batch_size}, least=1)
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle

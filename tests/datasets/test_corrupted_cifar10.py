@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fdd_lightning.datasets.corrupted_cifar10 import HELD_OUT, LISTS, Corrupter, corrupted_test, corrupted_train
 from fdd_lightning.datasets.corruptions import OPERATORS, corrupt
-from fdd_lightning.datasets.split import Split
+from fdd_lightning.datasets.image_set import Split
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
 from tests.fakes_cifar import cifar_arrays

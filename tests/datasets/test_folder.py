@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fdd_lightning.datasets.files import read_image
+from fdd_lightning.datasets.image_files import read_image
 from fdd_lightning.datasets.folder import build_folder, in_order, read_folder
 from fdd_lightning.datasets.folder_files import Columns
 from fdd_lightning.errors import ConfigError, FDDError

@@ -29,19 +29,19 @@ def image_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DatasetNotFoundError(f"image folder {str(folder)!r} does not exist: put the images there")
-    found = []
+    paths = []
     for where, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
+        paths += [
             Path(where, name)
             for name in names
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 (10x faster)
         ]
-    if not found:
+    if not paths:
         raise DatasetNotFoundError(
             f"image folder {str(folder)!r} holds no image ({', '.join(sorted(SUFFIXES))}): put the images there"
         )
-    return sorted(found)
+    return sorted(paths)
 
 
 def listing(root: Path, files: Iterable[Path]) -> str:

@@ -15,9 +15,8 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from fdd_lightning.datasets.assignment import shuffled_by
-from fdd_lightning.datasets.files import read_images
-from fdd_lightning.datasets.image_set import count_cells
-from fdd_lightning.datasets.split import Split
+from fdd_lightning.datasets.image_files import read_images
+from fdd_lightning.datasets.image_set import Split, count_cells
 from fdd_lightning.errors import ConfigError, FileFormatError
 
 BEYOND = "training images beyond the smallest cell"

@@ -21,7 +21,7 @@ DELIMITERS = ",;\t|"
 
 
 @dataclass(frozen=True)
-class Table:
+class LabelTable:
     """Some columns of a table.
 
     Attributes:
@@ -69,7 +69,7 @@ class Table:
         return self.columns[name]
 
 
-def read_table(file: Path, wanted: Collection[str]) -> Table:
+def read_table(file: Path, wanted: Collection[str]) -> LabelTable:
     """Read columns of a table.
 
     Args:
@@ -106,7 +106,7 @@ def shortened(names: Collection[str], most: int = 8, mark: str = ", ") -> str:
     return shown if len(names) <= most else f"{shown}{mark}... ({len(names)})"
 
 
-def _read_csv(file: Path, wanted: Collection[str]) -> Table:
+def _read_csv(file: Path, wanted: Collection[str]) -> LabelTable:
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             head = stream.readline()
@@ -136,10 +136,10 @@ def _read_csv(file: Path, wanted: Collection[str]) -> Table:
         raise FileFormatError(f"{file} is no text in UTF-8: save the table as CSV (UTF-8)") from None
     except csv.Error as error:
         raise FileFormatError(f"{file} cannot be read as CSV (line {lines.line_num}: {error}): correct it") from None
-    return Table(file, tuple(name for name in names if name), columns, numbers)
+    return LabelTable(file, tuple(name for name in names if name), columns, numbers)
 
 
-def _read_parquet(file: Path, wanted: Collection[str]) -> Table:
+def _read_parquet(file: Path, wanted: Collection[str]) -> LabelTable:
     try:
         parquet: Any = importlib.import_module("pyarrow.parquet")
     except ModuleNotFoundError:
@@ -149,14 +149,14 @@ def _read_parquet(file: Path, wanted: Collection[str]) -> Table:
     try:
         names = tuple(parquet.read_schema(file).names)
         kept = [name for name in wanted if name in names]
-        found = parquet.read_table(file, columns=kept)
-        columns = {name: [_text(value) for value in found.column(name).to_pylist()] for name in kept}
+        content = parquet.read_table(file, columns=kept)
+        columns = {name: [_text(value) for value in content.column(name).to_pylist()] for name in kept}
         count = parquet.read_metadata(file).num_rows
     except (ValueError, OSError) as error:  # pyarrow's own errors are kinds of these
         raise FileFormatError(
             f"{file} cannot be read as Parquet ({' '.join(str(error).split())[:80]}): write it anew"
         ) from None
-    return Table(file, names, columns, list(range(1, count + 1)))
+    return LabelTable(file, names, columns, list(range(1, count + 1)))
 
 
 def _text(value: Any) -> str:

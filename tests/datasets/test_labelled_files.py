@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fdd_lightning.datasets.files import resized
-from fdd_lightning.datasets.labelled import (
+from fdd_lightning.datasets.image_files import resized
+from fdd_lightning.datasets.labelled_files import (
     LabelledFiles,
     balanced,
     draw_per_cell,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fdd_lightning.datasets.table import read_table
+from fdd_lightning.datasets.label_table import read_table
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, DependencyNotFoundError, FDDError, FileFormatError
 
 WANTED = ["image", "target", "group"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fdd_lightning.datasets.dfa import dfa_files, labelled, padded, require_dfa, share_folder
+from fdd_lightning.datasets.dfa_folders import dfa_files, labelled, padded, require_dfa, share_folder
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 from tests.fakes_natural import DFA_CELLS, write_dfa
 

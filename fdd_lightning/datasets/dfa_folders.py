@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from fdd_lightning.datasets.files import image_files, resized
-from fdd_lightning.datasets.labelled import LabelledFiles, require_filled
+from fdd_lightning.datasets.image_files import image_files, listing, resized
+from fdd_lightning.datasets.labelled_files import LabelledFiles, require_filled
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 
 WEBSITE = "https://github.com/kakaoenterprise/Learning-Debiased-Disentangled"
@@ -23,15 +23,10 @@ WEBSITE = "https://github.com/kakaoenterprise/Learning-Debiased-Disentangled"
 LABELS = re.compile(r"_(\d+)_(\d+)$")
 
 
-def share_folder(conflict_ratio: float) -> str:
-    """Name the folder of a share of bias-conflicting images: ``0.5pct`` for 0.005."""
-    return f"{100 * conflict_ratio:g}pct"
-
-
-def dfa_parts(folder: Path, conflict_ratio: float) -> tuple[list[Path], Path]:
+def dfa_parts(folder: Path, conflict_ratio: float) -> tuple[Path, Path, Path]:
     """Return the folders of the aligned and of the conflicting training images, and that of the test images."""
-    share = folder / share_folder(conflict_ratio)
-    return [share / "align", share / "conflict"], folder / "test"
+    share = folder / f"{100 * conflict_ratio:g}pct"
+    return share / "align", share / "conflict", folder / "test"
 
 
 def require_dfa(name: str, folder: Path, conflict_ratio: float, way_out: str) -> None:
@@ -46,31 +41,38 @@ def require_dfa(name: str, folder: Path, conflict_ratio: float, way_out: str) ->
     Raises:
         DatasetNotFoundError: One is not.
     """
-    training, test = dfa_parts(folder, conflict_ratio)
-    lacking = [str(part.relative_to(folder)) for part in (*training, test) if not part.is_dir()]
+    parts = dfa_parts(folder, conflict_ratio)
+    lacking = [str(part.relative_to(folder)) for part in parts if not part.is_dir()]
     if lacking:
         shares = sorted(path.parent.name for path in folder.glob("*pct/align"))
         has = f" (it has {', '.join(shares)})" if shares else ""
         raise DatasetNotFoundError(f"{name}: {str(folder)!r} lacks {', '.join(lacking)}{has}: {way_out}")
 
 
-def dfa_files(folder: Path, conflict_ratio: float) -> tuple[list[Path], list[Path]]:
+def dfa_paths(folder: Path, conflict_ratio: float) -> tuple[list[Path], list[Path]]:
     """List the training and the test images, each part sorted.
 
     Raises:
         DatasetNotFoundError: A folder, or a class folder in it, holds no image.
     """
-    training, test = dfa_parts(folder, conflict_ratio)
-    found = {part: image_files(part) for part in (*training, test)}
-    for part, files in found.items():
-        filled = {path.parent for path in files}
+    parts = []
+    for part in dfa_parts(folder, conflict_ratio):
+        parts.append(image_files(part))
+        filled = {path.parent for path in parts[-1]}
         for inner in part.iterdir():
             if inner.is_dir() and inner not in filled:
                 image_files(inner)  # an empty class folder is an unpacking cut short
-    return [path for part in training for path in found[part]], found[test]
+    aligned, conflicting, test = parts
+    return aligned + conflicting, test
 
 
-def dfa_sets(
+def dfa_state(folder: Path, conflict_ratio: float) -> str:
+    """Return a hash of the images' names and sizes."""
+    train, test = dfa_paths(folder, conflict_ratio)
+    return listing(folder, [*train, *test])
+
+
+def dfa_files(
     name: str, folder: Path, conflict_ratio: float, class_names: Sequence[str], group_names: Sequence[str]
 ) -> dict[str, LabelledFiles]:
     """Read which images there are, by split: ``train`` and ``test``, aligned training images first.
@@ -87,7 +89,7 @@ def dfa_sets(
         FileFormatError: A name says no labels, or a class or all groups but one are empty.
     """
     sets = {}
-    for split, files in zip(("train", "test"), dfa_files(folder, conflict_ratio), strict=True):
+    for split, files in zip(("train", "test"), dfa_paths(folder, conflict_ratio), strict=True):
         sets[split] = labelled(name, files, len(class_names), len(group_names))
         require_filled(sets[split], f"{name}: {split} of {str(folder)!r}", class_names, group_names)
     return sets
