@@ -241,7 +241,7 @@ class DataModuleContract:
     def test_senseless_ratios_are_one_line(self):
         if not self.twin:
             pytest.skip("this set has a fixed bias")
-        with pytest.raises(ConfigError, match="conflict_ratio=2"):
+        with pytest.raises(ConfigError, match="conflict_ratio must be at least 0 and at most 1, not 2"):
             self.kind(conflict_ratio=2)
 
     def test_the_menu_has_it(self):

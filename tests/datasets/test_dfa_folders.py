@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fdd_lightning.datasets.dfa_folders import dfa_files, labelled, padded, require_dfa, share_folder
+from fdd_lightning.datasets.dfa_folders import dfa_parts, dfa_paths, labelled, padded, require_dfa
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 from tests.fakes_natural import DFA_CELLS, write_dfa
 
@@ -16,13 +16,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_shares_are_named_in_percent():
-    assert [share_folder(ratio) for ratio in (0.005, 0.01, 0.02, 0.05)] == ["0.5pct", "1pct", "2pct", "5pct"]
+    for ratio, name in ((0.005, "0.5pct"), (0.01, "1pct"), (0.02, "2pct"), (0.05, "5pct")):
+        assert dfa_parts(Path(), ratio)[0].parent.name == name
 
 
 @pytest.mark.parametrize("test_classes", [False, True])
 def test_files_and_labels(tmp_path, test_classes):
     folder = write_dfa(tmp_path / "set", share="2pct", test_classes=test_classes)
-    train, test = dfa_files(folder, 0.02)
+    train, test = dfa_paths(folder, 0.02)
     assert (len(train), len(test)) == (62, 20)
     assert [path.parent.parent.name for path in train] == ["align"] * 55 + ["conflict"] * 7
     files = labelled("toy", train, 2, 2)
@@ -61,7 +62,7 @@ def test_what_is_missing_is_named(folder):
 def test_an_empty_class_folder_is_named(folder, empty):
     (folder / empty).mkdir()
     with pytest.raises(DatasetNotFoundError, match=rf"{empty}.*holds no image"):
-        dfa_files(folder, 0.005)
+        dfa_paths(folder, 0.005)
 
 
 @pytest.mark.parametrize(("width", "height"), [(28, 28), (32, 32), (5, 8), (40, 40), (64, 32)])

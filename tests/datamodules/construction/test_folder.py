@@ -1,15 +1,17 @@
 """A user's folder and table: what is found there, and what is refused."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from fdd_lightning.datasets.image_files import read_image
-from fdd_lightning.datasets.folder import build_folder, in_order, read_folder
+from fdd_lightning.datamodules import Folder
+from fdd_lightning.datamodules.folder import FolderIndex, in_order, read_folder
 from fdd_lightning.datasets.folder_files import Columns
+from fdd_lightning.datasets.image_files import read_image
 from fdd_lightning.errors import ConfigError, FDDError
 from tests.fakes_folder import HEAD, write_class_folders, write_labelled, write_table
 from tests.fakes_natural import cut_short, write_picture
@@ -24,6 +26,11 @@ def folder(tmp_path):
 
 def read(folder, table=None, columns=None, classes=None, test_share=0.2, seed=0):
     return read_folder(folder, table and folder / table, columns or Columns(), classes, test_share, seed)
+
+
+def build_folder(index: FolderIndex, size: int, cut_train: bool, seed: int):
+    with patch.object(Folder, "index", index):
+        return Folder(".", size=size, balanced=cut_train, seed=seed).build()
 
 
 def refused(*args, **named):

@@ -4,11 +4,13 @@ import re
 from collections import Counter
 from itertools import chain, pairwise
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
 
-from fdd_lightning.datasets.utkface import field_names, other_bins, parse_names, utkface
+from fdd_lightning.datamodules import UTKFace
+from fdd_lightning.datamodules.utkface import field_names, other_bins, parse_names
 from fdd_lightning.errors import FileFormatError
 from tests.fakes_natural import AGES, cut_short, write_picture, write_utkface
 
@@ -19,7 +21,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def build(folder: Path, *, target="age", group=("race",), age_bins=(20, 40), cut_train=False, seed=0):
-    return utkface(folder, target, group, age_bins, cut_train, seed)
+    faces = UTKFace(256, seed, target, list(group), age_bins, balanced=cut_train)
+    with patch.object(UTKFace, "folder", folder):
+        return faces.build()
 
 
 def literal(folder: Path, target: str, group: tuple[str, ...], age_bins: tuple[int, ...]) -> Counter:
@@ -68,7 +72,7 @@ def test_cells_equal_a_reading_name_by_name(folder, target, group, age_bins):
 def test_at_most_a_hundred_test_images_of_a_cell(tmp_path, monkeypatch):
     for i in range(24):
         write_picture(tmp_path / f"3{i % 2}_{i // 2 % 2}_0_{i}.jpg")
-    monkeypatch.setattr("fdd_lightning.datasets.utkface.TEST_PER_CELL", 2)
+    monkeypatch.setattr("fdd_lightning.datamodules.utkface.TEST_PER_CELL", 2)
     splits = build(tmp_path, group=("gender",), age_bins=(31,))
     assert torch.bincount(splits["test"].targets * 2 + splits["test"].groups).tolist() == [2] * 4
     assert torch.bincount(splits["train"].targets * 2 + splits["train"].groups).tolist() == [4] * 4

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning.datasets.cfmnist import PAINTERS, around_as_intended, around_as_published, cfmnist
+from fdd_lightning.datamodules import CFMNISTBackground, CFMNISTBackgroundIntended, CFMNISTForeground
+from fdd_lightning.datamodules.fairdd_colored import fairdd_colored
 from fdd_lightning.datasets.colors import FAIRDD_COLORS, tint
 from fdd_lightning.utils import rng
 from tests.fakes import mnist_arrays
@@ -15,6 +16,17 @@ from tests.fakes import mnist_arrays
 GREYS = torch.arange(256, dtype=torch.uint8)
 SHADES = (0, 128, 255)
 """The values that a channel of the ten colours has."""
+
+
+PAINTERS = {
+    "foreground": CFMNISTForeground.paint,
+    "background": CFMNISTBackground.paint,
+    "background_intended": CFMNISTBackgroundIntended.paint,
+}
+
+
+def cfmnist(images, labels, majority, ground, seed, split):
+    return fairdd_colored(images, labels, majority, PAINTERS[ground], seed, "cfmnist", split)
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +49,13 @@ def ramp(paint) -> dict[int, list[int]]:
     ],
 )
 def test_the_published_background_has_the_bytes_of_the_published_code(shade, expected):
-    painted = ramp(around_as_published)[shade]
+    painted = ramp(CFMNISTBackground.paint)[shade]
     assert [painted[grey] for grey in (0, 1, 64, 127, 128, 200, 255)] == expected
 
 
 def test_the_published_background_equals_the_literal_formula():
     wide = np.float32(255)
-    for shade, painted in ramp(around_as_published).items():
+    for shade, painted in ramp(CFMNISTBackground.paint).items():
         for grey, byte in enumerate(painted):
             d = (wide - np.float32(grey)) / wide
             value = wide + d * (np.float32(shade) / wide - wide)
@@ -55,12 +67,13 @@ def test_the_published_background_equals_the_literal_formula():
 def test_foreground_and_intended_background_equal_the_literal_formula():
     for shade in SHADES:
         assert ramp(tint)[shade] == [math.floor(shade * grey / 255) for grey in range(256)]
-        assert ramp(around_as_intended)[shade] == [math.floor(shade * (255 - grey) / 255) for grey in range(256)]
+        expected = [math.floor(shade * (255 - grey) / 255) for grey in range(256)]
+        assert ramp(CFMNISTBackgroundIntended.paint)[shade] == expected
 
 
 def test_the_published_single_precision_changes_nothing_elsewhere():
     """The published code computes in single precision; whole numbers give the same bytes for these colours."""
-    for paint, level in ((tint, GREYS.float()), (around_as_intended, 255 - GREYS.float())):
+    for paint, level in ((tint, GREYS.float()), (CFMNISTBackgroundIntended.paint, 255 - GREYS.float())):
         for shade, painted in ramp(paint).items():
             assert ((level / 255 * (torch.tensor(float(shade)) / 255)) * 255).int().tolist() == painted
 
@@ -92,7 +105,7 @@ def test_the_background_has_its_color(source, ground):
 
 def test_a_garment_shows_on_every_intended_background():
     dress = torch.full((10, 28, 28), 200, dtype=torch.uint8)
-    painted = around_as_intended(dress, FAIRDD_COLORS)[:, :, 0, 0].int()
+    painted = CFMNISTBackgroundIntended.paint(dress, FAIRDD_COLORS)[:, :, 0, 0].int()
     assert ((FAIRDD_COLORS.int() - painted).amax(1) > 190).all()
 
 
@@ -121,6 +134,6 @@ def test_all_grounds_share_assignment_and_order(source):
 def test_many_images_are_painted_as_few_are():
     grey = torch.randint(256, (5000, 4, 4), dtype=torch.uint8, generator=rng.generator(0))
     colors = FAIRDD_COLORS[torch.arange(5000) % 10]
-    whole = around_as_published(grey, colors)
+    whole = CFMNISTBackground.paint(grey, colors)
     for n in (0, 4095, 4096, 4999):
-        assert torch.equal(whole[n : n + 1], around_as_published(grey[n : n + 1], colors[n : n + 1]))
+        assert torch.equal(whole[n : n + 1], CFMNISTBackground.paint(grey[n : n + 1], colors[n : n + 1]))

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fdd_lightning.datasets.cifar10_s import cifar10_s_test, cifar10_s_train, grey
+from fdd_lightning.datamodules.cifar10_s import cifar10_s_test, cifar10_s_train, grey
 from tests.fakes_cifar import cifar_arrays
 
 

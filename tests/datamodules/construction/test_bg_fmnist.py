@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from fdd_lightning.datamodules.bg_fmnist import COMPOSITES, SCENES, background_of, bg_fmnist, composited
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.bg_fmnist import COMPOSITES, SCENES, background_of, bg_fmnist, composited
-from fdd_lightning.datasets.idx import FASHION_MNIST
+from fdd_lightning.datasets.originals import FASHION_MNIST
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
 from tests.fakes import mnist_arrays

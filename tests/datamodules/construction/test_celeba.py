@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from fdd_lightning.datasets.celeba import SIZE, attribute_values, celeba, require_attributes, require_celeba
+from fdd_lightning.datamodules import CelebA
+from fdd_lightning.datamodules.celeba import SIZE, attribute_values, require_attributes, require_celeba
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
 from tests.fakes_natural import ATTRIBUTES, celeba_rows, cut_short, write_celeba
 
@@ -21,7 +22,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def build(folder, *, target="Attractive", group=("Male",), cut_train=False, cut_test=True, seed=0):
-    return celeba(folder, target, group, cut_train, cut_test, seed)
+    root = str(folder.parent)
+    return CelebA(256, seed, target, list(group), balanced=cut_train, cut_test=cut_test, root=root).build()
 
 
 def literal(split: int, target: str, group: tuple[str, ...]) -> Counter:
