@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-import yaml
 
+from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.loader import BatchLoader
@@ -245,9 +245,7 @@ class DataModuleContract:
             self.kind(conflict_ratio=2)
 
     def test_the_menu_has_it(self):
-        path = paths.CONFIGS / "data" / f"{self.kind.name}.yaml"
-        content = yaml.safe_load(path.read_text())
-        assert list(content) == ["data"]
-        kind = import_class(content["data"]["class_path"])
+        spec = menu.find("data", self.kind.name)
+        kind: Any = import_class(spec["class_path"])
         assert kind is self.kind
-        assert kind(**content["data"].get("init_args", {})).parameters == self.kind().parameters
+        assert kind(**spec["init_args"]).parameters == self.kind().parameters

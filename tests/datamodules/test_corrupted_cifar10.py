@@ -55,7 +55,8 @@ class TestCorruptedCIFAR10(DataModuleContract):
 
     @pytest.mark.parametrize(
         ("arguments", "match"),
-        [({"level": 0}, "level must be .* not 0"), ({"level": 6}, "level must be .* not 6"), ({"corruptions": "dfa2"}, "'dfa2'.*lff_type1"),
+        [({"level": 0}, "level must be .* not 0"), ({"level": 6}, "level must be .* not 6"),
+         ({"corruptions": "dfa2"}, "'dfa2'.*lff_type1"),
          ({"frost": "melted"}, "'melted'.*generated")],
     )  # fmt: skip
     def test_senseless_choices_are_one_line(self, arguments, match):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fdd_lightning.command_line.data_sets import find, menu
+from fdd_lightning.command_line.data_by_name import find
+from fdd_lightning.configuration import menu
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils.paths import CONFIGS
 
@@ -46,7 +47,9 @@ def test_help_of_a_data_set(fdd):
 def test_list_has_a_line_for_every_set_of_the_menu(mnist, fdd):
     said = fdd("data", "list")
     assert said.code == 0
-    assert [name for name in menu() if not any(line.split()[:1] == [name] for line in said.out.splitlines())] == []
+    assert [
+        name for name in menu.names("data") if not any(line.split()[:1] == [name] for line in said.out.splitlines())
+    ] == []
     line = next(line for line in said.out.splitlines() if line.startswith(" cmnist_fg "))
     assert all(word in line for word in ("10 x 10", "3x32x32", "10%", "to build"))
 
@@ -118,7 +121,7 @@ def test_a_set_by_file_by_class_path_and_by_class_name(mnist, cache, fdd):
     assert find("mine.yaml").data(["--data.conflict_ratio=0.4"]).conflict_ratio == 0.4
 
 
-@pytest.mark.parametrize("name", menu())
+@pytest.mark.parametrize("name", menu.names("data"))
 def test_every_set_of_the_menu_has_a_word_about_itself(name):
     entry = find(name)
     assert entry.kind.name == name
@@ -197,9 +200,9 @@ def test_one_line(refused, args, told):
     ("content", "told"),
     [
         ("data: [", "no valid YAML"),
-        ("data: cmnist\n", "no section `data`"),
-        ("model: {class_path: x.Y}\n", "no section `data`"),
-        ("- 1\n", "no section `data`"),
+        ("data: cmnist\n", "holds no spec"),
+        ("models: {class_path: x.Y}\n", "holds no spec"),
+        ("- 1\n", "holds no spec"),
         (
             "data: {class_path: ColoredDigits, init_args: {sead: 1}}\n",
             "--data.sead: no such argument: did you mean seed",

@@ -1,4 +1,4 @@
-"""From what is typed to data modules: names of the menu, and arguments spelt as the stages spell them."""
+"""Data modules by the names that are typed, with arguments spelt as the stages spell them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
 from jsonargparse import ArgumentParser
 
 from fdd_lightning import datamodules
 from fdd_lightning.command_line.messages import explain
+from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import build, import_class, is_spec
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.utils.paths import CONFIGS, find_config
 
 COMMAND = "data"
-
-
-def menu() -> list[str]:
-    """Return the names of the data sets in ``configs/data``."""
-    return sorted(file.stem for file in (CONFIGS / "data").glob("*.yaml"))
 
 
 def close_to(word: str, known: Iterable[str]) -> str:
@@ -47,7 +41,7 @@ class _Parser(ArgumentParser):
 
 
 @dataclass(frozen=True)
-class Entry:
+class NamedData:
     """A data set as it was named.
 
     Attributes:
@@ -103,41 +97,37 @@ class Entry:
         return self.kind(**{key: build(value) for key, value in parsed.as_dict().get(COMMAND, {}).items()})
 
 
-def find(name: str) -> Entry:
-    """Return the data set of a name of the menu, a class path, or a YAML file with a section ``data``.
+def find(name: str) -> NamedData:
+    """Return the data set of a name of the menu, a class path, or a YAML file with a spec or a section ``data``.
 
     Raises:
         ConfigError: There is none.
     """
-    file = Path(name) if Path(name).is_file() else find_config(f"data/{name}")
-    if file.is_file():
+    file = menu.file_of(COMMAND, name) if name else None
+    if file is not None:
         return _read(name, file)
     if name.endswith((".yaml", ".yml")):
         raise ConfigError(f"file {name!r} does not exist: name a YAML file with a section `data`")
     if hasattr(datamodules, name) or ("." in name and "/" not in name):
-        return Entry(name, _data_class(name, name))
-    near = close_to(name, menu()) or f"choose one of {', '.join(menu())}"
+        return NamedData(name, _data_class(name, name))
+    names = menu.names(COMMAND)
+    near = close_to(name, names) or f"choose one of {', '.join(names)}"
     raise ConfigError(f"data set {name!r} is neither in configs/data nor a YAML file or class path: {near}")
 
 
-def _read(name: str, file: Path) -> Entry:
-    try:
-        text = file.read_text()
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None
-    spec: Any = content.get("data") if isinstance(content, dict) else None
-    if not is_spec(spec):
-        raise ConfigError(f"{file} has no section `data` with a class_path: see configs/data for examples")
+def _read(name: str, file: Path) -> NamedData:
+    content = menu.read_yaml(file)
+    spec = content.get(COMMAND) if isinstance(content, dict) and len(content) > 1 else None  # of several sections
+    spec = spec if is_spec(spec) else menu.spec_in(file, COMMAND)
     kind = _data_class(str(file), str(spec["class_path"]))
-    first = text.partition("\n")[0]
+    first = file.read_text().partition("\n")[0]
     note = first.lstrip("# ").partition(":")[0].strip() if first.startswith("#") else ""
-    return Entry(name, kind, dict(spec.get("init_args") or {}), note)
+    return NamedData(name, kind, dict(spec.get("init_args") or {}), note)
 
 
 def _data_class(where: str, path: str) -> type[BaseDataModule]:
     """Return a data module's class by its path, or by its name alone where it is ours."""
-    found: Any = getattr(datamodules, path, None) or import_class(path)
-    if not (isinstance(found, type) and issubclass(found, BaseDataModule)) or inspect.isabstract(found):
+    kind: Any = getattr(datamodules, path, None) or import_class(path)
+    if not (isinstance(kind, type) and issubclass(kind, BaseDataModule)) or inspect.isabstract(kind):
         raise ConfigError(f"{where}: {path} is no data module that can be built: derive it from BaseDataModule")
-    return found
+    return kind

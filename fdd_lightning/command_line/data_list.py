@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from fdd_lightning.command_line.data_sets import find
+from fdd_lightning.command_line.data_by_name import find
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datasets.cache import read_manifest
 from fdd_lightning.errors import FDDError
@@ -33,22 +33,22 @@ def print_table(names: Sequence[str], options: Sequence[str] = ()) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("name", "what it is", "classes\nx groups", "image", "conflict\nratio", "state"):
         table.add_column(title, no_wrap=title != "what it is", overflow="fold")
-    told: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for name in names:
         note = ""
         try:
-            entry = find(name)
-            note = entry.note
-            data = entry.data(options)
+            named = find(name)
+            note = named.note
+            data = named.data(options)
             state, missing = _state(data)
             facts = _facts(data)
         except FDDError as error:  # one that cannot be had as it is still has its line
             missing, state, facts = str(error), "see below", (UNKNOWN,) * 3
         if missing is not None:
-            told.setdefault(missing, []).append(name)
+            reasons.setdefault(missing, []).append(name)
         table.add_row(name, note, *facts, state)
     console.print(table)
-    for reason, which in told.items():
+    for reason, which in reasons.items():
         line = f"{', '.join(which)}: {reason.removeprefix(f'{which[0]}: ')}"
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
@@ -91,10 +91,10 @@ def _facts(data: BaseDataModule) -> tuple[str, str, str]:
     def ratio() -> str:
         return "-" if data.conflict_ratio is None else f"{100 * data.conflict_ratio:g}%"
 
-    return _told(lambda: f"{data.num_classes} x {data.num_groups}"), _told(shape), _told(ratio)
+    return _known(lambda: f"{data.num_classes} x {data.num_groups}"), _known(shape), _known(ratio)
 
 
-def _told(fact: Callable[[], str]) -> str:
+def _known(fact: Callable[[], str]) -> str:
     try:
         return fact()
     except (FDDError, OSError):  # facts that stand in files which are not there
