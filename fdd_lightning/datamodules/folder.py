@@ -228,20 +228,9 @@ class Folder(BaseDataModule):
 
     name = "folder"
     determines = (
-        "path",
-        "table",
-        "image",
-        "target",
-        "group",
-        "split",
-        "classes",
-        "size",
-        "test_share",
-        "balanced",
-        "mean",
-        "std",
-        "seed",
-    )
+        "path", "table", "image", "target", "group", "split", "classes", "size", "test_share", "balanced", "mean",
+        "std", "seed",
+    )  # fmt: skip
     image_shape = (3, 64, 64)
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)

@@ -60,6 +60,13 @@ class BatchLoader:
 
     Raises:
         ConfigError: ``batch_size`` is below 1, or below the number of processes if shuffled.
+
+    Example:
+        >>> from fdd_lightning.datasets import ImageSet
+        >>> labels = torch.zeros(5, dtype=torch.int64)
+        >>> data = ImageSet(torch.zeros(5, 1, 4, 4, dtype=torch.uint8), labels, labels, (0.5,), (0.5,))
+        >>> [batch["index"].tolist() for batch in BatchLoader(data, 2, shuffle=False, seed=0, purpose="test")]
+        [[0, 1], [2, 3], [4]]
     """
 
     def __init__(

@@ -63,6 +63,12 @@ class ImageSet(Dataset[dict[str, Tensor]]):
 
     Raises:
         ConfigError: The tensors do not fit together.
+
+    Example:
+        >>> classes, groups = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
+        >>> data = ImageSet(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), classes, groups, (0.5,) * 3, (0.5,) * 3)
+        >>> data.members(1), data.members(1, group=1)
+        (tensor([2, 3]), tensor([3]))
     """
 
     def __init__(

@@ -27,6 +27,13 @@ class ZCA:
         inverse: Its inverse.
         mean: Normalisation of the images, per channel.
         std: Normalisation of the images, per channel.
+
+    Example:
+        >>> pixels = torch.arange(32, dtype=torch.uint8).view(8, 1, 2, 2)
+        >>> zca = ZCA.fit(ImageSet(pixels, *torch.zeros(2, 8, dtype=torch.int64), (0.5,), (0.5,)))
+        >>> images = torch.rand(3, 1, 2, 2, dtype=torch.float64)
+        >>> torch.allclose(zca.restore(zca.whiten(images)), images)
+        True
     """
 
     def __init__(
