@@ -16,7 +16,7 @@ from jsonargparse import ArgumentParser
 from fdd_lightning import datamodules
 from fdd_lightning.command_line.messages import explain
 from fdd_lightning.configuration import menu
-from fdd_lightning.configuration.choices import build, import_class, is_spec
+from fdd_lightning.configuration.choices import Spec, build, import_class, is_spec
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 
@@ -117,8 +117,8 @@ def find(name: str) -> NamedData:
 
 def _read(name: str, file: Path) -> NamedData:
     content = menu.read_yaml(file)
-    spec = content.get(COMMAND) if isinstance(content, dict) and len(content) > 1 else None  # of several sections
-    spec = spec if is_spec(spec) else menu.spec_in(file, COMMAND)
+    several = isinstance(content, dict) and len(content) > 1 and is_spec(content.get(COMMAND))
+    spec: Spec = content[COMMAND] if several else menu.spec_in(file, COMMAND)
     kind = _data_class(str(file), str(spec["class_path"]))
     first = file.read_text().partition("\n")[0]
     note = first.lstrip("# ").partition(":")[0].strip() if first.startswith("#") else ""
