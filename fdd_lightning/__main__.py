@@ -9,7 +9,6 @@ from pathlib import Path
 
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.errors import FDDError, in_one_line, say
-from fdd_lightning.utils import startup
 
 OVERVIEW = """\
 fdd: distil a biased image data set into a small fair one, and measure the bias that is left
@@ -87,8 +86,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.append(str(Path.cwd()))  # for a user's own classes; the installed command does not look here by itself
     args = list(sys.argv[1:] if argv is None else argv)
-    # Only where this process is the command: called from Python, it may well train something afterwards.
-    startup.trains = startup.trains and not (argv is None and args[:1] == ["data"])
     try:
         return dispatch(args)
     except (FDDError, OSError) as error:

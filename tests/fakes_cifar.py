@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from fdd_lightning.datasets.cifar10 import CLASS_NAMES
+from fdd_lightning.datasets.originals import CIFAR10
 from fdd_lightning.utils import rng
 
 
@@ -31,7 +31,7 @@ def write_cifar_folders(root: Path, train: int = 60, test: int = 20, suffix: str
     for split, per_class, seed in (("train", train, 0), ("test", test, 1)):
         images, labels = cifar_arrays(per_class, seed)
         for place, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
-            folder = root / "cifar10" / split / CLASS_NAMES[label]
+            folder = root / "cifar10" / split / CIFAR10.class_names[label]
             folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image.permute(1, 2, 0).numpy()).save(folder / f"{place:04}{suffix}")
     return root
@@ -43,7 +43,7 @@ def write_cifar_batches(root: Path, patch: pytest.MonkeyPatch, per_batch: int = 
     Returns:
         Images and labels of the training split, in the order of the files.
     """
-    from torchvision.datasets import CIFAR10
+    import torchvision
 
     folder = root / "cifar-10-batches-py"
     folder.mkdir(parents=True)
@@ -61,8 +61,8 @@ def write_cifar_batches(root: Path, patch: pytest.MonkeyPatch, per_batch: int = 
     for number, name in enumerate(names):
         part = slice(number * per_batch, (number + 1) * per_batch)
         sums.append((name, write(name, {"data": images[part].flatten(1).numpy(), "labels": labels[part].tolist()})))
-    meta = write("batches.meta", {"label_names": list(CLASS_NAMES)})
-    patch.setattr(CIFAR10, "train_list", [list(pair) for pair in sums[:5]])
-    patch.setattr(CIFAR10, "test_list", [list(pair) for pair in sums[5:]])
-    patch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": meta})
+    meta = write("batches.meta", {"label_names": list(CIFAR10.class_names)})
+    patch.setattr(torchvision.datasets.CIFAR10, "train_list", [list(pair) for pair in sums[:5]])
+    patch.setattr(torchvision.datasets.CIFAR10, "test_list", [list(pair) for pair in sums[5:]])
+    patch.setattr(torchvision.datasets.CIFAR10, "meta", torchvision.datasets.CIFAR10.meta | {"md5": meta})
     return images[: 5 * per_batch], labels[: 5 * per_batch]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fdd_lightning.datasets.bg_fmnist import SCENES
+from fdd_lightning.datamodules.bg_fmnist import SCENES
 
 COUNTS = {"train": 4, "val": 2}
 

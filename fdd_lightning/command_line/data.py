@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from fdd_lightning.command_line.options import LineParser
 from fdd_lightning.errors import ConfigError, FDDError, in_one_line, say
+from fdd_lightning.utils.checks import require
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from fdd_lightning.command_line.data_sets import Entry
     from fdd_lightning.datamodules import BaseDataModule
     from fdd_lightning.datasets.manifest import Manifest
 
@@ -55,17 +55,16 @@ def _list(action: str, args: list[str]) -> int:
     asked = _ask(LineParser(prog=f"fdd data {action}", usage="fdd data list [NAME ...]", add_help=False), args)
     if asked is None:
         return 0
-    from fdd_lightning.command_line.data_sets import menu
-    from fdd_lightning.command_line.data_table import print_table
+    from fdd_lightning.command_line.data_list import print_table
+    from fdd_lightning.configuration import menu
 
     names, options, _ = asked
-    print_table(names or menu(), options)
+    print_table(names or menu.names("data"), options)
     return 0
 
 
 def _prepare(action: str, args: list[str]) -> int:
-    asked = _ask(LineParser(prog=f"fdd data {action}", usage=USAGE.format(action, ""), add_help=False), args)
-    return 0 if asked is None else _each(*asked[:2], _prepared)
+    return _each(action, args, _prepared)
 
 
 def _prepared(data: BaseDataModule) -> None:
@@ -77,19 +76,18 @@ def _prepared(data: BaseDataModule) -> None:
     manifest = data.manifest
     train = [count for row in manifest["cells"]["train"] for count in row]
     ratio, left_out = manifest["conflict_ratio"], sum(manifest.get("left_out", {}).values())
-    told = [
+    summary = [
         "was built before" if known else f"built in {seconds:.1f} s",
         _images(manifest),
         f"training cells of {min(train):,} to {max(train):,}",
         *([] if ratio is None else [f"{100 * ratio:.2f}% bias-conflicting"]),
         *([f"{left_out:,} source images left out"] if left_out else []),
     ]
-    print(f"{data.name}: {', '.join(told)}\n  {data.cache_folder}")
+    print(f"{data.name}: {', '.join(summary)}\n  {data.cache_folder}")
 
 
 def _verify(action: str, args: list[str]) -> int:
-    asked = _ask(LineParser(prog=f"fdd data {action}", usage=USAGE.format(action, ""), add_help=False), args)
-    return 0 if asked is None else _each(*asked[:2], _verified)
+    return _each(action, args, _verified)
 
 
 def _verified(data: BaseDataModule) -> None:
@@ -104,28 +102,27 @@ def _verified(data: BaseDataModule) -> None:
 
 
 def _show(action: str, args: list[str]) -> int:
-    own = "[--split train|val|test] [--per_cell N] [--output FILE.png] "
-    parser = LineParser(prog=f"fdd data {action}", usage=USAGE.format(action, own), add_help=False)
+    flags = "[--split train|val|test] [--per_cell N] [--output FILE.png] "
+    parser = LineParser(prog=f"fdd data {action}", usage=USAGE.format(action, flags), add_help=False)
     parser.add_argument("--split", choices=("train", "val", "test"), default="train", help="which images (train)")
     parser.add_argument("--per_cell", type=int, metavar="N", help="images shown of each cell; as many as fit")
     parser.add_argument("--output", type=Path, metavar="FILE.png", help="the picture (NAME_SPLIT.png here)")
     asked = _ask(parser, args)
     if asked is None:
         return 0
-    names, options, own_options = asked
-    if own_options.per_cell is not None and own_options.per_cell < 1:
-        raise ConfigError(f"fdd data {action}: --per_cell must be at least 1, not {own_options.per_cell}")
-    if own_options.output is not None and len(names) > 1:
+    names, options, how = asked
+    require({"--per_cell": how.per_cell}, least=1, of=f"fdd data {action}:")
+    if how.output is not None and len(names) > 1:
         raise ConfigError(f"fdd data {action}: one --output cannot take the pictures of {len(names)} data sets")
-    return _each(names, options, lambda data: _shown(data, own_options))
+    return _in_turn(names, options, lambda data: _shown(data, how))
 
 
-def _shown(data: BaseDataModule, options: Namespace) -> None:
+def _shown(data: BaseDataModule, how: Namespace) -> None:
     """Draw one data set."""
     from fdd_lightning.pictures.data_set import write_picture
 
     data.setup()
-    print(write_picture(data, options.split, options.output, options.per_cell))
+    print(write_picture(data, how.split, how.output, how.per_cell))
 
 
 ACTIONS: dict[str, Callable[[str, list[str]], int]] = {
@@ -148,7 +145,7 @@ def _ask(parser: LineParser, args: Sequence[str]) -> tuple[list[str], list[str],
     if set(rest) & {"-h", "--help"}:
         _help(parser, names)
         return None
-    own, left = parser.parse_known_args(rest)
+    how, left = parser.parse_known_args(rest)
     if not names and not parser.prog.endswith("list"):
         parser.error("name at least one data set, before the options (`fdd data list` shows what there is)")
     options: list[str] = []
@@ -162,26 +159,31 @@ def _ask(parser: LineParser, args: Sequence[str]) -> tuple[list[str], list[str],
             following = left[i + 1] if i + 1 < len(left) else "--"
             value = "true" if following.startswith("--") else following
         options.append(f"--data.{key.removeprefix('--').removeprefix('data.')}={value}")
-    return names, options, own
+    return names, options, how
 
 
 def _help(parser: LineParser, names: Sequence[str]) -> None:
     """Print the options of an action, and the arguments of the data sets that were named."""
     print(parser.format_help() if not names else parser.format_usage(), end="")
     for name in names:
-        from fdd_lightning.command_line.data_sets import find
+        from fdd_lightning.command_line.data_by_name import find
 
         print(f"\n{find(name).parser().format_help()}", end="")
     if not names:
         print("\nWith the name of a data set --help lists its arguments.")
 
 
-def _each(names: Sequence[str], options: Sequence[str], work: Callable[[BaseDataModule], None]) -> int:
-    """Do the work for each data set; with several, one that fails does not keep the others from their turn."""
-    from fdd_lightning.command_line.data_sets import find
+def _each(action: str, args: list[str], work: Callable[[BaseDataModule], None]) -> int:
+    """Do an action that has no options of its own."""
+    asked = _ask(LineParser(prog=f"fdd data {action}", usage=USAGE.format(action, ""), add_help=False), args)
+    return 0 if asked is None else _in_turn(*asked[:2], work)
 
-    entries: list[Entry] = [find(name) for name in names]
-    modules = [entry.data(options) for entry in entries]  # all are checked before the first begins
+
+def _in_turn(names: Sequence[str], options: Sequence[str], work: Callable[[BaseDataModule], None]) -> int:
+    """Do the work for each data set; with several, one that fails does not keep the others from their turn."""
+    from fdd_lightning.command_line.data_by_name import find
+
+    modules = [find(name).data(options) for name in names]  # all are checked before the first begins
     failed = 0
     with _interrupted():
         for module in modules:

@@ -1,7 +1,7 @@
 """What every data module owes: facts readable before set-up, a cached construction, batches as dicts.
 
-A new data set is one new file here (and its construction in :mod:`fdd_lightning.datasets`), chosen by class path; its
-menu entry is ``configs/data/NAME.yaml``, NAME being the module's ``name``.
+A new data set is one new file: its construction, on the builders of :mod:`fdd_lightning.datasets`, and its data module,
+chosen by class path. Its menu entry is ``configs/data/NAME.yaml``, NAME being the module's ``name``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
+from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from fdd_lightning.artefacts.synthetic import SyntheticSet
@@ -22,15 +23,11 @@ from fdd_lightning.configuration.choices import Spec, build, class_path, import_
 from fdd_lightning.configuration.settings import differences, reference
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import ImageSet, Split, cache
-from fdd_lightning.datasets.assignment import stratified_cut
+from fdd_lightning.datasets.assignment import all_but, stratified_cut
 from fdd_lightning.datasets.manifest import Manifest, conflict_ratio
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError, FileFormatError
-from fdd_lightning.utils import files, paths, rng, startup
-
-if TYPE_CHECKING or startup.trains:
-    from lightning.pytorch import LightningDataModule
-else:
-    from fdd_lightning.utils.startup import DataModule as LightningDataModule
+from fdd_lightning.utils import files, paths, rng
+from fdd_lightning.utils.checks import require
 
 
 class BaseDataModule(LightningDataModule, ABC):
@@ -71,12 +68,8 @@ class BaseDataModule(LightningDataModule, ABC):
         root: str | None = None,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ConfigError(f"{self.name}: batch_size={batch_size}: it must be at least 1")
-        if conflict_ratio is not None and not 0 <= conflict_ratio <= 1:
-            raise ConfigError(
-                f"{self.name}: conflict_ratio={conflict_ratio}: a share in 0..1, or null for the unbiased twin"
-            )
+        require({"batch_size": batch_size}, least=1, of=f"{self.name}:")
+        require({"conflict_ratio": conflict_ratio}, least=0, most=1, of=f"{self.name}:")
         if not 0 <= validation < 1:
             raise ConfigError(
                 f"{self.name}: validation={validation}: a share of the training images, at least 0, below 1"
@@ -157,17 +150,17 @@ class BaseDataModule(LightningDataModule, ABC):
         Raises:
             ConfigError: They belong to another version of the construction, or to another data set.
         """
-        given = dict(parameters)
-        version = given.pop("construction", None)
+        arguments = dict(parameters)
+        version = arguments.pop("construction", None)
         if version != cls.construction:
             raise ConfigError(
                 f"{cls.name} was built by version {version} of its construction, this code has version "
                 f"{cls.construction}: use the release that made it, or name the data by --data"
             )
-        strange = set(given) ^ (set(cls.determines) & set(inspect.signature(cls).parameters))
+        strange = set(arguments) ^ (set(cls.determines) & set(inspect.signature(cls).parameters))
         if strange:
             raise ConfigError(f"{cls.name}: these construction parameters do not fit: {', '.join(sorted(strange))}")
-        return given
+        return arguments
 
     # Source and construction.
 
@@ -175,7 +168,7 @@ class BaseDataModule(LightningDataModule, ABC):
         """Return what tells one state of the source files from another: it becomes part of the cache folder's name.
 
         None, the default, for sources that are the same everywhere, such as the official files of MNIST; for folders of
-        images see :func:`fdd_lightning.datasets.files.listing`.
+        images see :func:`~fdd_lightning.datasets.image_files.listing`.
 
         Raises:
             DatasetNotFoundError: The source files are not there.
@@ -227,11 +220,6 @@ class BaseDataModule(LightningDataModule, ABC):
             return str(error)
         return None
 
-    @property
-    def built(self) -> bool:
-        """Whether the set lies in the cache."""
-        return self.missing is None and self.cache_folder.is_dir()
-
     def _checked_folder(self) -> Path:
         """Return the cache folder, with the source files in place where it is not built yet."""
         if self.reads_root:
@@ -274,8 +262,7 @@ class BaseDataModule(LightningDataModule, ABC):
             strata = train.targets * self.num_groups + train.groups
             count = round(self.validation * len(train))
             cut = stratified_cut(strata, count, rng.generator(self.seed, "validation"))
-            kept = torch.ones(len(train), dtype=torch.bool).index_fill(0, cut, False)
-            sets["train"], sets["val"] = train.subset(kept.nonzero().flatten()), train.subset(cut)
+            sets["train"], sets["val"] = train.subset(all_but(cut, len(train))), train.subset(cut)
         self._manifest, self._sets = manifest, sets
 
     def verify(self) -> Manifest:

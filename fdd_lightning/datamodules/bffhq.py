@@ -1,4 +1,4 @@
-"""BFFHQ: young or old, where nearly all the young are female and nearly all the old male."""
+"""BFFHQ: faces whose age is the class and whose gender goes with it (Lee et al., NeurIPS 2021), from DFA's folders."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datamodules.cifar10 import MEAN, STD
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.bffhq import AGES, CONFLICT_RATIO, GENDERS, LICENCE, bffhq
-from fdd_lightning.datasets.dfa import WEBSITE, dfa_files, require_dfa
-from fdd_lightning.datasets.files import listing
+from fdd_lightning.datasets.dfa_folders import WEBSITE, dfa_files, dfa_state, require_dfa
+from fdd_lightning.datasets.image_files import resized
+from fdd_lightning.datasets.labelled_files import BEYOND, balanced
+from fdd_lightning.utils import rng
+
+SIZE = 64
+CONFLICT_RATIO = 0.005
+
+AGES = ("young", "old")
+GENDERS = ("female", "male")
 
 
 class BFFHQ(BaseDataModule):
@@ -26,17 +34,21 @@ class BFFHQ(BaseDataModule):
         conflict_test: Test on the bias-conflicting half of the test images only (no group metrics then).
         validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
         root: Folder that holds the folder ``bffhq``, instead of the data root.
+
+    Example:
+        >>> BFFHQ().aligned
+        tensor([[ True, False],
+                [False,  True]])
     """
 
     name = "bffhq"
     determines = ("balanced", "conflict_test", "seed")
     class_names = AGES
     group_names = GENDERS
-    image_shape = (3, 64, 64)
-    # CIFAR-10's, as in FairDD's code.
-    mean = (0.4914, 0.4822, 0.4465)
-    std = (0.2023, 0.1994, 0.2010)
-    licence = LICENCE
+    image_shape = (3, SIZE, SIZE)
+    mean = MEAN  # CIFAR-10's, as in FairDD's code
+    std = STD
+    licence = "BFFHQ (Lee et al., NeurIPS 2021), faces of FFHQ (Karras et al.): non-commercial, CC BY-NC-SA 4.0"
 
     def __init__(
         self,
@@ -74,9 +86,17 @@ class BFFHQ(BaseDataModule):
     def source_state(self) -> str:
         """Return a hash of the images' names and sizes."""
         self.check_source()
-        train, test = dfa_files(self.folder, CONFLICT_RATIO)
-        return listing(self.folder, [*train, *test])
+        return dfa_state(self.folder, CONFLICT_RATIO)
 
     def build(self) -> dict[str, Split]:
-        """Build both splits (see :mod:`fdd_lightning.datasets.bffhq`)."""
-        return bffhq(self.folder, self.balanced, self.conflict_test, self.seed)
+        """Build both splits, in the order of the file names, aligned training images first."""
+        files = dfa_files(self.name, self.folder, CONFLICT_RATIO, AGES, GENDERS)
+        train, test = files["train"], files["test"]
+        if self.balanced:
+            train = balanced(train, self.name, AGES, GENDERS, rng.generator(self.seed, "bffhq", "train", "cut"))
+        if self.conflict_test:
+            test = test.subset((test.targets != test.groups).nonzero().flatten())
+        return {
+            "train": train.split(resized(SIZE), {BEYOND: len(files["train"]) - len(train)}),
+            "test": test.split(resized(SIZE), {"aligned test images": len(files["test"]) - len(test)}),
+        }

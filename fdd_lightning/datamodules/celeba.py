@@ -1,24 +1,184 @@
-"""CelebA: attributes of faces, any of them as target and as protected attributes."""
+"""CelebA: any of its 40 attributes as target, one or several others as groups (Liu, Luo, Wang, Tang, ICCV 2015).
+
+The official layout, which torchvision shares, or the tables of its copy on Kaggle (``.csv``): a folder of images, a
+table of attributes (1 or -1) and a table of the official split (0 training, 1 validation, 2 test).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from itertools import zip_longest
 from pathlib import Path
+
+import torch
 
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.celeba import (
-    ATTRIBUTES,
-    LICENCE,
-    PARTITION,
-    attribute_values,
-    celeba,
-    require_attributes,
-    require_celeba,
-    table,
+from fdd_lightning.datasets.image_files import resized
+from fdd_lightning.datasets.labelled_files import (
+    BEYOND,
+    LabelledFiles,
+    balanced,
+    draw_per_cell,
+    product_names,
+    product_values,
+    require_filled,
+    smallest_cell,
 )
-from fdd_lightning.datasets.labelled import product_names
-from fdd_lightning.errors import ConfigError
-from fdd_lightning.utils import files
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
+from fdd_lightning.utils import files, rng
+
+SIZE = 64
+
+IMAGES = "img_align_celeba"
+ATTRIBUTES = "list_attr_celeba"
+PARTITION = "list_eval_partition"
+SPLITS = {"0": "train", "1": "validation", "2": "test"}
+
+
+def attribute_values(name: str) -> tuple[str, str]:
+    """Name the two values of an attribute, absent first: ``not wearing necktie``, ``wearing necktie``."""
+    plain = name.replace("_", " ").lower()
+    return f"not {plain}", plain
+
+
+def table_file(folder: Path, name: str) -> Path:
+    """Return the path of a table: ``.txt`` as published, or ``.csv`` where only that is there."""
+    published, copy = folder / f"{name}.txt", folder / f"{name}.csv"
+    return copy if copy.is_file() and not published.is_file() else published
+
+
+def image_folder(folder: Path) -> Path:
+    """Return the folder of the images; copies from Kaggle have it twice, one inside the other."""
+    images = folder / IMAGES
+    return images / IMAGES if (images / IMAGES).is_dir() else images
+
+
+def require_celeba(folder: Path) -> None:
+    """Check that the images' folder and both tables are there.
+
+    Raises:
+        DatasetNotFoundError: They are not; the line says what to put where.
+    """
+    tables = [table_file(folder, name) for name in (ATTRIBUTES, PARTITION)]
+    lacking = [path.name for path in tables if not path.is_file()]
+    lacking += [] if image_folder(folder).is_dir() else [f"{IMAGES}/"]
+    if lacking:
+        raise DatasetNotFoundError(
+            f"celeba: {str(folder)!r} lacks {', '.join(lacking)}: put both published tables and the unpacked "
+            f"{IMAGES}.zip there (linked at https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html), or set FDD_DATA or "
+            "`root` to the folder that holds `celeba`"
+        )
+
+
+def attribute_names(path: Path) -> list[str]:
+    """Read the names of the attributes, in the order of the table's columns.
+
+    Raises:
+        FileFormatError: The table has no such line.
+    """
+    with _lines(path) as lines:
+        # The published table begins with the number of images, and names no column for the file names.
+        header = next(lines, []) if path.suffix == ".csv" else next((line for line in lines if len(line) > 1), [])
+    names = header[1:] if path.suffix == ".csv" else header
+    if not names:
+        raise FileFormatError(f"celeba: {str(path)!r} names no attributes: put the published table there")
+    return names
+
+
+def require_attributes(path: Path, wanted: Sequence[str]) -> None:
+    """Check that the table has these attributes.
+
+    Raises:
+        ConfigError: One is unknown; the line names those that read alike.
+    """
+    names = attribute_names(path)
+    lower = {name.lower(): name for name in names}
+    for name in wanted:
+        if name not in names:
+            near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
+            meant = f"did you mean {' or '.join(near)}?" if near else "its header has the names"
+            raise ConfigError(f"celeba: {str(path)!r} has no attribute {name!r}: {meant}")
+
+
+def read_labels(folder: Path, wanted: Sequence[str]) -> dict[str, tuple[list[str], torch.Tensor]]:
+    """Read the two tables.
+
+    Args:
+        folder: Folder of the tables.
+        wanted: Names of attributes.
+
+    Returns:
+        Per split (``train``, ``validation``, ``test``) the names of the images, and their attributes, 0 or 1, int64,
+        (N, attributes wanted), in the tables' order.
+
+    Raises:
+        FileFormatError: A line cannot be read, or the tables do not list the same images.
+    """
+    attributes, partition = table_file(folder, ATTRIBUTES), table_file(folder, PARTITION)
+    require_attributes(attributes, wanted)
+    names = attribute_names(attributes)
+    columns = [names.index(name) + 1 for name in wanted]
+    files: dict[str, list[str]] = {split: [] for split in SPLITS.values()}
+    values: dict[str, list[list[bool]]] = {split: [] for split in SPLITS.values()}
+    with _rows(attributes, len(names) + 1) as first, _rows(partition, 2) as second:
+        for here, there in zip_longest(first, second):
+            if here is None or there is None or here[1][0] != there[1][0]:
+                raise FileFormatError(
+                    f"celeba: {str(partition)!r} does not list the images of {attributes.name}: {_place(there)} there, "
+                    f"{_place(here)} here; put both tables of one copy there"
+                )
+            number, fields = there
+            split = SPLITS.get(fields[1])
+            if split is None:
+                raise _unreadable(partition, number, f"split {fields[1]!r} is none of {', '.join(SPLITS)}")
+            number, fields = here
+            picked = [fields[column] for column in columns]
+            if not set(picked) <= {"1", "-1"}:
+                raise _unreadable(
+                    attributes, number, f"{' '.join(picked)} for {', '.join(wanted)}: values are 1 and -1"
+                )
+            files[split].append(fields[0])
+            values[split].append([value == "1" for value in picked])
+    return {
+        split: (files[split], torch.tensor(values[split], dtype=torch.int64).view(-1, len(wanted))) for split in files
+    }
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[Iterator[list[str]]]:
+    """Open a table as lists of fields, one per line."""
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        comma = "," if path.suffix == ".csv" else None
+        yield (line.strip().split(comma) for line in stream)
+
+
+@contextmanager
+def _rows(path: Path, width: int) -> Iterator[Iterator[tuple[int, list[str]]]]:
+    """Open a table as numbered rows, each beginning with the name of an image; headers and empty lines are skipped."""
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        for number, fields in enumerate(lines, 1):
+            # The published tables have at most two lines before the first image, the others one.
+            if fields[:1] == [""] or not fields or (number <= 2 and "." not in fields[0]):
+                continue
+            if len(fields) != width:
+                raise _unreadable(path, number, f"{len(fields)} fields, not {width}")
+            yield number, fields
+
+    with _lines(path) as lines:
+        yield rows()
+
+
+def _unreadable(path: Path, number: int, reason: str) -> FileFormatError:
+    return FileFormatError(f"celeba: {str(path)!r}, line {number}: {reason}; put the published table there")
+
+
+def _place(row: tuple[int, list[str]] | None) -> str:
+    """Say what stands in a row."""
+    return "nothing more" if row is None else f"{row[1][0]!r} in line {row[0]}"
 
 
 class CelebA(BaseDataModule):
@@ -37,14 +197,20 @@ class CelebA(BaseDataModule):
             serves attributes with rare combinations.
         validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
         root: Folder that holds the folder ``celeba``, instead of the data root.
+
+    Example:
+        >>> CelebA(target="Smiling", group="Wearing_Hat").group_names
+        ('not wearing hat', 'wearing hat')
     """
 
     name = "celeba"
     determines = ("target", "group", "balanced", "cut_test", "seed")
-    image_shape = (3, 64, 64)
+    image_shape = (3, SIZE, SIZE)
     mean = (0.5063, 0.4258, 0.3832)
     std = (0.2676, 0.2453, 0.2410)
-    licence = LICENCE
+    licence = (
+        "CelebA (Liu, Luo, Wang and Tang, ICCV 2015): non-commercial research only, photographs belong to their owners"
+    )
 
     def __init__(
         self,
@@ -84,13 +250,38 @@ class CelebA(BaseDataModule):
     def check_source(self) -> None:
         """Check that tables and images are there, and that the table has the attributes."""
         require_celeba(self.folder)
-        require_attributes(table(self.folder, ATTRIBUTES), [self.target, *self.groups])
+        require_attributes(table_file(self.folder, ATTRIBUTES), [self.target, *self.groups])
 
     def source_state(self) -> str:
         """Return a hash of the two tables: they name all images."""
         require_celeba(self.folder)
-        return files.fingerprint([files.sha256_file(table(self.folder, name)) for name in (ATTRIBUTES, PARTITION)])
+        return files.fingerprint([files.sha256_file(table_file(self.folder, name)) for name in (ATTRIBUTES, PARTITION)])
 
     def build(self) -> dict[str, Split]:
-        """Build both splits (see :mod:`fdd_lightning.datasets.celeba`)."""
-        return celeba(self.folder, self.target, self.groups, self.balanced, self.cut_test, self.seed)
+        """Build both splits: the official ones, centre cut out (178 of 178x218) and resized."""
+        images, labels = image_folder(self.folder), read_labels(self.folder, [self.target, *self.groups])
+        present = {path.name for path in images.iterdir()}
+        parts = {}
+        for split in ("train", "test"):
+            names, values = labels[split]
+            absent = [name for name in names if name not in present]
+            if absent:
+                raise FileFormatError(
+                    f"celeba: {len(absent)} images of {ATTRIBUTES} are not in {str(images)!r}, such as {absent[0]!r}: "
+                    f"unpack {IMAGES}.zip again"
+                )
+            groups = product_values(list(values[:, 1:].T), [2] * len(self.groups))
+            parts[split] = LabelledFiles([images / name for name in names], values[:, 0].contiguous(), groups)
+            where = f"celeba: {split} of {str(self.folder)!r}"
+            require_filled(parts[split], where, self.class_names, self.group_names, "name another target")
+        train, test = parts["train"], parts["test"]
+        if self.balanced:
+            draws = rng.generator(self.seed, "celeba", "train", "cut")
+            train = balanced(train, "celeba", self.class_names, self.group_names, draws)
+        if self.cut_test:
+            draws = rng.generator(self.seed, "celeba", "test", "cut")
+            test = test.subset(draw_per_cell(test.targets, test.groups, smallest_cell(test), draws))
+        return {
+            "train": train.split(resized(SIZE), {BEYOND: len(parts["train"]) - len(train)}),
+            "test": test.split(resized(SIZE), {"test images beyond the smallest cell": len(parts["test"]) - len(test)}),
+        }

@@ -1,14 +1,80 @@
-"""CIFAR10-S as in FairDD."""
+"""CIFAR10-S as FairDD builds it: five classes mostly in grey, five mostly in colour."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.cifar10 import CIFAR10DataModule
-from fdd_lightning.datasets import Split, cifar10_s
+from fdd_lightning.datamodules.original import FromOriginal
+from fdd_lightning.datasets import Split
+from fdd_lightning.datasets.assignment import class_sizes, deal
+from fdd_lightning.datasets.originals import CIFAR10
+from fdd_lightning.utils import rng
+
+NUM_CLASSES = 10
+GREY, COLOR = 0, 1
+UNBIASED = 0.5
+"""Share of each class in the group that is not its own, in the training split of the unbiased twin."""
+
+ALIGNED = torch.tensor([[c < 5, c >= 5] for c in range(NUM_CLASSES)])
+"""Classes 0 to 4 belong in grey, 5 to 9 in colour."""
 
 
-class CIFAR10S(CIFAR10DataModule):
+def cifar10_s_train(images: Tensor, labels: Tensor, conflicting: float, seed: int) -> Split:
+    """Build the training split.
+
+    The whole is shuffled; of a class's n images the last round(n * conflicting) (in that order) are in the group that
+    is not its own, which makes 500 of 5,000 with 0.1.
+
+    Args:
+        images: uint8, (N, 3, 32, 32).
+        labels: int64, (N,).
+        conflicting: Share of each class in the other group, 0..1.
+        seed: Seed of the draws.
+
+    Returns:
+        The split, (N, 3, 32, 32), shuffled.
+    """
+    sizes = class_sizes(labels, NUM_CLASSES)
+    other = (sizes * conflicting).round().to(torch.int64)
+    cells = torch.where(ALIGNED, (sizes - other)[:, None], other[:, None])
+    groups = deal(labels, cells, rng.generator(seed, "cifar10_s", "train", "deal"))
+    order = torch.randperm(len(labels), generator=rng.generator(seed, "cifar10_s", "train", "order"))
+    images, labels, groups = images[order], labels[order], groups[order]
+    images[groups == GREY] = grey(images[groups == GREY])
+    return Split(images, labels, groups)
+
+
+def cifar10_s_test(images: Tensor, labels: Tensor) -> Split:
+    """Build the test split: every image twice, first all in grey, then all in colour.
+
+    Args:
+        images: uint8, (N, 3, 32, 32).
+        labels: int64, (N,).
+
+    Returns:
+        The split, (2 N, 3, 32, 32), in CIFAR-10's order.
+    """
+    groups = torch.tensor([GREY, COLOR]).repeat_interleave(len(labels))
+    return Split([grey(images), images], labels.repeat(2), groups)
+
+
+def grey(images: Tensor) -> Tensor:
+    """Turn colour into grey as Pillow does (mode L), in three equal channels.
+
+    Args:
+        images: uint8, (n, 3, H, W).
+
+    Returns:
+        uint8, (n, 3, H, W).
+    """
+    total = torch.full((len(images), 1, *images.shape[2:]), 1 << 15, dtype=torch.int32)
+    for channel, weight in enumerate((19595, 38470, 7471)):  # 0.299, 0.587, 0.114, times 2^16
+        total += images[:, channel : channel + 1].to(torch.int32) * weight
+    return (total >> 16).to(torch.uint8).expand(images.shape)
+
+
+class CIFAR10S(FromOriginal):
     """CIFAR10-S: airplanes to deer mostly in grey, dogs to trucks mostly in colour; 50,000 and 20,000 images, 32x32.
 
     The test set has every image in grey and in colour.
@@ -21,33 +87,27 @@ class CIFAR10S(CIFAR10DataModule):
         validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
         root: Folder that holds ``cifar-10-batches-py`` or ``cifar10/{train,test}``, instead of the data root.
         download: Fetch CIFAR-10 if it is not there.
+
+    Example:
+        >>> CIFAR10S().group_names
+        ('grey', 'color')
     """
 
     name = "cifar10_s"
+    origin = CIFAR10
     group_names = ("grey", "color")
-    mean = cifar10_s.MEAN
-    std = cifar10_s.STD
-
-    def __init__(
-        self,
-        batch_size: int = 256,
-        seed: int = 0,
-        conflict_ratio: float | None = 0.1,
-        validation: float = 0.0,
-        root: str | None = None,
-        download: bool = False,
-    ) -> None:
-        super().__init__(batch_size, seed, conflict_ratio, validation, root, download)
+    mean = (0.48905, 0.48451, 0.46715)
+    std = (0.24278, 0.24082, 0.25098)
 
     @property
     def aligned(self) -> Tensor | None:
         """Classes 0 to 4 in grey, 5 to 9 in colour; None for the unbiased twin."""
-        return None if self.conflict_ratio is None else cifar10_s.ALIGNED
+        return None if self.conflict_ratio is None else ALIGNED
 
     def build(self) -> dict[str, Split]:
-        """Build both splits (see :mod:`fdd_lightning.datasets.cifar10_s`)."""
-        conflicting = cifar10_s.UNBIASED if self.conflict_ratio is None else self.conflict_ratio
+        """Build both splits."""
+        conflicting = UNBIASED if self.conflict_ratio is None else self.conflict_ratio
         return {
-            "train": cifar10_s.cifar10_s_train(*self.load(train=True), conflicting, self.seed),
-            "test": cifar10_s.cifar10_s_test(*self.load(train=False)),
+            "train": cifar10_s_train(*self.load(train=True), conflicting, self.seed),
+            "test": cifar10_s_test(*self.load(train=False)),
         }

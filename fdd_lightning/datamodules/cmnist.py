@@ -1,16 +1,105 @@
-"""CMNIST as Cui et al. use it; FairDD's coloured MNIST is another set, in ``cmnist_fairdd.py``."""
+"""CMNIST as Cui et al., SelecMix and DFA have it: MNIST in LfF's ten soft colours, generated.
+
+DFA distributes its images as files only; this rebuilds them from MNIST with the published counts. FairDD's coloured
+MNIST is another data set, in ``cmnist_fairdd.py``.
+"""
 
 from __future__ import annotations
 
-from fdd_lightning.datamodules.idx import IdxDataModule
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datamodules.ready_made import ReadyMade
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.cmnist import cmnist_test, cmnist_train
-from fdd_lightning.datasets.colors import LFF_COLOR_NAMES
-from fdd_lightning.datasets.idx import MNIST
+from fdd_lightning.datasets.assignment import all_but, biased_cells, class_sizes, deal, stratified_cut
+from fdd_lightning.datasets.colors import LFF_COLOR_NAMES, LFF_COLORS, tint
+from fdd_lightning.datasets.originals import MNIST
+from fdd_lightning.utils import rng
+
+NUM_CLASSES = len(LFF_COLORS)
+COLOR_STD = 0.005
+"""Standard deviation of a colour around its mean, LfF's severity 4, which DFA uses."""
+
+PUBLISHED = {0.005: 249, 0.01: 491, 0.02: 986, 0.05: 2449}
+"""Bias-conflicting images among the 55,000 training images, per ratio (KDE paper, A.5)."""
+
+PUBLISHED_IMAGES = 55_000
 
 
-class CMNIST(ReadyMade, IdxDataModule):
+def conflict_count(num_images: int, conflict_ratio: float) -> int:
+    """Count the bias-conflicting training images.
+
+    The published counts where there is one. Otherwise as if that share of the images drew its colour uniformly from all
+    ten, so that nine in ten of them conflict: ``round(0.9 * ratio * num_images)``.
+    """
+    if num_images == PUBLISHED_IMAGES and conflict_ratio in PUBLISHED:
+        return PUBLISHED[conflict_ratio]
+    return round((NUM_CLASSES - 1) / NUM_CLASSES * conflict_ratio * num_images)
+
+
+def cmnist_train(images: Tensor, labels: Tensor, conflict_ratio: float | None, seed: int) -> Split:
+    """Build the training split.
+
+    One image in twelve (5,000 of 60,000), stratified by class, is held out and not used, as DFA does. The conflicting
+    images are spread over classes and over the nine other colours as evenly as possible, at random within a class.
+
+    Args:
+        images: uint8, (N, 28, 28).
+        labels: int64, (N,).
+        conflict_ratio: Share of images that draw any colour (see :func:`conflict_count`); None spreads every class
+            evenly over all ten colours (the unbiased twin).
+        seed: Seed of the cut, of the assignment and of the colours.
+
+    Returns:
+        The split, (55000, 3, 32, 32), in MNIST's order.
+
+    Raises:
+        ConfigError: A class has fewer images than it should have conflicting ones.
+    """
+    kept = all_but(stratified_cut(labels, len(labels) // 12, rng.generator(seed, "cmnist", "held out")), len(labels))
+    images, labels = images[kept], labels[kept]
+    conflicting = None if conflict_ratio is None else conflict_count(len(labels), conflict_ratio)
+    generator = rng.generator(seed, "cmnist", "train cells")
+    cells = biased_cells(class_sizes(labels, NUM_CLASSES), conflicting, NUM_CLASSES, generator)
+    groups = deal(labels, cells, rng.generator(seed, "cmnist", "train deal"))
+    return Split(colored(images, groups, rng.generator(seed, "cmnist", "train colors")), labels, groups)
+
+
+def cmnist_test(images: Tensor, labels: Tensor, seed: int) -> Split:
+    """Build the unbiased test split: every class spread over the ten colours as evenly as possible.
+
+    Args:
+        images: uint8, (N, 28, 28).
+        labels: int64, (N,).
+        seed: Seed of the assignment and of the colours.
+
+    Returns:
+        The split, (N, 3, 32, 32), in MNIST's order.
+    """
+    generator = rng.generator(seed, "cmnist", "test cells")
+    cells = biased_cells(class_sizes(labels, NUM_CLASSES), None, NUM_CLASSES, generator)
+    groups = deal(labels, cells, rng.generator(seed, "cmnist", "test deal"))
+    return Split(colored(images, groups, rng.generator(seed, "cmnist", "test colors")), labels, groups)
+
+
+def colored(images: Tensor, groups: Tensor, generator: torch.Generator) -> Tensor:
+    """Colour as LfF does, ``clamp(mean + eps, 0, 1) * grey``, eps drawn once per image; then pad by two on every side.
+
+    Args:
+        images: uint8, (N, 28, 28).
+        groups: int64, (N,), colours.
+        generator: Draws eps, N(0, 0.005^2) per channel.
+
+    Returns:
+        uint8, (N, 3, 32, 32), truncated.
+    """
+    noise = torch.randn(len(images), 3, generator=generator, dtype=torch.float64) * COLOR_STD
+    return pad(tint(images, (LFF_COLORS[groups] + noise).clamp(0, 1)), (2, 2, 2, 2))
+
+
+class CMNIST(ReadyMade, FromOriginal):
     """MNIST in ten soft colours with little noise (LfF, DFA, SelecMix, Cui et al.), padded to 32x32, unbiased test.
 
     55,000 training images (5,000 are held out and not used), 10,000 test images with every class evenly in all colours.
@@ -29,6 +118,10 @@ class CMNIST(ReadyMade, IdxDataModule):
         download: Fetch MNIST if it is not there.
         folder: Folder of ready-made images, relative to the current one; it holds ``test`` and, for training,
             ``{0.5pct,1pct,2pct,5pct}/{align,conflict}/DIGIT/*_DIGIT_COLOUR.png``; null generates the set from MNIST.
+
+    Example:
+        >>> CMNIST(conflict_ratio=0.01).group_names[:2]
+        ('orange red', 'yellow')
     """
 
     name = "cmnist"
@@ -50,11 +143,8 @@ class CMNIST(ReadyMade, IdxDataModule):
         self.take_folder(folder)
 
     def build(self) -> dict[str, Split]:
-        """Build both splits (see :mod:`fdd_lightning.datasets.cmnist`), or read the ready-made ones."""
-        ready_made = self.ready_made()
-        if ready_made is not None:
-            return ready_made
-        return {
+        """Build both splits, or read the ready-made ones."""
+        return self.ready_made() or {
             "train": cmnist_train(*self.load(train=True), self.conflict_ratio, self.seed),
             "test": cmnist_test(*self.load(train=False), self.seed),
         }

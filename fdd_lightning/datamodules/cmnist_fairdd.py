@@ -1,4 +1,7 @@
-"""C-MNIST foreground and background as in FairDD; Cui et al.'s CMNIST is another set, in ``cmnist.py``."""
+"""C-MNIST foreground and background as FairDD builds them: flat colours, hard mask.
+
+Cui et al.'s CMNIST is another data set, in ``cmnist.py``.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,14 @@ from abc import ABC
 from torch import Tensor
 
 from fdd_lightning.datamodules.fairdd_colored import FairDDColored
-from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.cmnist_fairdd import Ground, cmnist_fairdd
-from fdd_lightning.datasets.idx import MNIST
+from fdd_lightning.datasets.originals import MNIST
+
+THRESHOLD = 128
 
 
 class _CMNIST(FairDDColored, ABC):
     origin = MNIST
-    ground: Ground
-
-    def colored(self, images: Tensor, labels: Tensor, majority: float, split: str) -> Split:
-        """Colour one split of MNIST (see :mod:`fdd_lightning.datasets.cmnist_fairdd`)."""
-        return cmnist_fairdd(images, labels, majority, self.ground, self.seed, split)
+    draws = "cmnist_fairdd"
 
 
 class CMNISTForeground(_CMNIST):
@@ -32,10 +31,18 @@ class CMNISTForeground(_CMNIST):
         validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
         root: Folder that holds ``MNIST/raw``, instead of the data root.
         download: Fetch MNIST if it is not there.
+
+    Example:
+        >>> CMNISTForeground(conflict_ratio=0.05).group_names[:2]
+        ('red', 'orange')
     """
 
     name = "cmnist_fg"
-    ground: Ground = "foreground"
+
+    @staticmethod
+    def paint(grey: Tensor, colors: Tensor) -> Tensor:
+        """Paint the digit (grey levels from 128 on) in flat colour, the rest black."""
+        return (grey >= THRESHOLD)[:, None] * colors[:, :, None, None]
 
 
 class CMNISTBackground(_CMNIST):
@@ -49,7 +56,15 @@ class CMNISTBackground(_CMNIST):
         validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
         root: Folder that holds ``MNIST/raw``, instead of the data root.
         download: Fetch MNIST if it is not there.
+
+    Example:
+        >>> CMNISTBackground(conflict_ratio=0.05).image_shape
+        (3, 32, 32)
     """
 
     name = "cmnist_bg"
-    ground: Ground = "background"
+
+    @staticmethod
+    def paint(grey: Tensor, colors: Tensor) -> Tensor:
+        """Paint what is around the digit (grey levels below 128) in flat colour, the digit black."""
+        return (grey < THRESHOLD)[:, None] * colors[:, :, None, None]

@@ -1,20 +1,155 @@
-"""Corrupted CIFAR-10 as Cui et al. use it."""
+"""Corrupted CIFAR-10 as DFA, SelecMix and Cui et al. use it (after LfF): each class mostly under one corruption.
+
+DFA distributes its images as files only; this rebuilds them from CIFAR-10.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.cifar10 import CIFAR10DataModule
+from fdd_lightning.datamodules.cifar10 import MEAN, STD
+from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datamodules.ready_made import ReadyMade
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.corrupted_cifar10 import LISTS, Corrupter, Corruptions, corrupted_test, corrupted_train
-from fdd_lightning.datasets.corruptions import LEVELS, FrostTextures
+from fdd_lightning.datasets.assignment import all_but, biased_cells, class_sizes, deal, stratified_cut
+from fdd_lightning.datasets.corruptions import LEVELS, FrostTextures, corrupt
 from fdd_lightning.datasets.corruptions.frost import best_textures
+from fdd_lightning.datasets.originals import CIFAR10
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils import rng
+from fdd_lightning.utils.checks import require
+
+Corruptions = Literal["dfa", "lff_type0", "lff_type1"]
+
+LISTS: dict[str, tuple[str, ...]] = {
+    "dfa": (
+        "brightness", "contrast", "gaussian_noise", "frost", "elastic_transform",
+        "gaussian_blur", "defocus_blur", "impulse_noise", "saturate", "pixelate",
+    ),
+    "lff_type0": (
+        "snow", "frost", "fog", "brightness", "contrast",
+        "spatter", "elastic_transform", "jpeg_compression", "pixelate", "saturate",
+    ),
+    "lff_type1": (
+        "gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "gaussian_blur",
+        "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "original",
+    ),
+}  # fmt: skip
+"""Which corruption belongs to class 0 to 9: DFA's list (its supplement), and LfF's two (make_dataset.py)."""
+
+NUM_CLASSES = 10
+HELD_OUT = "held out, as in DFA"
+CHUNK = 1000
 
 
-class CorruptedCIFAR10(ReadyMade, CIFAR10DataModule):
+@dataclass(frozen=True)
+class Corrupter:
+    """Corrupts each image by its group's corruption.
+
+    Attributes:
+        names: The corruption of each group.
+        level: How strongly, 1 to 5.
+        textures: What frost looks like.
+    """
+
+    names: Sequence[str]
+    level: int = 5
+    textures: FrostTextures = "photographs"
+
+    def chunks(self, images: Tensor, groups: Tensor, seed: int, split: str) -> Iterator[Tensor]:
+        """Corrupt images; the draws for each follow from the seed, the split and its place.
+
+        Args:
+            images: uint8, (N, 3, 32, 32).
+            groups: int64, (N,).
+            seed: Seed of the draws.
+            split: ``train`` or ``test``; names the draws.
+
+        Yields:
+            uint8, (n, 3, 32, 32), n at most 1,000.
+        """
+        for start in range(0, len(images), CHUNK):
+            part, here = images[start : start + CHUNK], groups[start : start + CHUNK]
+            out = torch.empty_like(part, memory_format=torch.contiguous_format)
+            for group, name in enumerate(self.names):
+                members = (here == group).nonzero().flatten()
+                generators = [
+                    np.random.default_rng(rng.derive(seed, "corrupted_cifar10", split, "corruption", start + place))
+                    for place in members.tolist()
+                ]
+                out[members] = corrupt(part[members], name, self.level, generators, self.textures)
+            yield out
+
+
+def corrupted_train(
+    images: Tensor,
+    labels: Tensor,
+    conflict_ratio: float | None,
+    corrupter: Corrupter,
+    seed: int,
+) -> Split:
+    """Build the training split.
+
+    One image in ten (5,000 of 50,000), stratified by class, is held out and not used, as DFA does. Exactly
+    ``round(conflict_ratio * N)`` of the rest conflict (2,250 of 45,000 with 0.05): spread over classes, and over the
+    nine other corruptions, as evenly as possible, at random within a class.
+
+    Args:
+        images: uint8, (N, 3, 32, 32).
+        labels: int64, (N,).
+        conflict_ratio: Share of images under another class's corruption; None spreads every class evenly over all ten.
+        corrupter: Has the corruption of each class, which is also that of the group of the same number.
+        seed: Seed of the cut, of the assignment and of the corruptions.
+
+    Returns:
+        The split, (45000, 3, 32, 32), in CIFAR-10's order; images in chunks.
+
+    Raises:
+        ConfigError: A class has fewer images than it should have conflicting ones.
+    """
+    cut = stratified_cut(labels, len(labels) // 10, rng.generator(seed, "corrupted_cifar10", "held out"))
+    kept = all_but(cut, len(labels))
+    conflicting = None if conflict_ratio is None else round(conflict_ratio * len(kept))
+    return _corrupted(images[kept], labels[kept], conflicting, corrupter, seed, "train", {HELD_OUT: len(cut)})
+
+
+def corrupted_test(images: Tensor, labels: Tensor, corrupter: Corrupter, seed: int) -> Split:
+    """Build the unbiased test split: every class spread over the ten corruptions as evenly as possible.
+
+    Args:
+        images: uint8, (N, 3, 32, 32).
+        labels: int64, (N,).
+        corrupter: Has the corruption of each group.
+        seed: Seed of the assignment and of the corruptions.
+
+    Returns:
+        The split, (N, 3, 32, 32), in CIFAR-10's order; images in chunks.
+    """
+    return _corrupted(images, labels, None, corrupter, seed, "test", {})
+
+
+def _corrupted(
+    images: Tensor,
+    labels: Tensor,
+    conflicting: int | None,
+    corrupter: Corrupter,
+    seed: int,
+    split: str,
+    left_out: dict[str, int],
+) -> Split:
+    generator = rng.generator(seed, "corrupted_cifar10", split, "cells")
+    cells = biased_cells(class_sizes(labels, NUM_CLASSES), conflicting, NUM_CLASSES, generator)
+    groups = deal(labels, cells, rng.generator(seed, "corrupted_cifar10", split, "deal"))
+    return Split(corrupter.chunks(images, groups, seed, split), labels, groups, left_out)
+
+
+class CorruptedCIFAR10(ReadyMade, FromOriginal):
     """CIFAR-10 with a corruption per class (LfF, DFA, SelecMix, Cui et al.), unbiased test; 45,000 and 10,000 images.
 
     5,000 training images are held out and not used. The test set has every class evenly under all ten corruptions.
@@ -40,9 +175,16 @@ class CorruptedCIFAR10(ReadyMade, CIFAR10DataModule):
         folder: Folder of ready-made images, relative to the current one; it holds ``test`` and, for training,
             ``{0.5pct,1pct,2pct,5pct}/{align,conflict}/CLASS/*_CLASS_CORRUPTION.png``, with numbers 0 to 9; null
             generates the set from CIFAR-10.
+
+    Example:
+        >>> CorruptedCIFAR10(corruptions="lff_type0").group_names[:3]
+        ('snow', 'frost', 'fog')
     """
 
     name = "corrupted_cifar10"
+    origin = CIFAR10
+    mean = MEAN
+    std = STD
     determines = ("conflict_ratio", "corruptions", "level", "frost", "folder", "seed")
 
     def __init__(
@@ -62,8 +204,7 @@ class CorruptedCIFAR10(ReadyMade, CIFAR10DataModule):
         self.take_folder(folder)
         if corruptions not in LISTS:
             raise ConfigError(f"{self.name}: corruptions={corruptions!r}: it must be one of {', '.join(LISTS)}")
-        if level not in range(1, LEVELS + 1):
-            raise ConfigError(f"{self.name}: level={level}: it must be 1, 2, 3, 4 or 5")
+        require({"level": level}, least=1, most=LEVELS, of=f"{self.name}:")
         if frost not in (None, "photographs", "generated"):
             raise ConfigError(f"{self.name}: frost={frost!r}: it must be photographs, generated or null")
         self.corruptions = corruptions
@@ -77,18 +218,10 @@ class CorruptedCIFAR10(ReadyMade, CIFAR10DataModule):
         """The corruptions, in the order of the classes they belong to."""
         return tuple(name.replace("_", " ") for name in LISTS[self.corruptions])
 
-    @property
-    def aligned(self) -> Tensor | None:
-        """Class c under corruption c; None for the unbiased twin."""
-        return None if self.conflict_ratio is None else torch.eye(self.num_classes, dtype=torch.bool)
-
     def build(self) -> dict[str, Split]:
-        """Build both splits (see :mod:`fdd_lightning.datasets.corrupted_cifar10`), or read ready-made ones."""
-        ready_made = self.ready_made()
-        if ready_made is not None:
-            return ready_made
+        """Build both splits, or read the ready-made ones."""
         corrupter = Corrupter(LISTS[self.corruptions], self.level, self.frost or "generated")
-        return {
+        return self.ready_made() or {
             "train": corrupted_train(*self.load(train=True), self.conflict_ratio, corrupter, self.seed),
             "test": corrupted_test(*self.load(train=False), corrupter, self.seed),
         }

@@ -1,52 +1,77 @@
-"""What the data modules of FairDD's coloured MNIST and Fashion-MNIST share."""
+"""FairDD's coloured MNIST and Fashion-MNIST (zqhang/FairDD: data_handler): who gets which colour, lopsided padding."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
+import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from fdd_lightning.datamodules.idx import IdxDataModule
+from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.colors import FAIRDD_COLOR_NAMES
-from fdd_lightning.datasets.fairdd_colored import UNBIASED
+from fdd_lightning.datasets.assignment import class_sizes, deal, fairdd_cells
+from fdd_lightning.datasets.colors import FAIRDD_COLOR_NAMES, FAIRDD_COLORS
+from fdd_lightning.utils import rng
+
+NUM_CLASSES = len(FAIRDD_COLORS)
+UNBIASED = 1 / NUM_CLASSES
+"""Majority share of the test split, and of the training split of the unbiased twin."""
+
+Painter = Callable[[Tensor, Tensor], Tensor]
+"""Paints grey levels, uint8, (N, H, W), in one colour each, uint8, (N, 3): uint8, (N, 3, H, W)."""
 
 
-class FairDDColored(IdxDataModule, ABC):
-    """Base of FairDD's ten-colour sets: majority share 1 - conflict_ratio in training, a tenth in the test.
+def fairdd_colored(
+    images: Tensor, labels: Tensor, majority: float, paint: Painter, seed: int, name: str, split: str
+) -> Split:
+    """Build one split.
+
+    Of a class of n images int(n * majority) get its own colour, the rest goes in chunks to the nine others (see
+    :func:`~fdd_lightning.datasets.assignment.fairdd_cells`); then the whole split is shuffled. Images are padded by
+    four rows and columns at the top and on the left only, as in the published code.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
-        conflict_ratio: Share of each training class in another colour than its own (1 - rho of the paper); null for the
-            unbiased twin, built like the test set.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``MNIST/raw`` or ``FashionMNIST/raw``, instead of the data root.
-        download: Fetch the source if it is not there.
+        images: uint8, (N, 28, 28).
+        labels: int64, (N,).
+        majority: Share of a class in its own colour (the paper's rho): 0.9 for training, 0.1 for the test.
+        paint: Paints the padded images.
+        seed: Seed of all draws.
+        name: Names the draws: sets of one name have the same assignment and order.
+        split: ``train`` or ``test``; names the draws as well.
+
+    Returns:
+        The split, (N, 3, 32, 32).
+    """
+    sizes = class_sizes(labels, NUM_CLASSES)
+    cells = fairdd_cells(sizes, NUM_CLASSES, majority, rng.generator(seed, name, split, "cells"))
+    groups = deal(labels, cells, rng.generator(seed, name, split, "deal"))
+    order = torch.randperm(len(labels), generator=rng.generator(seed, name, split, "order"))
+    labels, groups = labels[order], groups[order]
+    return Split(paint(pad(images[order], (4, 0, 4, 0)), FAIRDD_COLORS[groups]), labels, groups)
+
+
+class FairDDColored(FromOriginal, ABC):
+    """Base of FairDD's ten-colour sets: majority share 1 - conflict_ratio in training, a tenth in the test.
+
+    Attributes:
+        draws: Names the draws: sets of one name have the same assignment and order under one seed.
     """
 
     group_names = FAIRDD_COLOR_NAMES
+    draws: str
 
-    def __init__(
-        self,
-        batch_size: int = 256,
-        seed: int = 0,
-        conflict_ratio: float | None = 0.1,
-        validation: float = 0.0,
-        root: str | None = None,
-        download: bool = False,
-    ) -> None:
-        super().__init__(batch_size, seed, conflict_ratio, validation, root, download)
-
+    @staticmethod
     @abstractmethod
-    def colored(self, images: Tensor, labels: Tensor, majority: float, split: str) -> Split:
-        """Colour one split of the source, ``majority`` of each class in its own colour."""
+    def paint(grey: Tensor, colors: Tensor) -> Tensor:
+        """Paint images, uint8, (N, H, W), in one colour each, uint8, (N, 3): uint8, (N, 3, H, W)."""
 
     def build(self) -> dict[str, Split]:
-        """Build both splits (see :mod:`fdd_lightning.datasets.fairdd_colored`)."""
+        """Build both splits (see :func:`fairdd_colored`)."""
         # Rounded, because 1 - 0.1 need not be the 0.9 of the published rule in floating point.
         majority = UNBIASED if self.conflict_ratio is None else round(1 - self.conflict_ratio, 12)
         return {
-            "train": self.colored(*self.load(train=True), majority, "train"),
-            "test": self.colored(*self.load(train=False), UNBIASED, "test"),
+            name: fairdd_colored(*self.load(train=name == "train"), share, self.paint, self.seed, self.draws, name)
+            for name, share in (("train", majority), ("test", UNBIASED))
         }

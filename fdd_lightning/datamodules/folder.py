@@ -1,18 +1,185 @@
-"""Folder, a user's own images: class folders, or a table of files with class and protected attribute."""
+"""A user's own images: which there are, of what class and group, and in which split.
+
+Two forms. A *table* has a row for each image: its file, its class, perhaps groups and a split. *Class folders*,
+``FOLDER/<class>/*.jpg`` or ``FOLDER/{train,test}/<class>/*.jpg``, say the class themselves; a table may add groups, a
+row for each image again. All is checked before any image is read.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datasets import ImageSet, Split
-from fdd_lightning.datasets.folder import FolderIndex, build_folder, read_folder
-from fdd_lightning.datasets.folder_files import Columns
-from fdd_lightning.errors import ConfigError, DatasetNotFoundError
-from fdd_lightning.utils import paths
+from fdd_lightning.datasets.assignment import all_but, stratified_cut
+from fdd_lightning.datasets.folder_files import Columns, FolderImages, below, find_images
+from fdd_lightning.datasets.image_files import resized
+from fdd_lightning.datasets.label_table import did_you_mean, shortened
+from fdd_lightning.datasets.labelled_files import LabelledFiles, balanced
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
+from fdd_lightning.utils import paths, rng
+from fdd_lightning.utils.checks import require
+from fdd_lightning.utils.files import fingerprint
+
+
+@dataclass(frozen=True)
+class FolderIndex:
+    """What there is.
+
+    Attributes:
+        class_names: Names of the classes; numbers in their order, else the alphabet's, or the order that was given.
+        group_names: Names of the groups in the same order; ``all`` alone where there are none.
+        splits: ``train``, ``test`` and, where one was named, ``val``: their files, in the order of their names.
+        drawn: Whether the test images were drawn.
+        state: Hash of files (names and sizes), classes, groups and splits.
+    """
+
+    class_names: tuple[str, ...]
+    group_names: tuple[str, ...]
+    splits: dict[str, LabelledFiles]
+    drawn: bool
+    state: str
+
+    def __str__(self) -> str:
+        """Say in one line what was found."""
+        images = sum(map(len, self.splits.values()))
+        groups = f"{len(self.group_names)} groups ({shortened(self.group_names, mark='; ')})"
+        many = f" and {groups}" if len(self.group_names) > 1 else ", no groups"
+        kinds = {"train": "for training", "val": "for validation", "test": "for the test"}
+        parts = ", ".join(f"{len(files):,} {kinds[split]}" for split, files in self.splits.items())
+        return (
+            f"{images:,} images in {len(self.class_names)} classes ({shortened(self.class_names)}){many}: {parts}"
+            f"{' (drawn)' if self.drawn else ''}"
+        )
+
+
+def read_folder(
+    folder: Path,
+    table: Path | None,
+    columns: Columns,
+    classes: Sequence[str] | None,
+    test_share: float,
+    seed: int,
+) -> FolderIndex:
+    """Look what there is, without reading images.
+
+    Args:
+        folder: The folder that names of files are relative to.
+        table: The table, if there is one.
+        columns: Names of its columns.
+        classes: The classes that there may be, in the order wanted; None takes those that are found.
+        test_share: Share of the images that is drawn for the test, where no split is given: the same of every class
+            and group, but for rounding.
+        seed: Seed of that draw.
+
+    Raises:
+        FDDError: Something is missing, contradicts itself, or leaves a class without training or test images.
+    """
+    images = find_images(folder, table, columns)
+    names = below(folder, *images.files)
+    order = sorted(range(len(names)), key=names.__getitem__)
+    class_names = tuple(classes or in_order(images.targets))
+    number = {name: i for i, name in enumerate(class_names)}
+    for place, name in enumerate(images.targets):
+        if name not in number:
+            raise FileFormatError(
+                f"{images.where(place)}: class {name!r} is not among `classes` ({shortened(class_names)})"
+                f"{did_you_mean(name, class_names)}: correct it, or add it there"
+            )
+    if len(class_names) < 2:
+        raise FileFormatError(
+            f"folder: all images of {str(folder)!r} are of one class ({class_names[0]!r}): add others"
+        )
+    targets = torch.tensor([number[images.targets[place]] for place in order])
+    group_names, groups = _numbered_groups(images, columns, order)
+    files = LabelledFiles([images.files[place] for place in order], targets, groups)
+    named = None if images.splits is None else [images.splits[place] for place in order]
+    splits = _drawn(files, test_share, seed) if named is None else _parted(files, named)
+    for split in ("train", "test"):
+        _check_classes(splits, split, class_names, named is None, test_share)
+    facts = [
+        [names[place] for place in order],
+        [path.stat().st_size for path in files.files],
+        [images.targets[place] for place in order],
+        None if images.groups is None else [images.groups[place] for place in order],
+        named,
+    ]
+    return FolderIndex(class_names, group_names, splits, named is None, fingerprint(facts))
+
+
+def in_order(values: Iterable[str]) -> list[str]:
+    """Return the different values: by number if all are numbers, else by the alphabet."""
+    different = sorted(set(values))
+    try:
+        return sorted(different, key=float)
+    except ValueError:
+        return different
+
+
+def _numbered_groups(images: FolderImages, columns: Columns, order: Sequence[int]) -> tuple[tuple[str, ...], Tensor]:
+    """Return the names of the groups that there are, and each image's group."""
+    if images.groups is None:
+        return ("all",), torch.zeros(len(order), dtype=torch.int64)
+    ranks = [{value: i for i, value in enumerate(in_order(values))} for values in zip(*images.groups, strict=True)]
+    present = sorted(set(images.groups), key=lambda values: [rank[v] for rank, v in zip(ranks, values, strict=True)])
+    number = {values: i for i, values in enumerate(present)}
+    group_names = tuple(
+        values[0]
+        if len(values) == 1
+        else ", ".join(f"{column}={value}" for column, value in zip(columns.group or (), values, strict=True))
+        for values in present
+    )
+    return group_names, torch.tensor([number[images.groups[place]] for place in order])
+
+
+def _drawn(files: LabelledFiles, test_share: float, seed: int) -> dict[str, LabelledFiles]:
+    """Draw the test images: the same share of every cell, but for rounding; no training cell is emptied."""
+    strata = files.targets * (int(files.groups.max()) + 1) + files.groups
+    count = round(test_share * len(files))
+    test = stratified_cut(strata, count, rng.generator(seed, "folder", "test", "cut"))
+    return {"train": files.subset(all_but(test, len(files))), "test": files.subset(test)}
+
+
+def _parted(files: LabelledFiles, named: Sequence[str]) -> dict[str, LabelledFiles]:
+    """Part the images by the split that each one names."""
+    index = {split: [place for place, name in enumerate(named) if name == split] for split in ("train", "val", "test")}
+    return {
+        split: files.subset(torch.tensor(places, dtype=torch.int64))
+        for split, places in index.items()
+        if places or split != "val"
+    }
+
+
+def _check_classes(
+    splits: dict[str, LabelledFiles], split: str, class_names: Sequence[str], drawn: bool, test_share: float
+) -> None:
+    """Check that every class has images in a split."""
+    there = torch.bincount(splits[split].targets, minlength=len(class_names))
+    for target in (there == 0).nonzero().flatten().tolist():
+        name, kind = class_names[target], "training" if split == "train" else "test"
+        total = sum(int((files.targets == target).sum()) for files in splits.values())
+        if not drawn and not len(splits[split]):
+            raise FileFormatError(
+                f"folder: no image is in the split {split!r}: put some there, or have the test images drawn "
+                "(split: null)"
+            )
+        if not total:
+            raise FileFormatError(f"folder: class {name!r} of `classes` has no image: add some, or take it out")
+        if drawn:
+            raise FileFormatError(
+                f"folder: class {name!r} has {total} image{'s' if total > 1 else ''}, of which "
+                f"test_share={test_share:g} leaves none for the test: raise it, add images, or give each image a split"
+            )
+        raise FileFormatError(f"folder: class {name!r} has no {kind} image: give it some, or take the class out")
+
 
 LICENCE = "a folder of images of the user's own; no licence was stated"
 
@@ -53,24 +220,17 @@ class Folder(BaseDataModule):
         seed: Seed of the test, balance and validation cuts and of the order of training batches.
         validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
         root: Folder that holds ``folder``, instead of the data root, where there is no ``path``.
+
+    Example:
+        >>> Folder("photos", table="labels.csv", group=["sex", "age"], size=32).image_shape
+        (3, 32, 32)
     """
 
     name = "folder"
     determines = (
-        "path",
-        "table",
-        "image",
-        "target",
-        "group",
-        "split",
-        "classes",
-        "size",
-        "test_share",
-        "balanced",
-        "mean",
-        "std",
-        "seed",
-    )
+        "path", "table", "image", "target", "group", "split", "classes", "size", "test_share", "balanced", "mean",
+        "std", "seed",
+    )  # fmt: skip
     image_shape = (3, 64, 64)
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
@@ -121,8 +281,7 @@ class Folder(BaseDataModule):
 
     def _check(self) -> None:
         """Refuse what cannot mean anything."""
-        if self.size < 1:
-            raise ConfigError(f"folder: size={self.size}: a number of pixels, at least 1")
+        require({"size": self.size}, least=1, of="folder:")
         if not 0 < self.test_share < 1:
             raise ConfigError(f"folder: test_share={self.test_share}: a share of the images, above 0, below 1")
         for key, values, good in (
@@ -167,14 +326,14 @@ class Folder(BaseDataModule):
         folder = self.source()
         key = folder.absolute()
         if key not in self._looked:
-            found = read_folder(folder, self._table(folder), self._columns, self.classes, self.test_share, self.seed)
-            if self.validation and "val" in found.splits:
+            index = read_folder(folder, self._table(folder), self._columns, self.classes, self.test_share, self.seed)
+            if self.validation and "val" in index.splits:
                 raise ConfigError(
                     f"folder: validation={self.validation:g} beside images of the split val: leave one of them out"
                 )
-            if self.balanced and len(found.group_names) < 2:
+            if self.balanced and len(index.group_names) < 2:
                 raise ConfigError("folder: balanced=true needs groups, and there are none: name a column by `group`")
-            self._looked[key] = found
+            self._looked[key] = index
         return self._looked[key]
 
     @property
@@ -209,22 +368,31 @@ class Folder(BaseDataModule):
         if self.table is None:
             return None
         named = Path(self.table).expanduser()
-        found = next((path for path in (folder / named, named) if path.is_file()), None)
-        if found is None:
+        file = next((path for path in (folder / named, named) if path.is_file()), None)
+        if file is None:
             raise DatasetNotFoundError(
                 f"folder: table {self.table!r} is neither in {str(folder)!r} nor below the current folder: name a CSV "
                 "or Parquet file"
             )
-        return found
+        return file
 
     def source_state(self) -> str:
         """Return a hash of files (names and sizes), classes, groups and splits."""
         return self.index.state
 
     def build(self) -> dict[str, Split]:
-        """Build the splits (see :mod:`fdd_lightning.datasets.folder`) and say what was found."""
+        """Say what was found and name the images of each split: turned as their EXIF says, middle square, resized."""
         sys.stderr.write(f"folder: {self.index}\n")
-        return build_folder(self.index, self.size, self.balanced, self.seed)
+        parts = dict(self.index.splits)
+        if self.balanced:
+            draws = rng.generator(self.seed, "folder", "train", "cut")
+            parts["train"] = balanced(parts["train"], "folder", self.class_names, self.group_names, draws)
+        resize = resized(self.size)
+
+        def prepare(image: Image.Image) -> Image.Image:
+            return resize(ImageOps.exif_transpose(image))
+
+        return {split: files.split(prepare) for split, files in parts.items()}
 
 
 def _from_home(path: str | None) -> str | None:

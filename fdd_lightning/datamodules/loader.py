@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
+from fdd_lightning.utils.checks import require
 
 
 class Batched(Protocol):
@@ -59,6 +60,13 @@ class BatchLoader:
 
     Raises:
         ConfigError: ``batch_size`` is below 1, or below the number of processes if shuffled.
+
+    Example:
+        >>> from fdd_lightning.datasets import ImageSet
+        >>> labels = torch.zeros(5, dtype=torch.int64)
+        >>> data = ImageSet(torch.zeros(5, 1, 4, 4, dtype=torch.uint8), labels, labels, (0.5,), (0.5,))
+        >>> [batch["index"].tolist() for batch in BatchLoader(data, 2, shuffle=False, seed=0, purpose="test")]
+        [[0, 1], [2, 3], [4]]
     """
 
     def __init__(
@@ -73,8 +81,7 @@ class BatchLoader:
         rank: Callable[[], int] = current_rank,
         world: Callable[[], int] = current_world,
     ) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"batch_size={batch_size}: it must be at least 1")
+        require({"batch_size": batch_size}, least=1)
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle

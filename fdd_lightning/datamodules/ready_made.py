@@ -7,8 +7,7 @@ from pathlib import Path
 
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.dfa import WEBSITE, dfa_files, dfa_sets, padded, require_dfa
-from fdd_lightning.datasets.files import listing
+from fdd_lightning.datasets.dfa_folders import WEBSITE, dfa_files, dfa_state, padded, require_dfa
 from fdd_lightning.errors import ConfigError
 
 
@@ -50,12 +49,11 @@ class ReadyMade(BaseDataModule, ABC):
         if self._wanted is None:
             return super().source_state()
         self.check_source()
-        train, test = dfa_files(*self._wanted)
-        return listing(self._wanted[0], [*train, *test])
+        return dfa_state(*self._wanted)
 
     def ready_made(self) -> dict[str, Split] | None:
         """Read both splits from the ready-made folders, smaller images padded; None if the set is generated."""
         if self._wanted is None:
             return None
-        sets = dfa_sets(self.name, *self._wanted, self.class_names, self.group_names)
-        return {split: files.split(padded(self.image_shape[1])) for split, files in sets.items()}
+        splits = dfa_files(self.name, *self._wanted, self.class_names, self.group_names)
+        return {split: files.split(padded(self.image_shape[1])) for split, files in splits.items()}

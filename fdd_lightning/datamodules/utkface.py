@@ -1,18 +1,100 @@
-"""UTKFace: age, gender or race, with the others as protected attribute."""
+"""UTKFace as FairDD uses it: aligned faces whose file names say age, gender and race (Zhang, Song, Qi, CVPR 2017).
+
+There is no official split. FairDD takes 100 test images of every (class, group) cell and trains on the rest; here it is
+at most half of the smallest cell, so that no training cell is emptied.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
+import torch
+from torch import Tensor
+
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.files import image_files, listing
-from fdd_lightning.datasets.labelled import product_names
-from fdd_lightning.datasets.utkface import LICENCE, field_names, utkface
-from fdd_lightning.errors import ConfigError, DatasetNotFoundError
+from fdd_lightning.datasets.assignment import all_but
+from fdd_lightning.datasets.image_files import image_files, listing, resized
+from fdd_lightning.datasets.labelled_files import (
+    BEYOND,
+    LabelledFiles,
+    balanced,
+    draw_per_cell,
+    product_names,
+    product_values,
+    require_filled,
+    smallest_cell,
+)
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
+from fdd_lightning.utils import rng
+
+SIZE = 64
+TEST_PER_CELL = 100
+
+GENDERS = ("male", "female")
+RACES = ("White", "Black", "Asian", "Indian")
+OTHER_RACE = len(RACES)
+"""The race label of all others, left out as in FairDD."""
+
+NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d+\D")
+"""How a file name begins: age, gender, race, date. The official archive has a few names that lack a field."""
+
+
+def field_names(name: str, age_bins: Sequence[int]) -> tuple[str, ...]:
+    """Name the values of ``age``, ``gender`` or ``race``.
+
+    Args:
+        name: The field.
+        age_bins: First ages of the second and all later age classes, in years, increasing.
+    """
+    if name == "age":
+        middle = (f"{low} to {high - 1}" for low, high in pairwise(age_bins))
+        return (f"under {age_bins[0]}", *middle, f"{age_bins[-1]} and over")
+    return GENDERS if name == "gender" else RACES
+
+
+def parse_names(files: Sequence[Path]) -> tuple[list[Path], Tensor, int]:
+    """Read age, gender and race off the file names.
+
+    Args:
+        files: Image files of UTKFace.
+
+    Returns:
+        The files whose names have all fields; their fields, int64, (N, 3); how many names have not.
+
+    Raises:
+        FileFormatError: Most names have not.
+    """
+    named = [(path, match) for path in files if (match := NAME.match(path.name))]
+    malformed = len(files) - len(named)
+    if malformed > len(named):
+        first = next(path for path in files if not NAME.match(path.name))
+        raise FileFormatError(
+            f"utkface: {malformed} of {len(files)} file names, such as {str(first)!r}, do not say "
+            "age_gender_race_date: take UTKFace's aligned and cropped faces with their own names"
+        )
+    fields = torch.tensor([[int(value) for value in match.groups()] for _, match in named])
+    return [path for path, _ in named], fields, malformed
+
+
+def other_bins(ages: Tensor, count: int) -> str:
+    """Say what to do about an empty class: which age bins would fill all classes of a set that lacks some ages.
+
+    Args:
+        ages: int64, (N,), in years.
+        count: Number of classes.
+    """
+    if not len(ages):
+        return "add images"
+    places = (torch.arange(1, count) * len(ages)) // count
+    edges = ages.sort().values[places].unique()
+    edges = edges[edges > ages.min()].tolist()
+    return f"choose other age_bins, such as {edges}" if edges else "choose other age_bins"
+
 
 Field = Literal["age", "gender", "race"]
 FIELDS = ("age", "gender", "race")
@@ -34,14 +116,20 @@ class UTKFace(BaseDataModule):
         balanced: Cut every (class, group) cell of the training split, by a seeded draw, to the size of the smallest.
         validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
         root: Folder that holds the folder ``UTKFace`` of aligned and cropped faces, instead of the data root.
+
+    Example:
+        >>> UTKFace(age_bins=[30]).class_names
+        ('under 30', '30 and over')
     """
 
     name = "utkface"
     determines = ("target", "group", "age_bins", "balanced", "seed")
-    image_shape = (3, 64, 64)
+    image_shape = (3, SIZE, SIZE)
     mean = (0.61359, 0.47225, 0.40703)
     std = (0.25493, 0.23054, 0.22835)
-    licence = LICENCE
+    licence = (
+        "UTKFace (Zhang, Song and Qi, CVPR 2017): non-commercial research only, photographs belong to their owners"
+    )
 
     def __init__(
         self,
@@ -101,5 +189,33 @@ class UTKFace(BaseDataModule):
         return listing(self.folder, image_files(self.folder))
 
     def build(self) -> dict[str, Split]:
-        """Build both splits (see :mod:`fdd_lightning.datasets.utkface`)."""
-        return utkface(self.folder, self.target, self.groups, self.age_bins, self.balanced, self.seed)
+        """Build both splits, in the order of the file names."""
+        named, fields, malformed = parse_names(image_files(self.folder))
+        known = fields[:, 2] != OTHER_RACE
+        files = [path for path, keep in zip(named, known.tolist(), strict=True) if keep]
+        age, gender, race = fields[known].T.contiguous()
+        values = {"age": torch.bucketize(age, torch.tensor(self.age_bins), right=True), "gender": gender, "race": race}
+        sizes = [len(field_names(name, self.age_bins)) for name in self.groups]
+        groups = product_values([values[name] for name in self.groups], sizes)
+        faces = LabelledFiles(files, values[self.target], groups)
+
+        where = f"utkface: {str(self.folder)!r}"
+        require_filled(faces, where, self.class_names, self.group_names, other_bins(age, self.num_classes))
+        count = min(TEST_PER_CELL, smallest_cell(faces) // 2)
+        if count == 0:
+            raise FileFormatError(
+                f"{where} has a single image of some (class, group) cell, which leaves none to test on: choose other "
+                "age_bins, or fewer fields as group"
+            )
+        draws = rng.generator(self.seed, "utkface", "test", "draw")
+        test = draw_per_cell(faces.targets, faces.groups, count, draws)
+        train = whole = faces.subset(all_but(test, len(faces)))
+        if self.balanced:
+            draws = rng.generator(self.seed, "utkface", "train", "cut")
+            train = balanced(whole, "utkface", self.class_names, self.group_names, draws)
+        left_out = {
+            "file names without age_gender_race_date": malformed,
+            "faces of race 4 (others)": len(named) - len(files),
+            BEYOND: len(whole) - len(train),
+        }
+        return {"train": train.split(resized(SIZE), left_out), "test": faces.subset(test).split(resized(SIZE))}

@@ -151,6 +151,11 @@ def stratified_cut(strata: Tensor, count: int, generator: Generator) -> Tensor:
     return order[place < quota[owner]].sort().values
 
 
+def all_but(cut: Tensor, total: int) -> Tensor:
+    """Return the places, of so many, that were not cut: int64, in order."""
+    return torch.ones(total, dtype=torch.bool).index_fill(0, cut, False).nonzero().flatten()
+
+
 def shuffled_by(keys: Tensor, generator: Generator) -> Tensor:
     """Return the places sorted by key, in drawn order within equal keys."""
     shuffle = torch.randperm(len(keys), generator=generator)

@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,9 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fdd_lightning.datasets.image_set import count_cells
+from fdd_lightning.datasets.image_set import Split, count_cells
 from fdd_lightning.datasets.manifest import Manifest, digest, make_manifest
-from fdd_lightning.datasets.split import Split
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
 from fdd_lightning.utils.files import locked, read_json, sha256_file, write_json
 from fdd_lightning.utils.progress import track
@@ -43,6 +41,8 @@ def write(
 ) -> None:
     """Write a built data set; nothing is left behind if that fails, and a folder already there is left as it is.
 
+    Of several processes that build at once one works, and the others wait for it.
+
     Args:
         folder: Where it goes.
         splits: ``train`` and ``test``; images given in chunks are never held in memory together.
@@ -58,8 +58,15 @@ def write(
         FDDError: The folder cannot be written (full disk, no permission).
     """
     sizes = len(class_names), len(group_names)
+    temporary = folder.with_name(f".{folder.name}.part")
     try:
-        with _building(folder) as temporary:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with locked(folder.with_name(f".{folder.name}.lock")), ExitStack() as stack:
+            if folder.is_dir():
+                return  # built by another process meanwhile
+            shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed: nobody else holds the lock
+            temporary.mkdir()
+            stack.callback(shutil.rmtree, temporary, ignore_errors=True)
             files: dict[str, str] = {}
             cells: dict[str, Tensor] = {}
             left_out: Counter[str] = Counter()
@@ -78,6 +85,7 @@ def write(
                     files[file] = _write_array(temporary / file, chunks, dtype, (len(split.targets), *shape), where)
             manifest = make_manifest(dataset, parameters, class_names, group_names, cells, aligned, files, left_out)
             write_json(temporary / MANIFEST, manifest)
+            temporary.rename(folder)
     except OSError as error:
         if isinstance(error, FDDError):
             raise
@@ -203,31 +211,3 @@ def _read_array(path: Path, part: str) -> Tensor:
     except (OSError, ValueError, EOFError) as error:
         reason = "it is missing" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())
         raise _damaged(path.parent, f"{path.name}: {reason}") from None
-
-
-@contextmanager
-def _building(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``folder`` and rename it at the end.
-
-    Two processes may build at once: the first to finish wins, and the bytes are the same. What a killed process left
-    behind is recognised by its lock, which died with it, and removed.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
-    with ExitStack() as held:
-        with locked(folder.parent, wait=True):  # so that nobody takes a folder made but not yet locked for a stale one
-            for other in folder.parent.glob(f".{folder.name}.*"):
-                with locked(other, wait=False) as alone:
-                    if alone:
-                        shutil.rmtree(other, ignore_errors=True)
-            temporary.mkdir()
-            held.enter_context(locked(temporary, wait=False))
-        try:
-            yield temporary
-            try:
-                temporary.rename(folder)
-            except OSError:
-                if not folder.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)

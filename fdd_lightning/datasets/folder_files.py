@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fdd_lightning.datasets.files import image_files
-from fdd_lightning.datasets.table import Table, read_table, shortened
+from fdd_lightning.datasets.image_files import image_files
+from fdd_lightning.datasets.label_table import LabelTable, read_table, shortened
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError, FileFormatError
 
 SPLITS = {
@@ -49,13 +49,14 @@ class Columns:
 
     def chosen(self) -> dict[str, str]:
         """Return the names that are not the defaults, by argument: these have to be there."""
-        default, given = Columns(), {"target": self.target, "split": self.split}
-        found = {key: name for key, name in given.items() if name and name != getattr(default, key)}
-        return found if self.group in (None, default.group) else {**found, "group": ", ".join(self.group or ())}
+        default, names = Columns(), {"target": self.target, "split": self.split}
+        if self.group != default.group:
+            names["group"] = ", ".join(self.group or ())
+        return {key: name for key, name in names.items() if name and name != getattr(default, key)}
 
 
 @dataclass
-class Found:
+class FolderImages:
     """One list for each fact, a place for each image.
 
     Attributes:
@@ -73,7 +74,7 @@ class Found:
     splits: list[str] | None = None
 
 
-def find_images(folder: Path, table: Path | None, columns: Columns) -> Found:
+def find_images(folder: Path, table: Path | None, columns: Columns) -> FolderImages:
     """Find the images of a folder, and what table and class folders say of them.
 
     Args:
@@ -109,8 +110,8 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _from_class_folders(
-    folder: Path, layout: Sequence[tuple[str | None, Path]], labels: Table | None, columns: Columns
-) -> Found:
+    folder: Path, layout: Sequence[tuple[str | None, Path]], labels: LabelTable | None, columns: Columns
+) -> FolderImages:
     """Take classes from folders, and what else there is from the table."""
     if labels is None:
         for argument, name in columns.chosen().items():
@@ -128,18 +129,18 @@ def _from_class_folders(
         files += inside
         targets += [path.name] * len(inside)
         splits += [split] * len(inside)
-    given = [split for split in splits if split is not None and columns.split is not None]  # of all images, or of none
-    found = Found(files, lambda place: f"image {str(files[place])!r}", targets, splits=given or None)
+    known = [split for split in splits if split is not None and columns.split is not None]  # of all images, or of none
+    images = FolderImages(files, lambda place: f"image {str(files[place])!r}", targets, splits=known or None)
     if labels is not None:
         order = _rows_of(folder, files, labels, columns)
         groups = _groups(labels, columns)
-        found.groups = None if groups is None else [groups[place] for place in order]
-        own = None if given else _splits(labels, columns)
-        found.splits = found.splits if own is None else [own[place] for place in order]
-    return found
+        images.groups = None if groups is None else [groups[place] for place in order]
+        named = None if known else _splits(labels, columns)
+        images.splits = images.splits if named is None else [named[place] for place in order]
+    return images
 
 
-def _rows_of(folder: Path, files: Sequence[Path], labels: Table, columns: Columns) -> list[int]:
+def _rows_of(folder: Path, files: Sequence[Path], labels: LabelTable, columns: Columns) -> list[int]:
     """Find the row of each image; rows name it by its path below the folder, or by its name where that is unique."""
     places = {_plain(path): i for i, path in enumerate(files)}
     names: dict[str, list[int]] = {}
@@ -173,7 +174,7 @@ def _rows_of(folder: Path, files: Sequence[Path], labels: Table, columns: Column
     return [row for row in rows if row is not None]
 
 
-def _from_rows(folder: Path, labels: Table, columns: Columns) -> Found:
+def _from_rows(folder: Path, labels: LabelTable, columns: Columns) -> FolderImages:
     """Take everything from the table."""
     names = labels.cells(columns.image, "image")
     files = [folder / name for name in names]
@@ -191,10 +192,10 @@ def _from_rows(folder: Path, labels: Table, columns: Columns) -> Found:
             f"{labels.row(row)}: no file {names[row]!r} in {str(folder)!r}{_similar(files[row])}{more}: correct the "
             "names, or take the rows out"
         )
-    return Found(files, labels.row, targets, _groups(labels, columns), _splits(labels, columns))
+    return FolderImages(files, labels.row, targets, _groups(labels, columns), _splits(labels, columns))
 
 
-def _groups(labels: Table, columns: Columns) -> list[tuple[str, ...]] | None:
+def _groups(labels: LabelTable, columns: Columns) -> list[tuple[str, ...]] | None:
     """Return the values of the protected attributes, row by row."""
     names = columns.group
     if names is None or (names == Columns().group and names[0] not in labels.names):
@@ -209,7 +210,7 @@ def _groups(labels: Table, columns: Columns) -> list[tuple[str, ...]] | None:
     return list(zip(*values, strict=True))
 
 
-def _splits(labels: Table, columns: Columns) -> list[str] | None:
+def _splits(labels: LabelTable, columns: Columns) -> list[str] | None:
     """Return the split of each row, if the table says it."""
     name = columns.split
     if name is None or (name == Columns().split and name not in labels.names):
@@ -224,7 +225,7 @@ def _splits(labels: Table, columns: Columns) -> list[str] | None:
     return [SPLITS[cell.lower()] for cell in cells]
 
 
-def _twice(labels: Table, before: int, row: int, cell: str) -> FDDError:
+def _twice(labels: LabelTable, before: int, row: int, cell: str) -> FDDError:
     return FileFormatError(f"{labels.row(row)}: {cell!r} stands in row {labels.numbers[before]} too: take one out")
 
 
@@ -250,5 +251,5 @@ def _similar(path: Path) -> str:
 
 def _tables_in(folder: Path) -> str:
     """Return the tables that lie in a folder, as part of a sentence."""
-    found = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in TABLES)
-    return f" (there is {shortened(found, 3)})" if found else ""
+    tables = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in TABLES)
+    return f" (there is {shortened(tables, 3)})" if tables else ""

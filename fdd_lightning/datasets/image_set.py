@@ -1,8 +1,9 @@
-"""Images with target and group, held as bytes and normalised batch by batch."""
+"""Images with target and group: a split as it is built, and a set held as bytes and normalised batch by batch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -13,6 +14,23 @@ from fdd_lightning.errors import ConfigError
 
 PIECE = 4096
 """Images of a subset that are copied to a device at a time."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images of one split with their class and group.
+
+    Attributes:
+        images: uint8, (N, C, H, W); or an iterable of such chunks, in order, for sets that do not fit into memory.
+        targets: int64, (N,), classes from 0.
+        groups: int64, (N,), values of the protected attribute from 0.
+        left_out: How many source images were not used, by reason, where that is worth telling; goes to the manifest.
+    """
+
+    images: Tensor | Iterable[Tensor]
+    targets: Tensor
+    groups: Tensor
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def normalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
@@ -45,6 +63,12 @@ class ImageSet(Dataset[dict[str, Tensor]]):
 
     Raises:
         ConfigError: The tensors do not fit together.
+
+    Example:
+        >>> classes, groups = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
+        >>> data = ImageSet(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), classes, groups, (0.5,) * 3, (0.5,) * 3)
+        >>> data.members(1), data.members(1, group=1)
+        (tensor([2, 3]), tensor([3]))
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fdd_lightning.datasets.files import image_files, listing, read_images, resized
+from fdd_lightning.datasets.image_files import image_files, listing, read_images, resized
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
 from fdd_lightning.utils import rng
 
@@ -52,7 +52,7 @@ class SceneFiles:
     test: tuple[list[Path], ...]
 
     def state(self) -> str:
-        """Sum up which files there are (see :func:`~fdd_lightning.datasets.files.listing`)."""
+        """Sum up which files there are (see :func:`~fdd_lightning.datasets.image_files.listing`)."""
         return listing(self.root, [path for part in (self.train, self.test) for files in part for path in files])
 
 
@@ -170,14 +170,14 @@ def _class_folder(folder: Path, name: str) -> Path:
 
 def _cut(folder: Path, name: str, seed: int) -> tuple[list[Path], list[Path]]:
     """Split the images of one scene into those for training and those for the test."""
-    found = image_files(folder / name)
-    if len(found) < 2:
+    photographs = image_files(folder / name)
+    if len(photographs) < 2:
         raise DatasetNotFoundError(
             f"scene {str(folder / name)!r} has one image, but training and test need one each: add more"
         )
-    order = torch.randperm(len(found), generator=rng.generator(seed, "scenes", "test", name)).tolist()
-    test = set(order[: max(1, round(len(found) / TEST_SHARE))])
-    return [p for i, p in enumerate(found) if i not in test], [p for i, p in enumerate(found) if i in test]
+    order = torch.randperm(len(photographs), generator=rng.generator(seed, "scenes", "test", name)).tolist()
+    cut = max(1, round(len(photographs) / TEST_SHARE))
+    return [photographs[i] for i in sorted(order[cut:])], [photographs[i] for i in sorted(order[:cut])]
 
 
 # MiniPlaces.
@@ -228,7 +228,7 @@ def _listed(lists: Path, split: str, names: Sequence[str]) -> list[list[Path]]:
     images = lists / "images"
     if not images.is_dir() and (lists / split).is_dir():
         images = lists  # the layout as its README shows it
-    found: dict[str, list[Path]] = {name: [] for name in names}
+    chosen: dict[str, list[Path]] = {name: [] for name in names}
     for entry, number in _lines(path):
         scene = scenes.get(number)
         folders = entry.split("/")[:-1]
@@ -237,9 +237,9 @@ def _listed(lists: Path, split: str, names: Sequence[str]) -> list[list[Path]]:
         # Training images stand in their scene's folder, which has to be that of their id.
         if folders[:1] != [split] or ".." in folders or (split == "train" and "_".join(folders[2:]) != scene):
             raise FileFormatError(f"{path}: {entry!r} is not where an image of id {number} ({scene}) should be")
-        if scene in found:
-            found[scene].append(images / entry)
-    for name, files in found.items():
+        if scene in chosen:
+            chosen[scene].append(images / entry)
+    for name, files in chosen.items():
         if not files:
             raise DatasetNotFoundError(f"{path} lists no image of {name!r}: choose another scene by `scene_names`")
         for file in files:
@@ -247,4 +247,4 @@ def _listed(lists: Path, split: str, names: Sequence[str]) -> list[list[Path]]:
                 raise DatasetNotFoundError(
                     f"image {str(file)!r} of {path} is missing: unpack the images of MiniPlaces into {images}"
                 )
-    return list(found.values())
+    return list(chosen.values())

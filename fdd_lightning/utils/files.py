@@ -7,17 +7,14 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fdd_lightning.errors import FileFormatError
+from filelock import FileLock
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: nothing is locked there
-    fcntl = None  # type: ignore[assignment]
+from fdd_lightning.errors import FileFormatError
 
 
 @contextmanager
@@ -90,22 +87,14 @@ def fingerprint(value: Any) -> str:
 
 
 @contextmanager
-def locked(folder: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold the lock of a folder; False if somebody else holds it, if it is gone, or where folders cannot be locked.
-
-    The lock ends with the process, however that ends.
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock, waiting for the process that has it; it ends with the process, however that ends.
 
     Args:
-        folder: The folder.
-        wait: Whether to wait for whoever holds it.
+        path: The lock's file, which is gone afterwards.
     """
-    with ExitStack() as stack:
-        alone = fcntl is not None
-        if alone:
-            try:
-                handle = os.open(folder, os.O_RDONLY)
-                stack.callback(os.close, handle)
-                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except OSError:
-                alone = False
-        yield alone
+    with FileLock(path):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # whoever waits for the file that was removed makes a new one

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 
@@ -30,40 +20,20 @@ def track(chunks: Iterable[Tensor], total: int, label: str) -> Iterator[Tensor]:
     Yields:
         The chunks.
     """
-    with _bar(MofNCompleteColumn(), TextColumn("{task.fields[rate]}")) as progress:
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as progress:
         task = progress.add_task(label, total=total, rate="")
         for chunk in chunks:
             yield chunk
             progress.advance(task, len(chunk))
             speed = progress.tasks[task].speed
             progress.update(task, rate=f"{speed:,.0f}/s" if speed else "")
-
-
-@contextmanager
-def count_bytes(label: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """Show how many bytes of a file are done.
-
-    Args:
-        label: What is being done.
-        total: Bytes of the whole file, if that is known.
-        done: Bytes that were there at the start.
-
-    Yields:
-        A function to be told the bytes done so far, those of the start included.
-    """
-    with _bar(DownloadColumn(), TransferSpeedColumn()) as progress:
-        task = progress.add_task(label, total=total, completed=done)
-        yield lambda reached: progress.update(task, completed=reached)
-
-
-def _bar(*columns: ProgressColumn) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )

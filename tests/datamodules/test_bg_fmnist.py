@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from fdd_lightning.datamodules import BGFMNIST
+from fdd_lightning.datamodules.bg_fmnist import SCENES
 from fdd_lightning.datasets import textures
-from fdd_lightning.datasets.bg_fmnist import SCENES
 from fdd_lightning.datasets.image_set import count_cells
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils import paths

@@ -53,7 +53,7 @@ class TestCelebA(DataModuleContract):
 
     def test_images_are_not_needed_once_it_is_built(self, data, places):
         write_picture(places / "celeba" / "img_align_celeba" / "another.jpg")
-        assert CelebA().built
+        assert CelebA().missing is None
 
     def test_an_unknown_attribute_is_one_line_and_nothing_is_left(self):
         with pytest.raises(ConfigError, match=r"'Neckties'.*Wearing_Necktie"):

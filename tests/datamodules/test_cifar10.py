@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.datamodules import CIFAR10, CIFAR10S, CorruptedCIFAR10
+from fdd_lightning.datamodules.cifar10 import MEAN
 from fdd_lightning.datamodules.loader import BatchLoader
-from fdd_lightning.datasets import cifar10
+from fdd_lightning.datasets import originals
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils import paths
 from tests.datamodules.contract import DataModuleContract
@@ -29,7 +30,7 @@ needs_cifar = pytest.mark.skipif(
 def real_test_images() -> tuple[Tensor, Tensor]:
     """The 10,000 test images of the data root; read once, because decoding takes seconds."""
     assert ROOT is not None
-    return cifar10.load_cifar10(Path(ROOT), train=False)
+    return originals.CIFAR10.load(Path(ROOT), train=False)
 
 
 class TestCIFAR10(DataModuleContract):
@@ -75,8 +76,11 @@ class TestSource:
 
     def test_it_is_fetched_on_demand(self, kind, places, tmp_path, monkeypatch):
         write_cifar_batches(tmp_path / "far", monkeypatch)
-        monkeypatch.setattr(cifar10, "fetch", lambda remote, folder: folder / remote.name)
-        monkeypatch.setattr(cifar10, "extract", lambda archive, folder: shutil.copytree(tmp_path / "far", folder))
+
+        def fetch(_self: originals.Original, root: Path) -> None:
+            shutil.copytree(tmp_path / "far", root, dirs_exist_ok=True)
+
+        monkeypatch.setattr(originals.Original, "fetch", fetch)
         with pytest.raises(DatasetNotFoundError, match="does not exist"):
             kind().prepare_data()
         data = kind(download=True)
@@ -113,4 +117,4 @@ def test_real_cifar10():
     images, labels = real_test_images()
     assert images.shape == (10_000, 3, 32, 32)
     assert torch.bincount(labels).tolist() == [1000] * 10
-    assert images.double().mean(dim=(0, 2, 3)).div(255).tolist() == pytest.approx(cifar10.MEAN, abs=0.005)
+    assert images.double().mean(dim=(0, 2, 3)).div(255).tolist() == pytest.approx(MEAN, abs=0.005)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fdd_lightning.datamodules import CIFAR10S
-from fdd_lightning.datasets.cifar10_s import cifar10_s_test, cifar10_s_train
+from fdd_lightning.datamodules.cifar10_s import cifar10_s_test, cifar10_s_train
 from fdd_lightning.datasets.image_set import count_cells
 from tests.datamodules.contract import DataModuleContract
 from tests.datamodules.test_cifar10 import needs_cifar, real_test_images

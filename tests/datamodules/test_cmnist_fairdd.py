@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.datamodules import CMNISTBackground, CMNISTForeground
-from fdd_lightning.datasets.idx import IdxSource
+from fdd_lightning.datasets.originals import Original
 from tests.datamodules.contract import DataModuleContract
 from tests.datamodules.test_cmnist import OTHER, ROOT, needs_mnist
 from tests.fakes import mnist_arrays, write_mnist
@@ -52,11 +52,11 @@ def test_a_download_needs_no_root(tmp_path, monkeypatch):
     monkeypatch.setenv("FDD_DATA", str(tmp_path / "new"))
     asked = []
 
-    def load(_self: IdxSource, root: Path, *, train: bool, download: bool) -> tuple[Tensor, Tensor]:
+    def load(_self: Original, root: Path, *, train: bool, download: bool) -> tuple[Tensor, Tensor]:
         asked.append((root, train, download))
         return mnist_arrays(100)
 
-    monkeypatch.setattr(IdxSource, "load", load)
+    monkeypatch.setattr(Original, "load", load)
     data = CMNISTForeground(download=True)
     assert data.missing is None
     data.setup()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fdd_lightning.datamodules import CorruptedCIFAR10
 from fdd_lightning.datamodules import corrupted_cifar10 as module
-from fdd_lightning.datasets.corrupted_cifar10 import HELD_OUT, LISTS, Corrupter, corrupted_train
+from fdd_lightning.datamodules.corrupted_cifar10 import HELD_OUT, LISTS, Corrupter, corrupted_train
 from fdd_lightning.datasets.image_set import count_cells
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError
 from fdd_lightning.utils import paths
@@ -55,7 +55,8 @@ class TestCorruptedCIFAR10(DataModuleContract):
 
     @pytest.mark.parametrize(
         ("arguments", "match"),
-        [({"level": 0}, "level=0"), ({"level": 6}, "level=6"), ({"corruptions": "dfa2"}, "'dfa2'.*lff_type1"),
+        [({"level": 0}, "level must be .* not 0"), ({"level": 6}, "level must be .* not 6"),
+         ({"corruptions": "dfa2"}, "'dfa2'.*lff_type1"),
          ({"frost": "melted"}, "'melted'.*generated")],
     )  # fmt: skip
     def test_senseless_choices_are_one_line(self, arguments, match):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fdd_lightning.datamodules import Folder
-from fdd_lightning.datasets.folder import read_folder
+from fdd_lightning.datamodules.folder import read_folder
 from fdd_lightning.datasets.folder_files import Columns
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils import paths
@@ -162,7 +162,7 @@ def test_a_damaged_image_is_named_and_nothing_is_left(photos, name):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"size": 0}, "size=0"),
+        ({"size": 0}, "size must be at least 1, not 0"),
         ({"test_share": 1.0}, r"test_share=1\.0"),
         ({"test_share": 0.0}, r"test_share=0\.0"),
         ({"mean": (0.5, 0.5)}, "mean="),

@@ -107,7 +107,7 @@ def test_ranks_share_an_unshuffled_set_without_repetition(world):
 
 
 def test_batches_too_small_for_the_ranks_are_refused():
-    with pytest.raises(ConfigError, match="batch_size=0"):
+    with pytest.raises(ConfigError, match="batch_size must be at least 1, not 0"):
         BatchLoader(Numbers(3), 0, True, 0, "test")
     with pytest.raises(ConfigError, match="batch_size=2"):
         next(iter(BatchLoader(Numbers(8), 2, True, 0, "test", world=lambda: 4)))

@@ -134,28 +134,43 @@ def test_two_processes_at_once_do_no_harm(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
 
 
-def _hang(folder: Path) -> None:
+def _hang(folder: Path, seconds: float) -> None:
     def chunks() -> Any:
+        yield torch.zeros(3, 3, 2, 2, dtype=torch.uint8)
+        time.sleep(seconds)
         yield torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
-        time.sleep(60)
 
     write(folder, splits(chunks()))
 
 
-def test_what_a_killed_build_left_is_removed_but_a_living_one_is_not(tmp_path):
-    context = multiprocessing.get_context("fork")
-    worker = context.Process(target=_hang, args=(tmp_path / "toy",))
+def _half_built(folder: Path, seconds: float) -> multiprocessing.Process:
+    """A process that waits in the middle of its build."""
+    worker = multiprocessing.get_context("fork").Process(target=_hang, args=(folder, seconds))
     worker.start()
-    while not list(tmp_path.glob(".toy.*/train_images.npy")):
+    while not list(folder.parent.glob(f".{folder.name}*/train_images.npy")):
         time.sleep(0.01)
-    write(tmp_path / "toy")
-    assert len(list(tmp_path.glob(".toy.*"))) == 1  # still being written
+    return worker  # type: ignore[return-value]
+
+
+def test_what_a_killed_build_left_is_removed(tmp_path):
+    worker = _half_built(tmp_path / "toy", 60)
     assert worker.pid is not None
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
-    (tmp_path / "toy").rename(tmp_path / "away")
+    assert not (tmp_path / "toy").exists()
     write(tmp_path / "toy")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["away", "toy"]
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+
+
+def test_who_comes_second_waits_for_the_first(tmp_path):
+    worker = _half_built(tmp_path / "toy", 0.3)
+    write(tmp_path / "toy")
+    worker.join()
+    assert worker.exitcode == 0
+    images = cache.read(tmp_path / "toy", "toy", PARAMETERS)[1]["train"].images
+    assert isinstance(images, Tensor)
+    assert not images.any()  # the first one's
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fdd_lightning.datasets.bg_fmnist import SCENES
+from fdd_lightning.datamodules.bg_fmnist import SCENES
 from fdd_lightning.datasets.scenes import find_scenes, read_scenes, scene_names, scenes_folder, some_names
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
 from tests.fakes_scenes import write_flat_scenes, write_miniplaces, write_picture, write_scenes

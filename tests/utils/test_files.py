@@ -1,6 +1,8 @@
 import hashlib
 import os
 import stat
+import threading
+import time
 
 import pytest
 
@@ -74,11 +76,20 @@ def test_fingerprint_ignores_order_and_sees_values():
     assert len(fingerprint(None)) == 64
 
 
-def test_a_folder_is_locked_once(tmp_path):
-    with locked(tmp_path, wait=False) as first, locked(tmp_path, wait=False) as second:
-        assert first
-        assert not second
-    with locked(tmp_path, wait=True) as again:
-        assert again
-    with locked(tmp_path / "missing", wait=True) as missing:
-        assert not missing
+def test_a_lock_is_held_by_one_at_a_time_and_leaves_nothing(tmp_path):
+    inside, most = [], []
+
+    def work() -> None:
+        with locked(tmp_path / ".lock"):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 8
+    assert list(tmp_path.iterdir()) == []

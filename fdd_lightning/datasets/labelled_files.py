@@ -1,0 +1,160 @@
+"""Image files that carry their labels: named by class and group before any of them is read.
+
+For sets whose bias is natural: nothing is assigned here, images are only chosen, so that cells become equally large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+
+from fdd_lightning.datasets.assignment import shuffled_by
+from fdd_lightning.datasets.image_files import read_images
+from fdd_lightning.datasets.image_set import Split, count_cells
+from fdd_lightning.errors import ConfigError, FileFormatError
+
+BEYOND = "training images beyond the smallest cell"
+"""Why images are left out of a balanced training split, as manifests say it."""
+
+
+@dataclass(frozen=True)
+class LabelledFiles:
+    """Image files with a class and a group each.
+
+    Attributes:
+        files: The files.
+        targets: int64, (N,), classes from 0.
+        groups: int64, (N,), values of the protected attribute from 0.
+    """
+
+    files: Sequence[Path]
+    targets: Tensor
+    groups: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of files."""
+        return len(self.files)
+
+    def subset(self, index: Tensor) -> LabelledFiles:
+        """Return the files at the places given, int64, (n,)."""
+        return LabelledFiles([self.files[i] for i in index.tolist()], self.targets[index], self.groups[index])
+
+    def split(self, prepare: Callable[[Image.Image], Image.Image], left_out: Mapping[str, int] | None = None) -> Split:
+        """Return the split; files are read when it is written, a chunk at a time.
+
+        Args:
+            prepare: Turns an RGB image into one of the size wanted.
+            left_out: How many images of the source are not among them, by reason.
+        """
+        return Split(read_images(self.files, prepare), self.targets, self.groups, left_out or {})
+
+
+def draw_per_cell(targets: Tensor, groups: Tensor, count: int, generator: Generator) -> Tensor:
+    """Draw equally many images from every (class, group) cell.
+
+    Args:
+        targets: int64, (N,), classes.
+        groups: int64, (N,), groups.
+        count: Images per cell; a smaller cell gives all it has.
+        generator: Draws them.
+
+    Returns:
+        int64, sorted places of the images drawn.
+    """
+    cells = _cells(targets, groups)
+    order = shuffled_by(cells, generator)
+    sizes = torch.bincount(cells)
+    owner = cells[order]
+    place = torch.arange(len(cells)) - (sizes.cumsum(0) - sizes)[owner]
+    return order[place < count].sort().values
+
+
+def smallest_cell(labelled: LabelledFiles) -> int:
+    """Return the size of the smallest (class, group) cell that is not empty."""
+    sizes = torch.bincount(_cells(labelled.targets, labelled.groups))
+    return int(sizes[sizes > 0].min())
+
+
+def balanced(
+    labelled: LabelledFiles, name: str, class_names: Sequence[str], group_names: Sequence[str], generator: Generator
+) -> LabelledFiles:
+    """Cut every (class, group) cell, by a draw, to the size of the smallest: the unbiased twin of a biased set.
+
+    Args:
+        labelled: The training files.
+        name: Row name of the data set, for the error.
+        class_names: Names of the classes.
+        group_names: Names of the groups.
+        generator: Draws the files that stay.
+
+    Raises:
+        ConfigError: A cell is empty.
+    """
+    counts = count_cells(labelled.targets, labelled.groups, len(class_names), len(group_names))
+    for target, group in (counts == 0).nonzero().tolist():
+        raise ConfigError(
+            f"{name}: balanced=true needs images in every cell, but no training image is {class_names[target]!r} and "
+            f"{group_names[group]!r}: use balanced=false, or another group"
+        )
+    return labelled.subset(draw_per_cell(labelled.targets, labelled.groups, int(counts.min()), generator))
+
+
+def require_filled(
+    labelled: LabelledFiles,
+    where: str,
+    class_names: Sequence[str],
+    group_names: Sequence[str],
+    way_out: str = "add images",
+) -> None:
+    """Check that every class has images, and that there are at least two groups.
+
+    Args:
+        labelled: The files.
+        where: What they are, for the error.
+        class_names: Names of the classes.
+        group_names: Names of the groups.
+        way_out: What to do about an empty class.
+
+    Raises:
+        FileFormatError: A class is empty, or all images are of one group.
+    """
+    counts = count_cells(labelled.targets, labelled.groups, len(class_names), len(group_names))
+    for target in (counts.sum(1) == 0).nonzero().flatten().tolist():
+        raise FileFormatError(f"{where} holds no image of the class {class_names[target]!r}: {way_out}")
+    filled = (counts.sum(0) > 0).nonzero().flatten().tolist()
+    if len(filled) == 1:
+        raise FileFormatError(
+            f"{where} holds images of one group only ({group_names[filled[0]]!r}): add others, or name another group"
+        )
+
+
+def product_names(factors: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Name the values of several attributes together, the last one changing fastest: ``White, male``."""
+    return tuple(", ".join(names) for names in product(*factors))
+
+
+def product_values(factors: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    """Number the values of several attributes together, in the order of :func:`product_names`.
+
+    Args:
+        factors: int64, (N,) each, values from 0.
+        sizes: How many values each has.
+
+    Returns:
+        int64, (N,).
+    """
+    value = torch.zeros_like(factors[0])
+    for factor, size in zip(factors, sizes, strict=True):
+        value = value * size + factor
+    return value
+
+
+def _cells(targets: Tensor, groups: Tensor) -> Tensor:
+    """Number the (class, group) cells."""
+    return targets * (int(groups.max()) + 1 if len(groups) else 1) + groups
