@@ -119,7 +119,7 @@ def _show(action: str, args: list[str]) -> int:
 
 def _shown(data: BaseDataModule, how: Namespace) -> None:
     """Draw one data set."""
-    from fdd_lightning.pictures.data_set import write_picture
+    from fdd_lightning.command_line.data_show import write_picture
 
     data.setup()
     print(write_picture(data, how.split, how.output, how.per_cell))
