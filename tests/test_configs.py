@@ -10,7 +10,7 @@ import yaml
 from fdd_lightning import SyntheticSet
 from fdd_lightning.algorithms import Algorithm
 from fdd_lightning.configuration.choices import build, import_class
-from fdd_lightning.configuration.menu import find
+from fdd_lightning.configuration.menu import find, read_yaml
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.networks import Network
 from fdd_lightning.runs.plan import Plan
@@ -179,7 +179,7 @@ def test_recipes_can_be_planned(workdir, name):
 
 def test_the_quickstart_runs(fdd):
     """As it is, but for the number of steps."""
-    recipe = content("recipes", "quickstart")
+    recipe = read_yaml(CONFIGS / "recipes" / "quickstart.yaml")
     recipe["distill"] = {"iterations": 1, "surrogate.network.width": 4}
     recipe["fit"]["steps"] = 1
     recipe["eval"] = {"count": 1, "epochs": 1, "networks": [{"name": "convnet", "width": 4}]}

@@ -110,8 +110,8 @@ def test_a_recipe_fits_what_each_method_asks_for(workdir):
     ]
     assert inputs == [
         {},
-        {"classifier": "colored_digits-dfa+classifier=dfa"},
-        {"encoder": "colored_digits", "classifier": "colored_digits-selecmix"},
+        {"classifier": "colored_digits-classifier-dfa"},
+        {"encoder": "colored_digits-encoder", "classifier": "colored_digits-classifier"},
         {"experts": "colored_digits-experts-vanilla"},
         {"experts": "colored_digits-experts-vanilla+learner=fdd_lightning.algorithms.LfF"},
     ]

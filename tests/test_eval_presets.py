@@ -88,7 +88,7 @@ def test_an_evaluation_by_idc(fdd, workdir):
 
 def test_an_unknown_preset_is_one_line(refused):
     told = refused("eval", "--model.preset=fast")
-    assert told.startswith("--model.preset 'fast' is not in configs/eval: there is cafe, cui, dc,")
+    assert told.startswith("--model.preset 'fast' is not in configs/eval: choose one of cafe, cui, dc,")
 
 
 def test_a_trainer_that_does_not_mix_is_refused(refused):
@@ -126,7 +126,7 @@ def test_a_recipe_takes_a_users_preset_and_metric(fdd):
 @pytest.mark.parametrize(
     ("evaluation", "told"),
     [
-        ({"preset": "fast"}, "eval.preset 'fast' is not in configs/eval: there is cafe"),
+        ({"preset": "fast"}, "eval.preset 'fast' is not in configs/eval: choose one of cafe"),
         ({"preset": "idc", "trainers": ["fdd_lightning.algorithms.LfF"]}, "which trainer lff does not take"),
     ],
     ids=str,

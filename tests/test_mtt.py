@@ -138,7 +138,7 @@ def test_killed_and_started_again(stage, workdir, tmp_path):
 
 
 def test_missing_and_misnamed_experts(refused, experts):
-    assert "mtt matches expert trajectories: train them with `fdd fit" in refused(*MATCH)
+    assert "mtt reads expert trajectories: train them with `fdd fit" in refused(*MATCH)
     assert "--experts nowhere: no such file" in refused(*MATCH, "--experts=nowhere")
     Path("empty").mkdir()
     assert "experts empty holds no experts" in refused(*MATCH, "--experts=empty")
@@ -208,7 +208,7 @@ def test_experts_are_trained_once_for_each_weighting(plan):
     folders = [stage.folder.path.name for stage in made.stages() if stage.kind == "fit"]
     assert folders == [
         "colored_digits-experts-vanilla",
-        "colored_digits",
+        "colored_digits-encoder",
         "colored_digits-experts-kde",
         "colored_digits-experts-barycenter",
     ]

@@ -172,7 +172,7 @@ def test_mistakes_are_one_line_and_leave_nothing(photos, fdd, change, told):
         (["--data.group=[group,sex]"], ["no column 'sex'"]),
         (["--data.classes=[cat,cow]"], ["row 22: class 'dog' is not among `classes` (cat, cow)"]),
         (["--data.path=nowhere"], ["path 'nowhere' does not exist"]),
-        (["--data.size=0"], ["size=0"]),
+        (["--data.size=0"], ["size must be at least 1, not 0"]),
         (["--data.size=big"], ["--data.size: expected int, not 'big'"]),
         (["--data.colour=red"], ["--data.colour: no such option"]),
     ],

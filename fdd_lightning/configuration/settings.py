@@ -21,7 +21,7 @@ def preset(kind: str, name: str) -> Spec | None:
 
 
 def reference(spec: Spec, name: str = "") -> Spec:
-    """Return what a spec is compared with: the menu's entry of its name, or its class's own defaults.
+    """Return what a spec is compared with: the menu's entry of its name or class, or its class's own defaults.
 
     Args:
         spec: The spec; its class says in which folder of the menu it is, if in any.
@@ -32,9 +32,9 @@ def reference(spec: Spec, name: str = "") -> Spec:
     """
     cls = import_class(spec["class_path"])
     kind, name = getattr(cls, "menu", ""), name or getattr(cls, "name", cls.__name__.lower())
-    entry = preset(kind, name) if kind else None
-    same = entry is not None and import_class(entry["class_path"]) is cls
-    return entry if entry is not None and same else {"class_path": spec["class_path"]}
+    entries = [preset(kind, each) for each in (name, *menu.names(kind))] if kind else []
+    same = (entry for entry in entries if entry is not None and import_class(entry["class_path"]) is cls)
+    return next(same, {"class_path": spec["class_path"]})
 
 
 def differences(actual: Spec, expected: Spec | None = None) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 from lightning import LightningModule
@@ -21,6 +21,8 @@ from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.settings import below, differences
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
+
+T = TypeVar("T")
 
 
 class StageModule(LightningModule, ABC):
@@ -188,6 +190,13 @@ class StageModule(LightningModule, ABC):
             raise ConfigError(f"{type(self).__name__} needs a data module: pass datamodule=... to the trainer")
         return data
 
+    def once(self, compute: Callable[[], T]) -> T:
+        """Return what is computed into a file, on the first process before the others read it."""
+        if self.trainer.is_global_zero:
+            compute()
+        self.trainer.strategy.barrier("once")
+        return compute()
+
     def setup(self, stage: str) -> None:
         """Let the trainer stop after :attr:`num_steps` unless it was told otherwise; subclasses call this last."""
         if stage == "fit" and self.trainer.max_steps == -1:
@@ -224,7 +233,13 @@ class FitModule(StageModule, ABC):
     """How its leaves begin in a recipe below ``fit``; the kind and a dot if not said."""
 
     asked_by: ClassVar[str] = ""
-    """The attribute by which choices ask for it; ``needs_KIND`` if empty."""
+    """The attribute by which choices ask for it; ``needs_KIND`` if not said."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Say how choices ask for a kind that does not say so itself."""
+        super().__init_subclass__(**kwargs)
+        if cls.kind and not cls.asked_by:
+            cls.asked_by = f"needs_{cls.kind}"
 
     @classmethod
     def leaf(cls, key: str = "") -> str:
@@ -254,8 +269,19 @@ class FitModule(StageModule, ABC):
             model: The spec of the module.
         """
         seed = (model.get("init_args") or {}).get("seed")
-        settings = differences(model) | ({"seed": seed} if seed else {})
-        return below(cls.kind, settings)
+        settings = differences(model, cls.spec_of_entry(cls.entry) if cls.entry else None)
+        return below(cls.kind, settings | ({"seed": seed} if seed else {}))
+
+    @classmethod
+    def settings_of(cls, path: Path) -> dict[str, Any]:
+        """Return what an artefact adds to the settings of the rows that it leads to.
+
+        Args:
+            path: The artefact; the configuration of its stage is read beside it, where there is one.
+        """
+        file = (path if path.is_dir() else path.parent) / "config.yaml"
+        spec = (menu.read_yaml(file) or {}).get("model") if file.is_file() else None
+        return cls.row_settings(spec) if spec else {}
 
 
 @cache

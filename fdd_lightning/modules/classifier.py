@@ -11,7 +11,7 @@ from torch import Generator
 
 from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory
 from fdd_lightning.algorithms.group_labels import refuse_groups
-from fdd_lightning.artefacts.classifier import save_classifier
+from fdd_lightning.artefacts.classifier import load_classifier, save_classifier
 from fdd_lightning.configuration.choices import Spec, class_path, import_class, rebuild
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.menu import find
@@ -88,6 +88,11 @@ class Classifier(TrainingModule, FitModule):
         settings = {k: v for k, v in own.items() if k.partition(".")[0] != "learner"} | differences(learner)
         name = getattr(import_class(learner["class_path"]), "name", learner["class_path"])
         return {"classifier": name, **below("classifier", settings | ({"seed": seed} if seed else {}))}
+
+    @classmethod
+    def settings_of(cls, path: Path) -> dict[str, Any]:
+        """Return those of the configuration that the file holds."""
+        return cls.row_settings(load_classifier(path)[1]["config"])
 
     @classmethod
     def spec_of_entry(cls, name: str) -> Spec:

@@ -30,6 +30,7 @@ from fdd_lightning.matching.terms import Term
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.weighing import WeighingModule
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.rng import generator
 
@@ -68,8 +69,7 @@ class BaseDistiller(WeighingModule):
         source: Source = AsIs(),
     ) -> None:
         super().__init__()
-        if images_per_class < 1:
-            raise ConfigError(f"images_per_class must be at least 1, not {images_per_class}")
+        require({"images_per_class": images_per_class}, least=1)
         self.num_classes = num_classes
         self.image_shape = image_shape
         self.images_per_class = images_per_class
@@ -79,8 +79,8 @@ class BaseDistiller(WeighingModule):
         self.source = rebuild(source)
         self.learner: Algorithm | None = None
         self.parameterisation: Parameterisation = Pixels()
+        self.initialiser: Initialiser = Real()
         self.automatic_optimization = False
-        self._classifier_settings: dict[str, Any] = {}
 
     @classmethod
     def flags(cls) -> dict[str, str]:
@@ -101,7 +101,6 @@ class BaseDistiller(WeighingModule):
                     f"classifier {self.classifier} was trained on other images ({header['dataset']}) than these of "
                     f"{self.data.name}: name its data set with its parameters, or train one on this"
                 )
-            self._classifier_settings = fit_kinds()["classifier"].row_settings(header["config"])
         super().setup(stage)
 
     def real_images(self) -> ImageSet:
@@ -113,9 +112,12 @@ class BaseDistiller(WeighingModule):
         made_by = sha256_path(self.classifier) if self.classifier is not None and self.source.needs_classifier else ""
         return self.source.fingerprint(self.data.fingerprint, made_by, self.seed)
 
-    def inherited_settings(self) -> dict[str, Any]:
-        """Return the settings of the classifier that was read, and of the encoder."""
-        return super().inherited_settings() | self._classifier_settings
+    def initial_images(self) -> Tensor:
+        """Return the images before the first step, decoded, class by class."""
+        self.parameterisation.prepare(self.data.mean, self.data.std)
+        count = self.images_per_class * self.parameterisation.expansion
+        draws = [generator(self.seed, "initial images", c) for c in range(self.num_classes)]
+        return torch.cat([self.initialiser.images(self.real, c, count, own) for c, own in enumerate(draws)])
 
     @abstractmethod
     def stored_images(self) -> Tensor:
@@ -213,13 +215,8 @@ class Distiller(BaseDistiller):
     ) -> None:
         super().__init__(num_classes, image_shape, images_per_class, weighting, seed, method, source)
         self.remember()
-        counts = {"iterations": iterations, "synthetic_batch": synthetic_batch, "lr_at_ipc": lr_at_ipc}
-        for name, count in counts.items():
-            if count is not None and count < 1:
-                raise ConfigError(f"{name} must be at least 1, not {count}")
-        for key, value in {"lr_images": lr_images, "momentum": momentum}.items():
-            if not value >= 0:
-                raise ConfigError(f"{key} must not be negative, but is {value}")
+        require({"iterations": iterations, "synthetic_batch": synthetic_batch, "lr_at_ipc": lr_at_ipc}, least=1)
+        require({"lr_images": lr_images, "momentum": momentum}, least=0)
         # Built anew: choices may have a state, and two distillers must not share it.
         self.signal = rebuild(signal)
         self.distance = rebuild(distance)
@@ -258,14 +255,8 @@ class Distiller(BaseDistiller):
         device = self.trainer.strategy.root_device
         facts = self.num_classes, self.image_shape, self.images_per_class, self.seed, device
         self.surrogate.prepare(*facts, classifier=self.learner)
-        self.parameterisation.prepare(self.data.mean, self.data.std)
-        per_class = self.images_per_class * self.parameterisation.expansion
-        starts = [
-            self.initialiser.images(self.real, c, per_class, generator(self.seed, "initial images", c))
-            for c in range(self.num_classes)
-        ]
         with torch.no_grad():
-            self.images.copy_(self.parameterisation.encode(torch.cat(starts)))
+            self.images.copy_(self.parameterisation.encode(self.initial_images()))
         if device.type != "cpu":
             self.real = self.real.to(device)
         self.step = MatchingStep(

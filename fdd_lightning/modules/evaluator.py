@@ -215,10 +215,7 @@ class Evaluator(TrainingModule):
                 f"{synthetic.metadata.get('dataset')}, which are not those of {self.data.name} as it is set here: "
                 "evaluate on the data set that the file names"
             )
-        if self.trainer.is_global_zero:
-            cached_zca(self.data.train, epsilon, self.data.fingerprint)
-        self.trainer.strategy.barrier("whitening")
-        return cached_zca(self.data.train, epsilon, self.data.fingerprint)
+        return self.once(lambda: cached_zca(self.data.train, epsilon, self.data.fingerprint))
 
     def _seen(self, images: Tensor) -> Tensor:
         """Return normalised images as the networks see them."""

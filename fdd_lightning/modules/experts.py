@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory
 from fdd_lightning.algorithms.group_labels import refuse_groups
-from fdd_lightning.artefacts.experts import FOLDER, TRAIN, flat_parameters, save_expert
+from fdd_lightning.artefacts.experts import FOLDER, TRAIN, ExpertFolder, flat_parameters, save_expert
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.configuration.choices import Spec, import_class, rebuild, spec_of
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
@@ -23,6 +23,7 @@ from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.weighing import WeighingModule
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.training.batches import Batches
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import generator, seeded
 
 
@@ -86,13 +87,8 @@ class Experts(WeighingModule, FitModule):
     ) -> None:
         super().__init__()
         self.remember()
-        for key, value in {"count": count, "epochs": epochs, "batch_size": batch_size}.items():
-            if value < 1:
-                raise ConfigError(f"{key} must be at least 1, not {value}")
-        rates = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "zca": zca}
-        for key, rate in rates.items():
-            if rate is not None and not rate >= 0:
-                raise ConfigError(f"{key} must not be negative, but is {rate}")
+        require({"count": count, "epochs": epochs, "batch_size": batch_size}, least=1)
+        require({"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "zca": zca}, least=0)
         self.num_classes = num_classes
         self.num_groups = num_groups
         self.image_shape = image_shape
@@ -126,6 +122,11 @@ class Experts(WeighingModule, FitModule):
         """Return how the experts differ from the published ones; their weighting is told by the set's."""
         spec = {**model, "init_args": {**(model.get("init_args") or {}), "weighting": spec_of(Vanilla())}}
         return super().row_settings(spec)
+
+    @classmethod
+    def settings_of(cls, path: Path) -> dict[str, Any]:
+        """Return what the files say."""
+        return dict(ExpertFolder(path).header["settings"])
 
     def title(self) -> str:
         """Return what the progress bar calls it."""
@@ -176,12 +177,9 @@ class Experts(WeighingModule, FitModule):
         if self.learner.chances is not None:
             self.shares = self.shares * self.learner.chances.double().cpu()
             self.shares = self.shares / self.shares.sum()
-        if self.zca is not None:
-            if self.trainer.is_global_zero:
-                cached_zca(self.data.train, self.zca, self.data.fingerprint)
-            self.trainer.strategy.barrier("whitening")
-            device = self.trainer.strategy.root_device
-            self._whitening = cached_zca(self.data.train, self.zca, self.data.fingerprint).to(device)
+        if (zca := self.zca) is not None:
+            whitening = self.once(lambda: cached_zca(self.data.train, zca, self.data.fingerprint))
+            self._whitening = whitening.to(self.trainer.strategy.root_device)
 
     def _new_learner(self, expert: int) -> Algorithm:
         with seeded(self.seed, "expert", expert):
@@ -323,11 +321,10 @@ class Experts(WeighingModule, FitModule):
 
     def remark(self) -> str:
         """Say how good the experts are on the test set."""
-        found = self.accuracies
-        if not found:
+        if not (rates := self.accuracies):
             return ""
-        mean = sum(found) / len(found)
-        return f", {len(found)} experts, test accuracy {mean:.3f} ({min(found):.3f} to {max(found):.3f})"
+        mean = sum(rates) / len(rates)
+        return f", {len(rates)} experts, test accuracy {mean:.3f} ({min(rates):.3f} to {max(rates):.3f})"
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the snapshots of the expert at work beside its network, and those of all where they have no files."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Adam
 from torchmetrics.functional.classification import binary_auroc
 
-from fdd_lightning.artefacts.encoder import embed_all, save_encoder
+from fdd_lightning.artefacts.encoder import embed_all, load_encoder, save_encoder
 from fdd_lightning.configuration.choices import Spec
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.settings import differences, reference
@@ -20,6 +20,7 @@ from fdd_lightning.losses import gsc_loss
 from fdd_lightning.matching.weightings.kde import KDE, kernel_density
 from fdd_lightning.modules.base import FitModule
 from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import seeded
 
 
@@ -84,9 +85,7 @@ class SupCon(FitModule):
         self.remember()
         self.preset = preset
         self.figures: dict[str, Tensor] = {}
-        for key, value in {"temperature": temperature, "q": q, "steps": steps}.items():
-            if value <= 0:
-                raise ConfigError(f"SupCon {key} must be positive, not {value}")
+        require({"temperature": temperature, "q": q, "steps": steps}, above=0, of="SupCon")
         self.temperature = temperature
         self.q = q
         self.steps = steps
@@ -104,6 +103,11 @@ class SupCon(FitModule):
         settings = {k: v for k, v in differences(model, reference(model, name)).items() if k != "preset"}
         return settings if name == cls.entry else {"encoder": name, **settings}
 
+    @classmethod
+    def settings_of(cls, path: Path) -> dict[str, Any]:
+        """Return what the file says."""
+        return dict(load_encoder(path)[1].get("settings", {}))
+
     @property
     def num_steps(self) -> int:
         """As told."""
@@ -117,10 +121,7 @@ class SupCon(FitModule):
             raise ConfigError(f"SupCon optimizer: {error}") from None
         if self.scheduler is None:
             return optimizer
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self.scheduler(optimizer), "interval": "step"},
-        }
+        return [optimizer], [{"scheduler": self.scheduler(optimizer), "interval": "step"}]
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the GSC loss; over several processes that of the union of their batches."""

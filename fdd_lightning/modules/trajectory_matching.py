@@ -25,6 +25,7 @@ from fdd_lightning.matching.weighted_epochs import several_rows_objection
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.networks import Network
+from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import generator
 
 
@@ -94,21 +95,10 @@ class TrajectoryMatching(BaseDistiller):
     ) -> None:
         super().__init__(num_classes, image_shape, images_per_class, weighting, seed, method)
         self.remember()
-        counts = {
-            "student_steps": student_steps,
-            "expert_epochs": expert_epochs,
-            "max_start": max_start,
-            "batch_size": batch_size,
-            "iterations": iterations,
-        }
-        for name, count in counts.items():
-            if count is not None and count < 1:
-                raise ConfigError(f"{name} must be at least 1, not {count}")
-        for key, value in {"lr_images": lr_images, "lr_lr": lr_lr, "momentum": momentum}.items():
-            if not value >= 0:
-                raise ConfigError(f"{key} must not be negative, but is {value}")
-        if not lr_student > 0:
-            raise ConfigError(f"lr_student must be positive, but is {lr_student}")
+        counts = {"student_steps": student_steps, "expert_epochs": expert_epochs, "max_start": max_start}
+        require({**counts, "batch_size": batch_size, "iterations": iterations}, least=1)
+        require({"lr_images": lr_images, "lr_lr": lr_lr, "momentum": momentum}, least=0)
+        require({"lr_student": lr_student}, above=0)
         self.student_steps = student_steps
         self.expert_epochs = expert_epochs
         self.max_start = max_start
@@ -198,24 +188,16 @@ class TrajectoryMatching(BaseDistiller):
             )
         device = self.trainer.strategy.root_device
         if header["zca"] is not None:
-            if self.trainer.is_global_zero:
-                cached_zca(self.real, header["zca"], self.data.fingerprint)
-            self.trainer.strategy.barrier("whitening")
-            self.whitening = cached_zca(self.real, header["zca"], self.data.fingerprint).to(device)
-        self.parameterisation.prepare(self.data.mean, self.data.std)
-        per_class = self.images_per_class * self.parameterisation.expansion
-        starts = [
-            self.initialiser.images(self.real, c, per_class, generator(self.seed, "initial images", c))
-            for c in range(self.num_classes)
-        ]
-        start = torch.cat(starts).to(device)
+            whitening = self.once(lambda: cached_zca(self.real, header["zca"], self.data.fingerprint))
+            self.whitening = whitening.to(device)
+        start = self.initial_images().to(device)
         if self.whitening is not None:
             start = self.whitening.whiten(start)
         with torch.no_grad():
             self.images.copy_(self.parameterisation.encode(start))
         # Plain attributes: the network's own parameters are placeholders, and no part of the checkpoint.
         object.__setattr__(self, "student", self._experts.network.to(device).train())
-        self.labels = torch.arange(self.num_classes, device=device).repeat_interleave(per_class)
+        self.labels = torch.arange(self.num_classes, device=device).repeat_interleave(len(start) // self.num_classes)
 
     student: Network
 
@@ -335,10 +317,6 @@ class TrajectoryMatching(BaseDistiller):
         facts = {} if self.whitening is None else {"zca": self._experts.header["zca"]}
         parameters = {**(made.parameters or {}), "lr": self.lr.detach().float()}
         return SyntheticSet(made.images, made.labels, {**made.metadata, **facts}, parameters)
-
-    def inherited_settings(self) -> dict[str, Any]:
-        """Return the settings of the experts, and of what they were trained with."""
-        return dict(self._experts.header["settings"])
 
     def remark(self) -> str:
         """Say the step size."""

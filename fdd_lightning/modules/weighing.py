@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from fdd_lightning.artefacts.encoder import cached_embeddings, load_encoder
+from fdd_lightning.artefacts.encoder import cached_embeddings
 from fdd_lightning.configuration.choices import Choice, build, class_path, import_class, is_spec, spec_of
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datasets import ImageSet
@@ -43,8 +43,7 @@ class WeighingModule(StageModule, ABC):
         if objection := cls.objection(weighting, given):
             name = given.get("method", cls.__name__.lower())
             raise ConfigError(f"{name} does not take weighting {weighting.name}: {objection}")
-        asked = {kind: fit.asked_by or f"needs_{kind}" for kind, fit in fit_kinds().items()}
-        return tuple(kind for kind, attribute in asked.items() if cls.asks(attribute, given))
+        return tuple(kind for kind, fit in fit_kinds().items() if cls.asks(fit.asked_by, given))
 
     @classmethod
     def objection(cls, weighting: Weighting, arguments: Mapping[str, Any]) -> str:
@@ -77,7 +76,7 @@ class WeighingModule(StageModule, ABC):
         """
         for flag, fit in fit_kinds().items():
             if getattr(self, flag, None) is None and self.reads(flag):
-                readers = [type(c).__name__ for c in self.choices(fit.asked_by or f"needs_{flag}")]
+                readers = [type(choice).__name__ for choice in self.choices(fit.asked_by)]
                 reader = " and ".join(readers) or getattr(self, "method", type(self).__name__)
                 raise ConfigError(f"{reader} reads {fit.what}: {fit.advice}")
 
@@ -97,32 +96,22 @@ class WeighingModule(StageModule, ABC):
                 name = data.class_names[int(self.cells.sum(1).argmin())]
                 raise ConfigError(f"class {name!r} of data set {data.name} has no training image: leave the class out")
             for flag, fit in fit_kinds().items():
-                for choice in self.choices(fit.asked_by or f"needs_{flag}"):
+                for choice in self.choices(fit.asked_by):
                     choice.take(flag, getattr(self, flag))
-            if self.reads("encoder"):
-                self.embeddings = self._read_embeddings()
+            if (encoder := self.encoder) is not None and self.reads("encoder"):
+                images, device = (self.real, self.real_fingerprint()), self.trainer.strategy.root_device
+                self.embeddings = self.once(lambda: cached_embeddings(encoder, *images, device)).to(device)
         super().setup(stage)
 
     def choices(self, attribute: str) -> list[Choice]:
         """Return the choices of this module that have an attribute such as ``needs_embeddings``."""
-        return [
-            value for value in vars(self).values() if isinstance(value, Choice) and getattr(value, attribute, False)
-        ]
+        held = [each for value in vars(self).values() for each in (value if isinstance(value, list) else [value])]
+        return [each for each in held if isinstance(each, Choice) and getattr(each, attribute, False)]
 
     def reads(self, flag: str) -> bool:
         """Tell whether an input file is read, by its flag."""
         given = {"weighting": self.weighting, **{k: v for k, v in self.hparams.items() if not k.startswith("_")}}
         return flag in self.needs({k: spec_of(v) for k, v in given.items()})
-
-    def _read_embeddings(self) -> Tensor:
-        """Compute the embeddings on one process; the others read its file."""
-        if self.encoder is None:  # pragma: no cover (check() has refused it)
-            raise ConfigError("no encoder")
-        device = self.trainer.strategy.root_device
-        if self.trainer.is_global_zero:
-            cached_embeddings(self.encoder, self.real, self.real_fingerprint(), device)
-        self.trainer.strategy.barrier("embeddings")
-        return cached_embeddings(self.encoder, self.real, self.real_fingerprint(), device).to(device)
 
     def real_images(self) -> ImageSet:
         """Return the images that are weighed: the training set."""
@@ -142,7 +131,9 @@ class WeighingModule(StageModule, ABC):
 
     def inherited_settings(self) -> dict[str, Any]:
         """Return the settings that stand in the rows and come with the input files."""
-        return dict(load_encoder(self.encoder)[1].get("settings", {})) if self.encoder and self.reads("encoder") else {}
+        read = {flag: getattr(self, flag, None) for flag in fit_kinds() if self.reads(flag)}
+        parts = [fit_kinds()[flag].settings_of(path) for flag, path in read.items() if path is not None]
+        return {key: value for part in parts for key, value in part.items()}
 
 
 def any_choice(value: Any, attribute: str) -> bool:

@@ -372,7 +372,7 @@ def test_senseless_numbers_are_refused(argument, value):
 def test_steps_that_are_too_large_are_named(digits):
     with pytest.raises(ConfigError, match="not finite after 3 steps: lower lr_images"):
         trainer().distill(distiller(lr_images=1e30), digits)
-    with pytest.raises(ConfigError, match="lr_images must not be negative"):
+    with pytest.raises(ConfigError, match="lr_images must be at least 0"):
         distiller(lr_images=-1.0)
 
 

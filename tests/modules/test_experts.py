@@ -234,8 +234,8 @@ def test_in_an_output_folder_experts_are_written_as_they_come(digits, tmp_path):
         ({"count": 0}, "count must be at least 1, not 0"),
         ({"epochs": 0}, "epochs must be at least 1, not 0"),
         ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
-        ({"lr": -1.0}, "lr must not be negative, but is -1.0"),
-        ({"zca": float("nan")}, "zca must not be negative, but is nan"),
+        ({"lr": -1.0}, "lr must be at least 0, not -1.0"),
+        ({"zca": float("nan")}, "zca must be at least 0, not nan"),
     ],
 )
 def test_senseless_numbers_are_refused(arguments, told):

@@ -132,7 +132,7 @@ def test_herding_has_the_mean_of_the_class(digits):
 
 @pytest.mark.parametrize("selector", [Herding(), KCenter()])
 def test_the_bias_encoder_as_features(digits, encoder, selector):
-    with pytest.raises(ConfigError, match=r"a choice reads a bias encoder.*--encoder"):
+    with pytest.raises(ConfigError, match=r"BiasEncoder reads a bias encoder.*--encoder"):
         select(digits, Vanilla(), selector=selector, features=BiasEncoder())
     _, made = select(digits, Vanilla(), encoder=encoder, selector=selector, features=BiasEncoder())
     assert made.metadata["settings"]["features"] == "fdd_lightning.matching.extractors.BiasEncoder"

@@ -216,7 +216,7 @@ def test_what_is_no_encoder_file_is_one_line(separated, tmp_path, damage):
 
 @pytest.mark.parametrize("argument", ["temperature", "q", "steps"])
 def test_senseless_numbers_are_refused(argument):
-    with pytest.raises(ConfigError, match=f"SupCon {argument} must be positive"):
+    with pytest.raises(ConfigError, match=f"SupCon {argument} must be above 0"):
         supcon(**{argument: 0})
 
 

@@ -281,9 +281,9 @@ def test_checkpoints_go_on_bit_for_bit(digits, folder, tmp_path):
         ({"expert_epochs": 0}, "expert_epochs must be at least 1"),
         ({"max_start": 0}, "max_start must be at least 1"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"lr_student": 0.0}, "lr_student must be positive"),
-        ({"lr_images": -1.0}, "lr_images must not be negative"),
-        ({"lr_lr": float("nan")}, "lr_lr must not be negative, but is nan"),
+        ({"lr_student": 0.0}, "lr_student must be above 0"),
+        ({"lr_images": -1.0}, "lr_images must be at least 0"),
+        ({"lr_lr": float("nan")}, "lr_lr must be at least 0, not nan"),
         ({"images_per_class": 0}, "images_per_class must be at least 1"),
     ],
 )

@@ -248,7 +248,7 @@ def test_the_command_in_a_process_of_its_own(mine):
         (("distill", "--model.surrogate.network.widht=4"), ["--model.surrogate.network.widht: no such option"]),
         (("distill", "--model.iterations=many"), ["--model.iterations: expected int, not 'many'"]),
         (("distill", "--model.weighting=KDE", "--model.weighting.normaliser=x"), ["'median_cap', not 'x'"]),
-        (("distill", "--data.conflict_ratio=2"), ["conflict_ratio=2.0", "0..1"]),
+        (("distill", "--data.conflict_ratio=2"), ["conflict_ratio must be at least 0 and at most 1, not 2.0"]),
         (("distill", "--model.images_per_class=0"), ["images_per_class must be at least 1, not 0"]),
         (("distill", "--model.weighting=Foo"), ["--model.weighting", "'Foo'"]),
         (("distill", "--model.weighting=no.Mine"), ["--model.weighting", "no.Mine", "No module named 'no'"]),

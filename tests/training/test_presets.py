@@ -64,7 +64,9 @@ def test_epochs_depend_on_what_is_trained_on():
 
 
 def test_an_unknown_name_is_one_line():
-    with pytest.raises(ConfigError, match=r"preset 'fast' is not in configs/eval: there is cafe, cui, .*reference$"):
+    with pytest.raises(
+        ConfigError, match=r"preset 'fast' is not in configs/eval: choose one of cafe, cui, .*reference$"
+    ):
         named("fast")
 
 
