@@ -1,0 +1,3 @@
+"""What users write is copied and run, never imported here."""
+
+collect_ignore = ["own"]
