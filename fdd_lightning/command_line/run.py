@@ -12,9 +12,9 @@ from fdd_lightning.command_line.options import LineParser
 from fdd_lightning.report.row_names import describe, shared_settings, variants
 from fdd_lightning.runs.execute import execute
 from fdd_lightning.runs.plan import Plan
-from fdd_lightning.runs.rates import estimate
 from fdd_lightning.runs.recipe import read_recipe
 from fdd_lightning.runs.stage import Stage
+from fdd_lightning.runs.time_estimates import estimate
 from fdd_lightning.utils.files import write_json
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import Spec, build, class_path, import_class
-from fdd_lightning.configuration.settings import differences, reference
+from fdd_lightning.configuration.row_settings import differences, reference
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import ImageSet, Split, cache
 from fdd_lightning.datasets.assignment import all_but, stratified_cut

@@ -18,7 +18,7 @@ from fdd_lightning.__about__ import __version__
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import Spec, class_path, spec_of
 from fdd_lightning.configuration.defaults import complete
-from fdd_lightning.configuration.settings import below, differences
+from fdd_lightning.configuration.row_settings import below, differences
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 

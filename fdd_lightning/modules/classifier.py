@@ -15,7 +15,7 @@ from fdd_lightning.artefacts.classifier import load_classifier, save_classifier
 from fdd_lightning.configuration.choices import Spec, class_path, import_class, rebuild
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.menu import find
-from fdd_lightning.configuration.settings import below, differences
+from fdd_lightning.configuration.row_settings import below, differences
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import group_metrics
 from fdd_lightning.modules.base import FitModule

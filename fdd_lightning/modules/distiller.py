@@ -15,7 +15,7 @@ from fdd_lightning.artefacts.classifier import load_classifier
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.configuration.choices import rebuild
-from fdd_lightning.configuration.settings import distill_settings
+from fdd_lightning.configuration.row_settings import distill_settings
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.distances import Distance, Squared

@@ -21,7 +21,7 @@ from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import CellAccuracy, CellCount, GroupCounts, group_metrics, metric_classes
-from fdd_lightning.modules.row import identity
+from fdd_lightning.modules.row_identity import identity
 from fdd_lightning.modules.training import TrainingModule
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.training import Preset, named, refuse_mixing, regime_of

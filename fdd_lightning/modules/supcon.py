@@ -14,7 +14,7 @@ from torchmetrics.functional.classification import binary_auroc
 from fdd_lightning.artefacts.encoder import embed_all, load_encoder, save_encoder
 from fdd_lightning.configuration.choices import Spec
 from fdd_lightning.configuration.defaults import complete
-from fdd_lightning.configuration.settings import differences, reference
+from fdd_lightning.configuration.row_settings import differences, reference
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.matching.weightings.kde import KDE, kernel_density

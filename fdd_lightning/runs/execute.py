@@ -18,8 +18,8 @@ from fdd_lightning.report.row_names import names_of
 from fdd_lightning.report.summary import summarise
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.planned_row import PlannedRow
-from fdd_lightning.runs.rates import note_rate
 from fdd_lightning.runs.stage import Stage
+from fdd_lightning.runs.time_estimates import note_rate
 from fdd_lightning.stages.stage_run import INSIDE_RUN, run_stage
 
 

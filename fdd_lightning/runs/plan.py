@@ -13,13 +13,13 @@ from fdd_lightning.artefacts.results import Identity
 from fdd_lightning.artefacts.stage_folder import StageFolder
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.configuration.defaults import complete, parameters
-from fdd_lightning.configuration.settings import distill_settings
+from fdd_lightning.configuration.row_settings import distill_settings
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.base import data_module
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.distiller import BaseDistiller
-from fdd_lightning.modules.row import evaluation_identity
+from fdd_lightning.modules.row_identity import evaluation_identity
 from fdd_lightning.runs.planned_row import PlannedRow, trainer_class, weighting_name
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name
 from fdd_lightning.runs.stage import Stage, options

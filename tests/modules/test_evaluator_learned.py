@@ -12,7 +12,7 @@ from fdd_lightning.augment import DSA
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.matching.weightings import FairDD
 from fdd_lightning.modules.evaluator import Evaluator
-from fdd_lightning.modules.row import evaluation_identity
+from fdd_lightning.modules.row_identity import evaluation_identity
 from fdd_lightning.modules.selection import Selection
 from fdd_lightning.networks import ConvNet
 from fdd_lightning.utils.rng import generator, seeded

@@ -8,7 +8,7 @@ import yaml
 
 from fdd_lightning.configuration.choices import spec_of
 from fdd_lightning.configuration.defaults import complete
-from fdd_lightning.configuration.settings import differences, distill_settings, preset
+from fdd_lightning.configuration.row_settings import differences, distill_settings, preset
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.matching.groupings import DBSCANClusters, KMeansClusters, WrongLabels
 from fdd_lightning.matching.samplers import Stratified

@@ -8,7 +8,7 @@ from typing import Any
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.configuration.choices import Spec, import_class, leaves
 from fdd_lightning.configuration.defaults import complete
-from fdd_lightning.configuration.settings import below, differences
+from fdd_lightning.configuration.row_settings import below, differences
 from fdd_lightning.datamodules import BaseDataModule
 
 OWN_KEYS = frozenset(
