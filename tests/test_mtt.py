@@ -296,3 +296,19 @@ def test_a_whole_run(fdd):
     assert ran(fdd("run", "r.yaml")) == ["fit", "distill", "eval"] * 3
     write_recipe(Path("r.yaml"), weightings=["vanilla"], **{k: v for k, v in RECIPE.items() if k != "weightings"})
     assert "left: about" in fdd("run", "r.yaml", "--dry-run").out  # experts were timed
+
+
+def test_a_weighting_of_ones_own_with_several_rows_is_refused_at_the_plan(fdd, workdir):
+    (workdir / "mine.py").write_text(
+        "import torch\n"
+        "from fdd_lightning.matching.weightings import Weighting, WeightMatrix\n\n\n"
+        "class Halves(Weighting):\n"
+        "    def __call__(self, evidence):\n"
+        "        rows = torch.zeros(2, evidence.size, dtype=torch.float64)\n"
+        "        rows[0, ::2], rows[1, 1::2] = 1.0, 1.0\n"
+        "        return WeightMatrix(rows / rows.sum(1, keepdim=True), torch.ones(2, dtype=torch.float64))\n"
+    )
+    recipe = write_recipe(workdir / "r.yaml", methods=["mtt"], weightings=["mine.Halves"], distill=None)
+    said = fdd("run", recipe, "--dry-run")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "mtt does not take weighting halves: experts see one mix of images" in said.err

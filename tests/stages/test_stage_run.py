@@ -398,3 +398,18 @@ def test_logs_and_checkpoint_lie_in_the_output_folder(fdd):
         "tensorboard",
     }
     assert list(Path("x/tensorboard").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    "choice", ["surrogate=OnReal", "surrogate=OnSynthetic", "initialiser=KMeansImages", "augmentation=DiffAug"]
+)
+def test_a_choice_named_alone_is_finished_the_second_time_and_runs_from_its_own_configuration(fdd, choice):
+    args = [*DISTILL[:1], "--model.iterations=1", "--model.images_per_class=1", f"--model.{choice}", *QUIET]
+    small = [] if "surrogate" in choice else ["--model.surrogate.network.width=4"]
+    small += ["--model.surrogate.inner=1", "--model.surrogate.network.width=4"] if "surrogate" in choice else []
+    small += ["--model.initialiser.network.width=4"] if "initialiser" in choice else []
+    first = fdd(*args, *small, "--output=x")
+    assert first.code == 0, first.err
+    assert fdd(*args, *small, "--output=x").out == "finished: distill in x\n"
+    assert "Unable to serialize" not in Path("x/config.yaml").read_text()
+    assert fdd("distill", "--config=x/config.yaml").out == "finished: distill in x\n"
