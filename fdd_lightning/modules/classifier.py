@@ -45,6 +45,10 @@ class Classifier(TrainingModule, FitModule):
         regime: Optimiser, steps, batches and augmentation, where the algorithm has none of its own.
         monitor_every: Steps between two looks at validation and test images; 0: only at the end.
         seed: Seed of every draw.
+
+    Example:
+        >>> Classifier(num_classes=10, num_groups=2, image_shape=(3, 16, 16)).title()
+        'classifier erm'
     """
 
     kind = "classifier"

@@ -186,6 +186,10 @@ class Distiller(BaseDistiller):
         momentum: Momentum of the images' SGD; it moves all images at every step, also where steps go class by class.
         seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
+
+    Example:
+        >>> Distiller(num_classes=10, image_shape=(3, 16, 16), images_per_class=2).images.shape
+        torch.Size([20, 3, 16, 16])
     """
 
     def __init__(

@@ -55,6 +55,10 @@ class Experts(WeighingModule, FitModule):
         zca: Whiten the images first, with this value added to the variances (published: 0.1, for some settings).
         stored: Precision of the stored snapshots; ``float16`` takes half the space.
         seed: Seed of every draw.
+
+    Example:
+        >>> Experts(num_classes=10, num_groups=2, image_shape=(3, 16, 16), count=2).title()
+        '2 experts vanilla'
     """
 
     kind = "experts"

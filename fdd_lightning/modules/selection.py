@@ -31,6 +31,10 @@ class Selection(BaseDistiller):
         features: By what images are compared, for selectors that compare them.
         seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
+
+    Example:
+        >>> Selection(num_classes=10, image_shape=(3, 16, 16)).title()
+        'random vanilla ipc 10'
     """
 
     def __init__(

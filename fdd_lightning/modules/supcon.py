@@ -51,6 +51,11 @@ class SupCon(FitModule):
         monitor_every: Steps between two looks at the densities; 0: only at the end.
         seed: Seed of the network's initialisation; the data module's own seed orders the batches.
         preset: Name of the menu's file in ``configs/encoder`` that these settings start from.
+
+    Example:
+        >>> model = SupCon(num_classes=10, num_groups=2, image_shape=(3, 16, 16), dimension=4)
+        >>> model.encoder(torch.zeros(2, 3, 16, 16)).shape
+        torch.Size([2, 4])
     """
 
     kind = "encoder"

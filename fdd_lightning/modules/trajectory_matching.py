@@ -63,6 +63,10 @@ class TrajectoryMatching(BaseDistiller):
             large N, at about half as much time again.
         seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
+
+    Example:
+        >>> TrajectoryMatching.needs({})
+        ('experts',)
     """
 
     experts: Path | None = None

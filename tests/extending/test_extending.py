@@ -45,6 +45,7 @@ def test_weighting_data_set_network_and_algorithm(rows):
         ("mean_image", "squareroot"),
         ("mean_image", "kde"),
         ("mean_image", "by_brightness"),
+        ("mtt", "vanilla"),
     ]
     for row in rows:
         assert (row["dataset"], row["network"], row["trainer"]) == ("shapes", "onelayer", "smoothed")
@@ -63,7 +64,14 @@ def test_evaluation_preset(rows):
 
 def test_entries_of_the_menu_are_what_rows_are_compared_with(rows):
     encoder = {"encoder": "one_layer"}
-    assert [row["settings"] for row in rows] == [{}, {}, encoder, {"brightness.steps": 3}]
+    assert [row["settings"] for row in rows[:4]] == [{}, {}, encoder, {"brightness.steps": 3}]
+    # Experts are compared with the published ones.
+    assert {k: v for k, v in rows[4]["settings"].items() if k.startswith("experts.")} == {
+        "experts.batch_size": 16,
+        "experts.count": 1,
+        "experts.epochs": 1,
+        "experts.network": "my_network.OneLayer",
+    }
 
 
 def test_metric(rows):
