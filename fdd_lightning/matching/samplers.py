@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clustering import nearest_to_centroids
+from fdd_lightning.matching.systematic import systematic_draws
+from fdd_lightning.matching.weightings import WeightMatrix
 from fdd_lightning.networks import Network
 from fdd_lightning.utils.checks import require
 
@@ -52,6 +55,28 @@ class Sampler(Choice, ABC):
             generator: The only source of randomness; equal on all processes.
             network: The current surrogate, for samplers that look at the images through it.
         """
+
+    def batch(
+        self,
+        data: ImageSet,
+        target: int,
+        step: int,
+        generator: torch.Generator,
+        network: Network,
+        weigh: Callable[[Tensor], WeightMatrix],
+    ) -> tuple[Tensor, WeightMatrix]:
+        """Return the images of :meth:`draw`, and W of just these; a sampler that draws by weight weighs the class.
+
+        Args:
+            data: The real training set.
+            target: The class.
+            step: The round, counted from 0.
+            generator: The only source of randomness; equal on all processes.
+            network: The current surrogate.
+            weigh: Returns the weighting's W of images of the class by their places.
+        """
+        index = self.draw(data, target, step, generator, network)
+        return index, weigh(index)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what must survive a restart: tensors and plain values only."""
@@ -117,6 +142,48 @@ class Stratified(Sampler):
         rounds = -(-count // len(members))
         order = torch.cat([torch.randperm(len(members), generator=generator) for _ in range(rounds)])
         return members[order[:count]]
+
+
+class Importance(Sampler):
+    """Draws the batch by the rows of W over the whole class, and matches it uniformly (ours).
+
+    Each row has an equal share of the batch, drawn by systematic resampling in proportion to its weights. So the mean
+    that is matched is an unbiased estimate of the class-level target, where weights inside a uniform batch estimate it
+    by the few images of weight that the batch happens to hold: at 1% bias-conflicting images two or three of 256.
+    Images of large weight repeat. With ``Vanilla`` it draws uniformly, with ``FairDD`` equally from every group, with
+    ``KDE`` by inverse density over the whole class.
+
+    Args:
+        batch_size: Images per class and round, divided equally among the rows of W; at least one for each.
+    """
+
+    def __init__(self, batch_size: int = 100) -> None:
+        super().__init__(batch_size)
+        self._whole: dict[int, WeightMatrix] = {}  # W of each class, computed once
+
+    def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
+        """Refuse: without weights there is nothing to draw by; see :meth:`batch`."""
+        raise ConfigError("sampler Importance draws by a weighting: ask it for a batch")
+
+    def batch(
+        self,
+        data: ImageSet,
+        target: int,
+        step: int,
+        generator: torch.Generator,
+        network: Network,
+        weigh: Callable[[Tensor], WeightMatrix],
+    ) -> tuple[Tensor, WeightMatrix]:
+        """Return images drawn by each row in turn, and the matrix that is uniform over each row's own."""
+        members = data.members(target)
+        if target not in self._whole:
+            whole = weigh(members)
+            self._whole[target] = WeightMatrix(whole.rows.double().cpu(), whole.coefficients)
+        whole = self._whole[target]
+        share = max(1, self.batch_size // len(whole.rows))
+        places = torch.cat([systematic_draws(row, share, generator) for row in whole.rows])
+        rows = torch.eye(len(whole.rows), dtype=torch.float64).repeat_interleave(share, 1) / share
+        return members[places.to(members.device)], WeightMatrix(rows, whole.coefficients)
 
 
 class Cycling(Sampler):

@@ -114,8 +114,8 @@ class MatchingStep:
         weights: dict[int, WeightMatrix] = {}
         real, shared, synthetic = [], [], []
         for c in classes:
-            index = self.sampler.draw(self.real, c, tick, generator(self.seed, "real batch", tick, c), network)
-            matrix = self.weighting(evidence_of(index, self.weighting, self.real, self.cells, self.embeddings))
+            draws = generator(self.seed, "real batch", tick, c)
+            index, matrix = self.sampler.batch(self.real, c, tick, draws, network, self.weigh)
             indices[c], weights[c] = index, matrix
             images = self.real.batch(index[share])["image"].to(stored)
             real.append(ClassBatch(self._augment(images, tick, c), c))
@@ -131,6 +131,10 @@ class MatchingStep:
             loss = loss + torch.stack(terms).sum()
         names = [type(term).__name__ for term in self.terms]
         return StepParts(loss, losses, dict(zip(names, terms, strict=True)), indices, weights)
+
+    def weigh(self, index: Tensor) -> WeightMatrix:
+        """Return W of real images of one class, by their places."""
+        return self.weighting(evidence_of(index, self.weighting, self.real, self.cells, self.embeddings))
 
     def _some(self, images: Tensor, tick: int, target: int) -> Tensor:
         """Return the decoded images of a class that a step looks at, where there are too many."""

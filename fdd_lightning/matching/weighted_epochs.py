@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.systematic import systematic_draws
 from fdd_lightning.matching.weightings import Weighting, WeightMatrix
 
 
@@ -50,8 +51,7 @@ def image_shares(data: ImageSet, num_classes: int, weigh: Callable[[Tensor], Wei
 def order_by_shares(shares: Tensor, generator: torch.Generator) -> Tensor:
     """Return the order of an epoch of N images in which image i comes up N * share_i times, rounded up or down.
 
-    Systematic sampling over a random order: the mean is exact and the spread as small as it can be. With equal shares
-    it is a permutation, as plain training has it.
+    With equal shares it is a permutation, as plain training has it.
 
     Args:
         shares: float64 (N,), sums to 1.
@@ -65,13 +65,5 @@ def order_by_shares(shares: Tensor, generator: torch.Generator) -> Tensor:
         >>> order_by_shares(shares, torch.Generator()).sort().values
         tensor([0, 0, 1, 2])
     """
-    count = len(shares)
-    order = torch.randperm(count, generator=generator)
-    reached = (shares[order] * count).cumsum(0)
-    whole = reached.round()
-    # Rounding must not turn a share of exactly 1/N into no image here and two there.
-    reached = torch.where((reached - whole).abs() < 1e-6, whole, reached)
-    reached[-1] = count
-    upto = (reached + torch.rand(1, generator=generator, dtype=torch.float64)).floor().long()
-    times = upto.diff(prepend=torch.zeros(1, dtype=torch.long))
-    return order.repeat_interleave(times)[torch.randperm(count, generator=generator)]
+    drawn = systematic_draws(shares, len(shares), generator)
+    return drawn[torch.randperm(len(shares), generator=generator)]

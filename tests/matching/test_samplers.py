@@ -1,6 +1,7 @@
 """Samplers and initialisers that look at the images, and what they remember."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -8,12 +9,15 @@ import torch
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clustering import representatives
+from fdd_lightning.matching.evidence import evidence_of
 from fdd_lightning.matching.initialisers import KMeansImages
-from fdd_lightning.matching.samplers import Cycling, KMeans
+from fdd_lightning.matching.samplers import Cycling, Importance, KMeans, Uniform
+from fdd_lightning.matching.weightings import KDE, Barycenter, FairDD, GroupKDE, InverseFrequency, Vanilla
 from fdd_lightning.networks import ConvNet
 from fdd_lightning.utils.rng import generator
 
 SHAPE = (3, 8, 8)
+NOBODY: Any = None  # these look through no network
 
 
 @pytest.fixture
@@ -119,3 +123,64 @@ def test_senseless_arguments_are_one_line():
         KMeans(interval=0)
     with pytest.raises(ConfigError, match="batch_size must be at least 1"):
         Cycling(0)
+
+
+class ClassOfImages:
+    """120 images of one class in three groups, whose one pixel says which they are, and embeddings by group."""
+
+    groups = torch.tensor([0] * 100 + [1] * 15 + [2] * 5)
+    pixels = torch.arange(120, dtype=torch.uint8).view(-1, 1, 1, 1)
+    data = ImageSet(pixels, torch.zeros(120).long(), groups, (0.0,), (1.0,))
+    angles = groups * 0.7 + torch.linspace(0, 0.1, 120)
+    embeddings = torch.stack([angles.cos(), angles.sin()], 1)
+
+    def weigh(self, weighting):
+        cells = self.data.cells(1, 3)
+        return lambda index: weighting(evidence_of(index, weighting, self.data, cells, self.embeddings))
+
+
+@pytest.mark.parametrize("weighting", [Vanilla(), KDE(), FairDD(), Barycenter(), GroupKDE(), InverseFrequency()])
+def test_drawn_means_are_the_class_level_target_with_less_spread_than_weights_inside_a_batch(weighting):
+    """The mean of what is matched over many draws is W s of the whole class, for every row."""
+    images = ClassOfImages()
+    values = torch.randperm(120, generator=generator(0, "values")).double()
+    weigh = images.weigh(weighting)
+    target = weigh(torch.arange(120)).rows @ values
+
+    def matched(sampler):
+        means = []
+        for draw in range(400):
+            index, matrix = sampler.batch(images.data, 0, draw, generator(0, "draw", draw), NOBODY, weigh)
+            means.append(matrix.rows @ values[index])
+        full = [mean for mean in means if len(mean) == len(target)]
+        return torch.stack(full)
+
+    drawn, uniform = matched(Importance(30)), matched(Uniform(30))
+    error = drawn.std(0) / len(drawn) ** 0.5
+    assert ((drawn.mean(0) - target).abs() <= 4 * error + 1e-9).all()
+    if not isinstance(weighting, Vanilla):
+        assert drawn.var(0).sum() < uniform.var(0).sum()
+
+
+def test_rows_have_equal_shares_of_the_batch():
+    images = ClassOfImages()
+    index, matrix = Importance(30).batch(images.data, 0, 0, generator(0, "x"), NOBODY, images.weigh(FairDD()))
+    assert images.groups[index].tolist() == [0] * 10 + [1] * 10 + [2] * 10
+    assert matrix.rows.shape == (3, 30)
+    assert torch.allclose(matrix.rows.sum(1), torch.ones(3, dtype=torch.float64))
+    assert ((matrix.rows > 0).sum(1) == 10).all()
+    few, _ = Importance(2).batch(images.data, 0, 0, generator(0, "x"), NOBODY, images.weigh(FairDD()))
+    assert images.groups[few].tolist() == [0, 1, 2], "at least one of each"
+
+
+def test_a_class_is_weighed_once():
+    images, asked = ClassOfImages(), []
+    sampler = Importance(10)
+
+    def weigh(index):
+        asked.append(len(index))
+        return images.weigh(KDE())(index)
+
+    for step in range(3):
+        sampler.batch(images.data, 0, step, generator(0, "x", step), NOBODY, weigh)
+    assert asked == [120]
