@@ -50,6 +50,12 @@ class DFA(Algorithm):
 
     Raises:
         ConfigError: A weight or ``swap_after`` is negative.
+
+    Example:
+        >>> from fdd_lightning.networks import MLP
+        >>> algorithm = DFA(MLP, num_classes=10, image_shape=(3, 16, 16), size=1000)
+        >>> algorithm(torch.zeros(2, 3, 16, 16)).shape
+        torch.Size([2, 10])
     """
 
     name = "dfa"

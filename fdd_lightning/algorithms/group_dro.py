@@ -31,6 +31,13 @@ class GroupDRO(GroupAlgorithm):
 
     Raises:
         ConfigError: A number is negative.
+
+    Example:
+        >>> from fdd_lightning.networks import MLP
+        >>> algorithm = GroupDRO(MLP, num_classes=2, image_shape=(3, 16, 16), size=3)
+        >>> algorithm.prepare(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]), num_groups=2)
+        >>> (3 * algorithm.q).tolist()
+        [1.0, 1.0, 1.0, 0.0]
     """
 
     name = "group_dro"

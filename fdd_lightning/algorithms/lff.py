@@ -25,6 +25,11 @@ class LfF(Algorithm):
         regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
         q: Exponent of the generalised cross-entropy.
         momentum: Weight of the remembered loss when a new one comes in.
+
+    Example:
+        >>> from fdd_lightning.networks import MLP
+        >>> [part for part, _ in LfF(MLP, num_classes=10, image_shape=(3, 16, 16), size=1000).named_children()]
+        ['network', 'biased', 'difficulty']
     """
 
     name = "lff"

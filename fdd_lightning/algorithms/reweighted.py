@@ -24,6 +24,14 @@ class Reweighted(GroupAlgorithm):
         regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
         by: ``draws``: images are drawn from all cells equally often, with replacement. ``loss``: each image comes once
             an epoch, and its loss is multiplied with N / (cells n_g).
+
+    Example:
+        >>> import torch
+        >>> from fdd_lightning.networks import MLP
+        >>> algorithm = Reweighted(MLP, num_classes=1, image_shape=(3, 16, 16), size=4)
+        >>> algorithm.prepare(torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 0, 1]), num_groups=2)
+        >>> algorithm.chances.tolist()[2:]
+        [0.6666666865348816, 2.0]
     """
 
     name = "reweighted"

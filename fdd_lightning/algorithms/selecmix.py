@@ -59,6 +59,12 @@ class SelecMix(Algorithm):
 
     Raises:
         ConfigError: A number that must be positive is not.
+
+    Example:
+        >>> from fdd_lightning.networks import MLP
+        >>> algorithm = SelecMix(MLP, num_classes=10, image_shape=(3, 16, 16), size=1000, encoder=MLP)
+        >>> algorithm(torch.zeros(2, 3, 16, 16)).shape
+        torch.Size([2, 10])
     """
 
     name = "selecmix"

@@ -128,7 +128,14 @@ class GroupCounts(Metric):
 
 
 class Accuracy(GroupCounts):
-    """Share of all images that are classified correctly."""
+    """Share of all images that are classified correctly.
+
+    Example:
+        >>> metric = Accuracy(num_classes=2, num_groups=1)
+        >>> metric.update(torch.tensor([0, 1]), torch.tensor([0, 0]), torch.tensor([0, 0]))
+        >>> float(metric.compute())
+        0.5
+    """
 
     name = heading = "accuracy"
 
@@ -138,7 +145,14 @@ class Accuracy(GroupCounts):
 
 
 class DEOMax(GroupCounts):
-    """FairDD's DEO_M: the largest gap, over classes, between groups' true positive rates."""
+    """FairDD's DEO_M: the largest gap, over classes, between groups' true positive rates.
+
+    Example:
+        >>> metric = DEOMax(num_classes=2, num_groups=2)
+        >>> metric.update(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        >>> float(metric.compute())
+        0.5
+    """
 
     name, heading, needs_groups, higher_is_better = "deo_max", "DEO_M", True, False
 
@@ -149,7 +163,14 @@ class DEOMax(GroupCounts):
 
 
 class DEOMean(GroupCounts):
-    """FairDD's DEO_A: the mean gap, over classes, between groups' true positive rates."""
+    """FairDD's DEO_A: the mean gap, over classes, between groups' true positive rates.
+
+    Example:
+        >>> metric = DEOMean(num_classes=2, num_groups=2)
+        >>> metric.update(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        >>> float(metric.compute())
+        0.5
+    """
 
     name, heading, needs_groups, higher_is_better = "deo_mean", "DEO_A", True, False
 
@@ -159,7 +180,14 @@ class DEOMean(GroupCounts):
 
 
 class WorstGroupAccuracy(GroupCounts):
-    """The lowest accuracy of any filled cell."""
+    """The lowest accuracy of any filled cell.
+
+    Example:
+        >>> metric = WorstGroupAccuracy(num_classes=2, num_groups=2)
+        >>> metric.update(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        >>> float(metric.compute())
+        0.5
+    """
 
     name, heading, needs_groups = "worst_group_accuracy", "worst", True
 
@@ -170,7 +198,14 @@ class WorstGroupAccuracy(GroupCounts):
 
 
 class AlignedAccuracy(GroupCounts):
-    """Share of the bias-aligned images that are classified correctly."""
+    """Share of the bias-aligned images that are classified correctly.
+
+    Example:
+        >>> metric = AlignedAccuracy(num_classes=2, num_groups=2, aligned=torch.eye(2))
+        >>> metric.update(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        >>> float(metric.compute())
+        0.5
+    """
 
     name, heading, needs_aligned = "aligned_accuracy", "aligned", True
 
@@ -180,7 +215,14 @@ class AlignedAccuracy(GroupCounts):
 
 
 class ConflictAccuracy(GroupCounts):
-    """Share of the bias-conflicting images that are classified correctly."""
+    """Share of the bias-conflicting images that are classified correctly.
+
+    Example:
+        >>> metric = ConflictAccuracy(num_classes=2, num_groups=2, aligned=torch.eye(2))
+        >>> metric.update(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        >>> float(metric.compute())
+        1.0
+    """
 
     name, heading, needs_aligned = "conflict_accuracy", "conflict", True
 
