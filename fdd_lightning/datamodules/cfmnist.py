@@ -26,15 +26,6 @@ class _CFMNIST(FairDDColored, ABC):
 class CFMNISTForeground(_CFMNIST):
     """C-FMNIST (FG): the garment in shades of one of ten colours, on black; 60,000 and 10,000 images, 32x32.
 
-    Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
-        conflict_ratio: Share of each training class in another colour than its own (1 - rho of the paper); null for the
-            unbiased twin, built like the test set.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``FashionMNIST/raw``, instead of the data root.
-        download: Fetch Fashion-MNIST if it is not there.
-
     Example:
         >>> CFMNISTForeground(conflict_ratio=0.05).group_names[:2]
         ('red', 'orange')
@@ -52,15 +43,6 @@ class CFMNISTBackground(_CFMNIST):
     """C-FMNIST (BG) as published: garments of wrapped bytes on one of ten colours; 60,000 and 10,000 images, 32x32.
 
     The published code overflows; the paper's figures are for these images.
-
-    Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
-        conflict_ratio: Share of each training class in another colour than its own (1 - rho of the paper); null for the
-            unbiased twin, built like the test set.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``FashionMNIST/raw``, instead of the data root.
-        download: Fetch Fashion-MNIST if it is not there.
 
     Example:
         >>> CFMNISTBackground().class_names[-1]
@@ -90,15 +72,6 @@ class CFMNISTBackgroundIntended(_CFMNIST):
     """C-FMNIST (BG) as intended: dark garments on one of ten colours; 60,000 and 10,000 images, 32x32.
 
     There are no published figures for it: those of the paper are for ``cfmnist_bg``, whose bytes overflow.
-
-    Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
-        conflict_ratio: Share of each training class in another colour than its own (1 - rho of the paper); null for the
-            unbiased twin, built like the test set.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``FashionMNIST/raw``, instead of the data root.
-        download: Fetch Fashion-MNIST if it is not there.
 
     Example:
         >>> CFMNISTBackgroundIntended(conflict_ratio=None).aligned is None

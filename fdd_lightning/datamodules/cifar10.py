@@ -13,13 +13,6 @@ STD = (0.2023, 0.1994, 0.2010)
 class CIFAR10(AsPublished):
     """CIFAR-10 as it is: ten classes, no groups; 50,000 and 10,000 images.
 
-    Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the validation cut and of the order of training batches; the images do not depend on it.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per class.
-        root: Folder that holds ``cifar-10-batches-py`` or ``cifar10/{train,test}``, instead of the data root.
-        download: Fetch CIFAR-10 if it is not there.
-
     Example:
         >>> CIFAR10().class_names[:3]
         ('airplane', 'automobile', 'bird')

@@ -23,15 +23,6 @@ class _CMNIST(FairDDColored, ABC):
 class CMNISTForeground(_CMNIST):
     """C-MNIST (FG): the digit in one of ten flat colours, on black; 60,000 and 10,000 images, 32x32.
 
-    Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
-        conflict_ratio: Share of each training class in another colour than its own (1 - rho of the paper); null for the
-            unbiased twin, built like the test set.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``MNIST/raw``, instead of the data root.
-        download: Fetch MNIST if it is not there.
-
     Example:
         >>> CMNISTForeground(conflict_ratio=0.05).group_names[:2]
         ('red', 'orange')
@@ -47,15 +38,6 @@ class CMNISTForeground(_CMNIST):
 
 class CMNISTBackground(_CMNIST):
     """C-MNIST (BG): a black digit on one of ten flat colours; 60,000 and 10,000 images, 32x32.
-
-    Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
-        conflict_ratio: Share of each training class in another colour than its own (1 - rho of the paper); null for the
-            unbiased twin, built like the test set.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``MNIST/raw``, instead of the data root.
-        download: Fetch MNIST if it is not there.
 
     Example:
         >>> CMNISTBackground(conflict_ratio=0.05).image_shape

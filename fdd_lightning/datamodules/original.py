@@ -23,9 +23,10 @@ class FromOriginal(BaseDataModule, ABC):
     Args:
         batch_size: Images per batch, of all processes together in training.
         seed: Seed of the construction, of the validation cut and of the order of training batches.
-        conflict_ratio: Share of bias-conflicting training images; None for the unbiased twin.
+        conflict_ratio: Share of each training class in another group than its own (1 - rho of the papers); null for the
+            unbiased twin, built like the test set.
         validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds the folder of the published set, instead of the data root.
+        root: Folder that holds the published set (``MNIST/raw`` and the like), instead of the data root.
         download: Fetch the published set if it is not there.
     """
 
@@ -86,7 +87,7 @@ class AsPublished(FromOriginal, ABC):
         batch_size: Images per batch, of all processes together in training.
         seed: Seed of the validation cut and of the order of training batches; the images do not depend on it.
         validation: Share of the training images set aside for validation, in 0..1, drawn per class.
-        root: Folder that holds the folder of the published set, instead of the data root.
+        root: Folder that holds the published set (``MNIST/raw`` and the like), instead of the data root.
         download: Fetch the published set if it is not there.
     """
 

@@ -146,9 +146,6 @@ class PartitionExpand(Tiles):
 
     Initial images are shrunk bilinearly.
 
-    Args:
-        factor: Tiles per side.
-
     Example:
         >>> storage, images = PartitionExpand(factor=2), torch.ones(4, 3, 8, 8)
         >>> storage.encode(images).shape, storage.decode(storage.encode(images)).equal(images)
