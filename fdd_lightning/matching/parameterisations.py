@@ -21,6 +21,8 @@ class Parameterisation(Choice, ABC):
     name: ClassVar[str]
     expansion: int = 1
     """Images that one stored image decodes to."""
+    stores_images: ClassVar[bool] = False
+    """Whether the images themselves are stored, of whatever range: decoding changes nothing."""
 
     def prepare(self, mean: Sequence[float], std: Sequence[float]) -> None:
         """Take the data's normalisation; called once before the first step. By default nothing needs it."""
@@ -42,6 +44,7 @@ class Pixels(Parameterisation):
     """Every synthetic image is stored as its normalised pixels, never clamped (DC, DSA, DM)."""
 
     name = "pixels"
+    stores_images = True
 
     def decode(self, stored: Tensor) -> Tensor:
         """Return the images as they are stored."""

@@ -129,8 +129,8 @@ class BaseDistiller(WeighingModule):
         images = self.parameterisation.decode(stored)
         per_class = len(images) // self.num_classes
         labels = torch.arange(self.num_classes).repeat_interleave(per_class)
-        plain = isinstance(self.parameterisation, Pixels)
-        return SyntheticSet(images, labels, self.describe(), None if plain else {"stored": stored})
+        learned = None if self.parameterisation.stores_images else {"stored": stored}
+        return SyntheticSet(images, labels, self.describe(), learned)
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata of the synthetic set."""

@@ -172,7 +172,7 @@ class TrajectoryMatching(BaseDistiller):
                 f"those in {self.experts} have {found.snapshots - 1}: lower max_start to "
                 f"{max(found.snapshots - self.expert_epochs, 1)}, or train longer"
             )
-        if found.header["zca"] is not None and not isinstance(self.parameterisation, Pixels):
+        if found.header["zca"] is not None and not self.parameterisation.stores_images:
             raise ConfigError(
                 f"the experts in {self.experts} see whitened images, which {type(self.parameterisation).__name__} "
                 "cannot store: take Pixels, or experts without zca"
