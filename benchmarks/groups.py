@@ -102,7 +102,8 @@ class RandomEmbeddings(Distiller):
     def check(self) -> None:
         """No encoder is needed."""
 
-    def _read_embeddings(self) -> Tensor:
+    def read_embeddings(self) -> Tensor:
+        """Draw the points."""
         points = torch.randn(len(self.real), EMBEDDING, generator=torch.Generator().manual_seed(0))
         return torch.nn.functional.normalize(points, dim=1).to(self.trainer.strategy.root_device)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,8 +41,8 @@ def digits_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def workdir(tmp_path: Path, digits_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder, without a data root."""
+def workdir(tmp_path: Path, digits_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty current folder, without a data root; what is imported from there is forgotten afterwards."""
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
@@ -50,7 +50,10 @@ def workdir(tmp_path: Path, digits_cache: Path, monkeypatch: pytest.MonkeyPatch)
     for name in ("FDD_DATA", "FDD_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    return here
+    yield here
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -98,10 +98,15 @@ class WeighingModule(StageModule, ABC):
             for flag, fit in fit_kinds().items():
                 for choice in self.choices(fit.asked_by):
                     choice.take(flag, getattr(self, flag))
-            if (encoder := self.encoder) is not None and self.reads("encoder"):
-                images, device = (self.real, self.real_fingerprint()), self.trainer.strategy.root_device
-                self.embeddings = self.once(lambda: cached_embeddings(encoder, *images, device)).to(device)
+            self.embeddings = self.read_embeddings()
         super().setup(stage)
+
+    def read_embeddings(self) -> Tensor | None:
+        """Return the embeddings of the real images, where they are asked for and an encoder is given."""
+        encoder, device = self.encoder, self.trainer.strategy.root_device
+        if encoder is None or not self.reads("encoder"):
+            return None
+        return self.once(lambda: cached_embeddings(encoder, self.real, self.real_fingerprint(), device)).to(device)
 
     def choices(self, attribute: str) -> list[Choice]:
         """Return the choices of this module that have an attribute such as ``needs_embeddings``."""
