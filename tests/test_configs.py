@@ -94,7 +94,7 @@ def test_methods_and_weightings(fdd, files, method, weighting):
     args = [f"--config=method/{method}", f"--config=weighting/{weighting}", "--config=data/colored_digits", *QUIET]
     known = content("method", method)["init_args"]
     if method == "mtt":
-        pytest.skip("needs trained experts: tests/modules/test_trajectories.py")
+        pytest.skip("needs trained experts: tests/modules/test_trajectory_matching.py")
     if "surrogate" in known:
         args += ["--trainer.max_steps=2", "--model.surrogate.network.width=4"]
     if "features" in known:

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from fdd_lightning.algorithms.base import Algorithm, Batch
 from fdd_lightning.algorithms.difficulty import RelativeDifficulty, weigh
 from fdd_lightning.losses import gce_loss
-from fdd_lightning.networks import NetworkFactory
+from fdd_lightning.networks import Network, NetworkFactory
 from fdd_lightning.training import Regime
 
 
@@ -52,8 +52,13 @@ class LfF(Algorithm):
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the sum of both networks' losses, which share no parameter."""
-        targets = batch["target"]
-        logits = self.biased(batch["image"])
-        losses = cross_entropy(self.network(batch["image"]), targets, reduction="none")
-        weights = weigh(self, self.difficulty, cross_entropy(logits, targets, reduction="none"), losses, batch)
-        return (weights * losses).mean() + gce_loss(logits, targets, self.q).mean()
+        return lff_loss(self, self.biased, self.difficulty, self.q, batch)
+
+
+def lff_loss(algorithm: Algorithm, biased: Network, difficulty: RelativeDifficulty, q: float, batch: Batch) -> Tensor:
+    """Return LfF's loss of an algorithm that has a biased network beside its own (see :class:`LfF`)."""
+    targets = batch["target"]
+    logits = biased(batch["image"])
+    losses = cross_entropy(algorithm.network(batch["image"]), targets, reduction="none")
+    weights = weigh(algorithm, difficulty, cross_entropy(logits, targets, reduction="none"), losses, batch)
+    return (weights * losses).mean() + gce_loss(logits, targets, q).mean()

@@ -11,8 +11,9 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 
 from fdd_lightning.algorithms.base import Algorithm, Batch, Clock
-from fdd_lightning.algorithms.difficulty import RelativeDifficulty, weigh
-from fdd_lightning.losses import gce_loss, gsc_loss
+from fdd_lightning.algorithms.difficulty import RelativeDifficulty
+from fdd_lightning.algorithms.lff import lff_loss
+from fdd_lightning.losses import gsc_loss
 from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
 from fdd_lightning.training import OptimizerFactory, Regime
 from fdd_lightning.utils.checks import require
@@ -190,9 +191,5 @@ class SelecMixLfF(SelecMix):
 
     def _mix_loss(self, mixed: Tensor, labels: Tensor, batch: Batch) -> Tensor:
         """Return the losses of both networks on images as they are, and of the debiased one on mixes."""
-        targets = batch["target"]
-        logits = self.biased(batch["image"])
-        losses = cross_entropy(self.network(batch["image"]), targets, reduction="none")
-        weights = weigh(self, self.difficulty, cross_entropy(logits, targets, reduction="none"), losses, batch)
-        loss = (weights * losses).mean() + gce_loss(logits, targets, self.q).mean()
+        loss = lff_loss(self, self.biased, self.difficulty, self.q, batch)
         return loss + self.mix_weight * super()._mix_loss(mixed, labels, batch)

@@ -90,22 +90,17 @@ def spec_in(file: Path, kind: str) -> Spec:
     for section in ("model", "data", "init_args", kind):  # files of earlier releases say where they belong
         if isinstance(spec, Mapping) and set(spec) == {section}:
             spec = spec[section]
-    if not isinstance(spec, Mapping):
+    spec = {"init_args": {}, **spec} if isinstance(spec, Mapping) else {}
+    base = spec.pop("based_on", None)
+    if not is_spec_like(spec) or (base is None and not is_spec(spec)):
         raise ConfigError(
             f"{file} holds no spec: it needs `class_path` (or `based_on`) and, where it likes, `init_args`"
         )
-    base, own = spec.get("based_on"), {k: v for k, v in spec.items() if k != "based_on"}
-    if base is not None:
-        if str(base) == file.stem and file.parent.name == kind:
-            raise ConfigError(f"{file} is based on itself")
-        return dict(
-            merged(find(kind, str(base), f"{file}: based_on"), {"init_args": own.get("init_args") or {}, **own})
-        )
-    if not is_spec(own):
-        raise ConfigError(
-            f"{file} holds no spec: it needs `class_path` (or `based_on`) and, where it likes, `init_args`"
-        )
-    return dict(merged({"class_path": current(str(own["class_path"])), "init_args": {}}, own))
+    if base is None:
+        return dict(merged({"class_path": current(str(spec["class_path"])), "init_args": {}}, spec))
+    if str(base) == file.stem and file.parent.name == kind:
+        raise ConfigError(f"{file} is based on itself")
+    return dict(merged(find(kind, str(base), f"{file}: based_on"), spec))
 
 
 def merged(base: Any, change: Any) -> Any:

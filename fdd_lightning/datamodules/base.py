@@ -6,7 +6,6 @@ chosen by class path. Its menu entry is ``configs/data/NAME.yaml``, NAME being t
 
 from __future__ import annotations
 
-import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from fdd_lightning.artefacts.synthetic import SyntheticSet
-from fdd_lightning.configuration import menu
+from fdd_lightning.configuration import defaults, menu
 from fdd_lightning.configuration.choices import Spec, build, class_path, import_class
 from fdd_lightning.configuration.row_settings import differences, reference
 from fdd_lightning.datamodules.loader import BatchLoader
@@ -157,7 +156,7 @@ class BaseDataModule(LightningDataModule, ABC):
                 f"{cls.name} was built by version {version} of its construction, this code has version "
                 f"{cls.construction}: use the release that made it, or name the data by --data"
             )
-        strange = set(arguments) ^ (set(cls.determines) & set(inspect.signature(cls).parameters))
+        strange = set(arguments) ^ (set(cls.determines) & set(defaults.parameters(cls)))
         if strange:
             raise ConfigError(f"{cls.name}: these construction parameters do not fit: {', '.join(sorted(strange))}")
         return arguments

@@ -17,7 +17,7 @@ from lightning import LightningModule
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import Spec, class_path, spec_of
-from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.configuration.defaults import complete, parameters
 from fdd_lightning.configuration.row_settings import below, differences
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
@@ -84,8 +84,8 @@ class StageModule(LightningModule, ABC):
             data: The data module; it need not be set up.
             **arguments: The constructor's other arguments.
         """
-        wanted = inspect.signature(cls).parameters
-        facts = {k: getattr(data, k) for k in ("num_classes", "num_groups", "image_shape") if k in wanted}
+        wanted = [key for key in ("num_classes", "num_groups", "image_shape") if key in parameters(cls)]
+        facts: dict[str, Any] = {key: getattr(data, key) for key in wanted}
         return cls(**{**facts, **arguments})
 
     @classmethod

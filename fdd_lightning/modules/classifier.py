@@ -184,9 +184,10 @@ class Classifier(TrainingModule, FitModule):
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata of the classifier's file."""
-        arguments = self.spec["init_args"]
+        described = super().describe()
+        arguments = described["config"]["init_args"]
         return {
-            **super().describe(),
+            **described,
             "num_classes": self.num_classes,
             **{key: arguments[key] for key in ("network", "learner", "seed")},
             "trainer": self.learner.name,

@@ -93,7 +93,7 @@ class BaseDistiller(WeighingModule):
 
     def setup(self, stage: str) -> None:
         """Read the classifier where there is one; see :meth:`WeighingModule.setup`."""
-        if stage == "fit" and self.classifier is not None and self.reads("classifier"):
+        if stage == "fit" and self.classifier is not None and "classifier" in self.inputs():
             learner, header = load_classifier(self.classifier)
             object.__setattr__(self, "learner", learner)  # no part of the checkpoint: it has a file of its own
             if header["data_fingerprint"] != self.data.fingerprint:
@@ -127,16 +127,19 @@ class BaseDistiller(WeighingModule):
         """Return the set as it stands, with its provenance."""
         stored = self.stored_images()
         images = self.parameterisation.decode(stored)
-        per_class = len(images) // self.num_classes
-        labels = torch.arange(self.num_classes).repeat_interleave(per_class)
         learned = None if self.parameterisation.stores_images else {"stored": stored}
-        return SyntheticSet(images, labels, self.describe(), learned)
+        return SyntheticSet(images, self.labels_of(images), self.describe(), learned)
+
+    def labels_of(self, images: Tensor) -> Tensor:
+        """Return the labels of decoded images, which stand class by class: int64 (n,), on their device."""
+        classes = torch.arange(self.num_classes, device=images.device)
+        return classes.repeat_interleave(len(images) // self.num_classes)
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata of the synthetic set."""
-        data, spec = self.data, self.spec
+        data, described = self.data, super().describe()
         return {
-            **super().describe(),
+            **described,
             "ipc": self.images_per_class,
             "value_range": [0.0, 1.0],
             "method": self.method,
@@ -144,7 +147,7 @@ class BaseDistiller(WeighingModule):
             "distill_seed": self.seed,
             "settings": data.settings
             | self.inherited_settings()
-            | distill_settings(spec, self.method, self.weighting.name),
+            | distill_settings(described["config"], self.method, self.weighting.name),
             "parameterisation": self.parameterisation.name,
             "licence": data.licence,
         }
@@ -313,8 +316,7 @@ class Distiller(BaseDistiller):
     def _decoded(self) -> tuple[Tensor, Tensor]:
         """Return the decoded images as they stand, and their labels."""
         images = self.parameterisation.decode(self.images.detach())
-        per_class = len(images) // self.num_classes
-        return images, torch.arange(self.num_classes, device=images.device).repeat_interleave(per_class)
+        return images, self.labels_of(images)
 
     def _sum_over_ranks(self, targets: list[Layers]) -> list[Layers]:
         """Sum the weighted signals over processes, all classes and layers in one call."""

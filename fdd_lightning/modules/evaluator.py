@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Batch
 from fdd_lightning.algorithms.group_labels import refuse_groups
-from fdd_lightning.artefacts.results import MetricSummary, Row
+from fdd_lightning.artefacts.results import MetricSummary, Row, write_results
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
 from fdd_lightning.configuration.choices import spec_of
@@ -27,7 +27,6 @@ from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.training import Preset, named, refuse_mixing, regime_of
 from fdd_lightning.training.batches import Batches
 from fdd_lightning.utils.checks import require
-from fdd_lightning.utils.files import write_json
 from fdd_lightning.utils.rng import generator
 
 
@@ -101,7 +100,7 @@ class Evaluator(TrainingModule):
         self.learners = nn.ModuleList()
         self.soft_labels: Tensor | None = None
         self.whitening: ZCA | None = None
-        self.row: dict[str, Any] | None = None
+        self.result: Row | None = None
 
     @classmethod
     def implied(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,6 +126,11 @@ class Evaluator(TrainingModule):
         made = self.synthetic.metadata if self.synthetic else {"method": "full"}
         words = [str(made[key]) for key in ("method", "weighting") if key in made]
         return " ".join([*words, *([f"ipc {made['ipc']}"] if "ipc" in made else []), f"x {self.count}"])
+
+    @property
+    def row(self) -> dict[str, Any] | None:
+        """The row of the results as their file holds it; None before the test."""
+        return None if self.result is None else self.result.to_json()
 
     @property
     def train_on(self) -> str:
@@ -252,22 +256,21 @@ class Evaluator(TrainingModule):
         existing = [metric.name for metric in self.metrics if metric.name in figures[0]]
         values = {name: [[float(figure[name]) for figure in figures]] for name in existing}
         metrics = {m.name: MetricSummary.of(values[m.name]) if m.name in values else None for m in self.metrics}
-        row = Row(
+        self.result = Row(
             **identity(self.spec, self.data, self.synthetic),
             seconds={"fit": None, "distill": None, "eval": None},
             metrics=metrics,
             cell_accuracy=_matrix(torch.stack([figure["cell_accuracy"] for figure in figures]).double().nanmean(0)),
             cell_count=figures[0]["cell_count"].long().tolist(),
         )
-        self.row = row.to_json()
         for name, summary in metrics.items():
             if summary is not None:
                 self.log(f"eval/{name}", summary.mean)
 
     def finish(self, seconds: float, before: Mapping[str, float | None], *, inside_run: bool) -> None:
         """Put what each stage took into the row, in seconds; a run gathers the rows into a file of its own."""
-        if self.row is not None:
-            self.row["seconds"] = {**before, "eval": round(seconds, 2)}
+        if self.result is not None:
+            self.result.seconds = {**before, "eval": round(seconds, 2)}
         self.artefact = "rows.json" if inside_run else type(self).artefact
 
     def remark(self) -> str:
@@ -279,7 +282,7 @@ class Evaluator(TrainingModule):
     def save_artefact(self, folder: Path) -> Path:
         """Write the one row as ``results.json``."""
         path = folder / self.artefact
-        write_json(path, {"format": 1, "rows": [self.row]})
+        write_results(path, [] if self.result is None else [self.result])
         return path
 
 

@@ -275,12 +275,13 @@ class Experts(WeighingModule, FitModule):
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata of an expert's file."""
-        arguments = self.spec["init_args"]
+        described = super().describe()
+        arguments = described["config"]["init_args"]
         return {
-            **super().describe(),
+            **described,
             "num_classes": self.num_classes,
             **{key: arguments[key] for key in ("network", "learner", "weighting", "zca", "seed")},
-            "settings": self.inherited_settings() | self.row_settings(self.spec),
+            "settings": self.inherited_settings() | self.row_settings(described["config"]),
         }
 
     @torch.no_grad()

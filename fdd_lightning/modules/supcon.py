@@ -182,7 +182,8 @@ class SupCon(FitModule):
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata of the encoder's file."""
-        return {**super().describe(), "settings": self.row_settings(self.spec), "seed": self.seed}
+        described = super().describe()
+        return {**described, "settings": self.row_settings(described["config"]), "seed": self.seed}
 
     def remark(self) -> str:
         """Return the figures of the densities (see the class)."""

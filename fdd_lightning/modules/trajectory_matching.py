@@ -201,7 +201,7 @@ class TrajectoryMatching(BaseDistiller):
             self.images.copy_(self.parameterisation.encode(start))
         # Plain attributes: the network's own parameters are placeholders, and no part of the checkpoint.
         object.__setattr__(self, "student", self._experts.network.to(device).train())
-        self.labels = torch.arange(self.num_classes, device=device).repeat_interleave(len(start) // self.num_classes)
+        self.labels = self.labels_of(start)
 
     student: Network
 

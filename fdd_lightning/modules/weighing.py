@@ -74,8 +74,9 @@ class WeighingModule(StageModule, ABC):
         Raises:
             ConfigError: With the way out.
         """
-        for flag, fit in fit_kinds().items():
-            if getattr(self, flag, None) is None and self.reads(flag):
+        for flag in self.inputs():
+            if getattr(self, flag, None) is None:
+                fit = fit_kinds()[flag]
                 readers = [type(choice).__name__ for choice in self.choices(fit.asked_by)]
                 reader = " and ".join(readers) or getattr(self, "method", type(self).__name__)
                 raise ConfigError(f"{reader} reads {fit.what}: {fit.advice}")
@@ -104,7 +105,7 @@ class WeighingModule(StageModule, ABC):
     def read_embeddings(self) -> Tensor | None:
         """Return the embeddings of the real images, where they are asked for and an encoder is given."""
         encoder, device = self.encoder, self.trainer.strategy.root_device
-        if encoder is None or not self.reads("encoder"):
+        if encoder is None or "encoder" not in self.inputs():
             return None
         return self.once(lambda: cached_embeddings(encoder, self.real, self.real_fingerprint(), device)).to(device)
 
@@ -113,10 +114,10 @@ class WeighingModule(StageModule, ABC):
         held = [each for value in vars(self).values() for each in (value if isinstance(value, list) else [value])]
         return [each for each in held if isinstance(each, Choice) and getattr(each, attribute, False)]
 
-    def reads(self, flag: str) -> bool:
-        """Tell whether an input file is read, by its flag."""
+    def inputs(self) -> tuple[str, ...]:
+        """Return the input files that are read, by their flags."""
         given = {"weighting": self.weighting, **{k: v for k, v in self.hparams.items() if not k.startswith("_")}}
-        return flag in self.needs({k: spec_of(v) for k, v in given.items()})
+        return self.needs({k: spec_of(v) for k, v in given.items()})
 
     def real_images(self) -> ImageSet:
         """Return the images that are weighed: the training set."""
@@ -136,7 +137,7 @@ class WeighingModule(StageModule, ABC):
 
     def inherited_settings(self) -> dict[str, Any]:
         """Return the settings that stand in the rows and come with the input files."""
-        read = {flag: getattr(self, flag, None) for flag in fit_kinds() if self.reads(flag)}
+        read = {flag: getattr(self, flag, None) for flag in self.inputs()}
         parts = [fit_kinds()[flag].settings_of(path) for flag, path in read.items() if path is not None]
         return {key: value for part in parts for key, value in part.items()}
 
