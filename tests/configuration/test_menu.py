@@ -60,6 +60,7 @@ def test_files_of_earlier_releases_say_where_they_belong(workdir):
     ("content", "words"),
     [
         ({"init_args": {}}, "holds no spec"),
+        ({"based_on": "kde", "init_arg": {"variance": 0.3}}, "holds no spec"),
         ({"based_on": "nothing"}, "'nothing' is not in configs/method"),
         ({"based_on": "own"}, "is based on itself"),
     ],
