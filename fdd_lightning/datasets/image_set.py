@@ -174,6 +174,13 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         subset._rows = index if self._rows is None else self._rows[index]
         return subset
 
+    def without_groups(self) -> ImageSet:
+        """Return the same images, all of group 0: for what must not know the groups."""
+        blind = ImageSet(self._pixels[:0], self.targets[:0], self.groups[:0], self.mean, self.std)
+        blind._pixels, blind._rows, blind.targets = self._pixels, self._rows, self.targets
+        blind.groups = torch.zeros_like(self.groups)
+        return blind
+
     def to(self, device: torch.device | str) -> ImageSet:
         """Return the set resident on a device, as bytes; batches are then made there."""
         if self._rows is None:

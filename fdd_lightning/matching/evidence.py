@@ -37,6 +37,27 @@ class Evidence:
         return required_embeddings(self.embeddings, reader)
 
 
+@dataclass(frozen=True)
+class Gallery:
+    """A training set as a whole, for what looks at more than a class batch.
+
+    Attributes:
+        real: The real training set.
+        num_classes: Number of classes.
+        seed: The run's seed.
+        device: Where to compute.
+        embeddings: Bias-encoder embeddings of all images, (N, d); None unless the extractor asks for them.
+        fingerprint: Names exactly these images, for the cache; empty where nothing is to be kept.
+    """
+
+    real: ImageSet
+    num_classes: int
+    seed: int
+    device: torch.device
+    embeddings: Tensor | None = None
+    fingerprint: str = ""
+
+
 class Asks(Protocol):
     """What says which facts it reads: a weighting."""
 
@@ -70,18 +91,19 @@ def evidence_of(
     )
 
 
-def made_up_evidence(asked: Asks, size: int) -> Evidence:
-    """Return what a weighting asks for of a made-up class: of two groups, which embeddings tell apart.
+def made_up_gallery(size: int) -> Gallery:
+    """Return a made-up training set: two classes, each mostly of its own group, which pixels and embeddings tell apart.
 
     Args:
-        asked: The weighting.
-        size: Images of the class; a quarter of them are of the second group.
+        size: Images of each class; an eighth of them are of the other's group.
     """
-    groups = (torch.arange(size) >= size - size // 4).long()
-    angles = groups * torch.pi / 2 + torch.linspace(0.0, 0.2, size)
-    embeddings = torch.stack([angles.cos(), angles.sin()], 1)
-    real = ImageSet(torch.zeros(size, 1, 1, 1, dtype=torch.uint8), torch.zeros_like(groups), groups, (0.0,), (1.0,))
-    return evidence_of(torch.arange(size), asked, real, real.cells(1, 2), embeddings)
+    targets = torch.arange(2).repeat_interleave(size)
+    rare = (torch.arange(2 * size) % size >= size - size // 8).long()
+    groups = torch.where(rare > 0, 1 - targets, targets)
+    angles = groups * torch.pi / 2 + torch.linspace(0.0, 0.2, 2 * size)
+    pixels = (200 * groups)[:, None, None, None] + torch.arange(2 * size)[:, None, None, None] % 50
+    real = ImageSet(pixels.byte().expand(-1, 3, 8, 8), targets, groups, (0.5,) * 3, (0.5,) * 3)
+    return Gallery(real, 2, seed=0, device=torch.device("cpu"), embeddings=torch.stack([angles.cos(), angles.sin()], 1))
 
 
 def required_embeddings(embeddings: Tensor | None, reader: object) -> Tensor:

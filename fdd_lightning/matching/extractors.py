@@ -4,39 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from fdd_lightning.configuration.choices import Choice
-from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.evidence import required_embeddings
+from fdd_lightning.matching.evidence import Gallery, required_embeddings
+from fdd_lightning.matching.statistics import colour_shares, principal, standardised, texture_shares
 from fdd_lightning.matching.surrogates.trained import NetworkInTraining
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.progress import track
 from fdd_lightning.utils.rng import generator, seeded
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """The images to select from.
-
-    Attributes:
-        real: The real training set.
-        num_classes: Number of classes.
-        seed: The run's seed.
-        device: Where to compute.
-        embeddings: Bias-encoder embeddings of all images, (N, d); None unless the extractor asks for them.
-    """
-
-    real: ImageSet
-    num_classes: int
-    seed: int
-    device: torch.device
-    embeddings: Tensor | None = None
 
 
 class Extractor(Choice, ABC):
@@ -111,6 +91,42 @@ class BiasEncoder(Extractor):
         """
         embeddings = required_embeddings(gallery.embeddings, self)
         return lambda index: embeddings[index.to(embeddings.device)]
+
+
+class Statistics(Extractor):
+    """Hand-made statistics of colour and texture: they see a colour, a scene or a noise, and hardly what is shown.
+
+    Args:
+        colours: Principal components of the colours' shares (see ``matching.statistics``); 0 leaves colour out, null
+            takes all 64 shares as they are.
+        textures: Principal components of the textures' shares; 0 leaves texture out, null takes all 144.
+
+    Example:
+        >>> pixels, targets = torch.randint(256, (60, 3, 16, 16), dtype=torch.uint8), torch.arange(60) % 2
+        >>> data = ImageSet(pixels, targets, groups=targets, mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> features = Statistics(textures=0).prepare(Gallery(data, num_classes=2, seed=0, device=torch.device("cpu")))
+        >>> features(data.members(1)).shape
+        torch.Size([30, 24])
+    """
+
+    def __init__(self, colours: int | None = 24, textures: int | None = 24) -> None:
+        require({"colours": colours, "textures": textures}, least=0, of="Statistics")
+        if colours == 0 and textures == 0:
+            raise ConfigError("Statistics without colours and textures sees nothing: leave one of them above 0")
+        self.colours = colours
+        self.textures = textures
+
+    def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
+        """Compute the statistics of all images."""
+        parts = []
+        for wanted, shares in ((self.colours, colour_shares), (self.textures, texture_shares)):
+            if wanted != 0:
+                chunks = torch.arange(len(gallery.real)).split(1024)
+                values = torch.cat([shares(gallery.real.pixels(chunk)).cpu() for chunk in chunks])
+                values = standardised(values)
+                parts.append(values if wanted is None else principal(values, wanted))
+        features = torch.cat(parts, 1).to(gallery.device)
+        return lambda index: features[index.to(features.device)]
 
 
 class TrainedNetwork(Extractor):

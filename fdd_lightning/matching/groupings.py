@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from fdd_lightning.configuration.choices import Choice
+from fdd_lightning.configuration.choices import Choice, rebuild, spec_of
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clustering import one_thread
-from fdd_lightning.matching.evidence import Evidence
+from fdd_lightning.matching.evidence import Evidence, Gallery
+from fdd_lightning.matching.extractors import Extractor, Statistics
+from fdd_lightning.matching.votes import Ballot, CrossFitted, Verdict, neighbour_shares
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import hashed_uniforms
+from fdd_lightning.utils.tensor_cache import cached_tensors
 
 
 class Grouping(Choice, ABC):
@@ -37,6 +42,18 @@ class Grouping(Choice, ABC):
     @abstractmethod
     def __call__(self, evidence: Evidence) -> Tensor:
         """Return the group of each image, int64 (n,), any numbers from 0; -1 leaves the image out of W."""
+
+    def prepare(self, gallery: Gallery) -> None:
+        """Look at the whole training set, once before the first step; its group labels are all 0.
+
+        Args:
+            gallery: The images.
+        """
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What it found in the training set; None where it does not judge."""
+        return None
 
 
 class Labels(Grouping):
@@ -139,6 +156,96 @@ class KMeansClusters(Grouping):
             warnings.simplefilter("ignore", ConvergenceWarning)  # points that coincide make fewer clusters, no harm
             clusters = KMeans(self.count, n_init=1, random_state=0).fit_predict(points.cpu().double().numpy())
         return torch.from_numpy(clusters).long().to(points.device)
+
+
+class NeighbourVote(Grouping):
+    """The label that wins among an image's nearest neighbours over all classes; reads no group labels (ours).
+
+    A bias-conflicting image has the colour, scene or texture of another class: its neighbours in a space that shows
+    these, and hardly anything else, carry that class's label. Votes are averaged over the spaces and over a small
+    classifier. Where they find nothing (see :attr:`verdict`) each class is one group, so that weights are uniform.
+
+    It assumes a shortcut with about one value for each class. It cannot tell a shortcut from an honest cue.
+
+    Args:
+        features: The spaces of the neighbours.
+        neighbours: Images that vote in each.
+        classifier: Votes as well, on all statistics of colour and texture; null leaves it out.
+        margin: By how much, in 0..1, another label must win.
+
+    Example:
+        >>> from fdd_lightning.datasets import ImageSet
+        >>> bright, targets = torch.arange(60) % 2, (torch.arange(60) % 2).index_fill(0, torch.tensor([4]), 1)
+        >>> pixels = torch.randint(50, (60, 3, 8, 8)) + 200 * bright[:, None, None, None]
+        >>> real = ImageSet(pixels.byte(), targets, torch.zeros_like(targets), (0.5,) * 3, (0.5,) * 3)
+        >>> vote = NeighbourVote([Statistics(textures=0)], classifier=None)
+        >>> vote.prepare(Gallery(real, num_classes=2, seed=0, device=torch.device("cpu")))
+        >>> targets[:6], vote(Evidence(size=6, index=torch.arange(6)))  # a dark image of the bright class
+        (tensor([0, 1, 0, 1, 1, 1]), tensor([0, 1, 0, 1, 0, 1]))
+    """
+
+    needs_index = True
+
+    def __init__(
+        self,
+        features: Sequence[Extractor] = (Statistics(colours=48, textures=0), Statistics()),
+        neighbours: int = 10,
+        classifier: CrossFitted | None = CrossFitted(),
+        margin: float = 0.2,
+    ) -> None:
+        require({"neighbours": neighbours}, least=1, of="NeighbourVote")
+        require({"margin": margin}, least=0, most=1, of="NeighbourVote")
+        if not features and classifier is None:
+            raise ConfigError("NeighbourVote needs features or a classifier to vote by")
+        self.features = [rebuild(each) for each in features]
+        self.neighbours = neighbours
+        self.classifier = rebuild(classifier)
+        self.margin = margin
+        self.needs_embeddings = any(each.needs_embeddings for each in self.features)
+        self._ballot: Ballot | None = None
+
+    def prepare(self, gallery: Gallery) -> None:
+        """Count the votes, or take them from the cache."""
+        points = b"" if gallery.embeddings is None else gallery.embeddings.cpu().numpy().tobytes()
+        key = {"vote": spec_of(self), "data": gallery.fingerprint, "embeddings": hashlib.sha256(points).hexdigest()}
+
+        def compute() -> dict[str, Tensor]:
+            return {"votes": self._votes(gallery)}
+
+        counted = cached_tensors("votes", key, compute) if gallery.fingerprint else compute()
+        self._ballot = Ballot(counted["votes"], gallery.real.targets.cpu(), self.margin)
+
+    def _votes(self, gallery: Gallery) -> Tensor:
+        """Return the label shares by each voter, float32 (V, N, num_classes)."""
+        targets, everything = gallery.real.targets, torch.arange(len(gallery.real))
+        spaces = (each.prepare(gallery)(everything) for each in self.features)
+        votes = [neighbour_shares(space, targets, gallery.num_classes, self.neighbours) for space in spaces]
+        if self.classifier is not None:
+            statistics = Statistics(colours=None, textures=None).prepare(gallery)(everything)
+            votes.append(self.classifier(statistics, targets, gallery.num_classes))
+        return torch.stack(votes)
+
+    @property
+    def ballot(self) -> Ballot:
+        """The votes on all images.
+
+        Raises:
+            ConfigError: It was not shown the training set.
+        """
+        if self._ballot is None:
+            raise ConfigError("NeighbourVote has not seen the training set: call its prepare first")
+        return self._ballot
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the vote says of the data."""
+        return self.ballot.verdict
+
+    def __call__(self, evidence: Evidence) -> Tensor:
+        """Return the inferred groups."""
+        if evidence.index is None:
+            raise ConfigError("NeighbourVote needs the places of the images in the training set")
+        return self.ballot.groups.to(evidence.index.device)[evidence.index]
 
 
 MOST = 20_000

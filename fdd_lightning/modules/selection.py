@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.configuration.choices import Choice, build, rebuild
-from fdd_lightning.matching.extractors import Extractor, Gallery, TrainedNetwork
+from fdd_lightning.matching.evidence import Gallery
+from fdd_lightning.matching.extractors import Extractor, TrainedNetwork
 from fdd_lightning.matching.selectors import Random, Selector
 from fdd_lightning.matching.sources import AsIs, Source
 from fdd_lightning.matching.weightings import Vanilla, Weighting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from fdd_lightning.configuration.choices import Choice, build, class_path, impor
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.evidence import Evidence, evidence_of
+from fdd_lightning.matching.evidence import Evidence, Gallery, evidence_of
 from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.base import StageModule, fit_kinds
 
@@ -100,7 +101,17 @@ class WeighingModule(StageModule, ABC):
                 for choice in self.choices(fit.asked_by):
                     choice.take(flag, getattr(self, flag))
             self.embeddings = self.read_embeddings()
+            self._show_all()
         super().setup(stage)
+
+    def _show_all(self) -> None:
+        """Let the weighting look at all images, without their groups, and say what it found."""
+        device = self.trainer.strategy.root_device
+        blind, count = self.real.without_groups(), self.data.num_classes
+        gallery = Gallery(blind, count, self.seed, device, self.embeddings, self.real_fingerprint())
+        self.once(lambda: self.weighting.prepare(gallery))
+        if self.weighting.verdict is not None and self.trainer.is_global_zero:
+            sys.stderr.write(f"{self.data.name}: {self.weighting.verdict.words}\n")
 
     def read_embeddings(self) -> Tensor | None:
         """Return the embeddings of the real images, where they are asked for and an encoder is given."""

@@ -2,10 +2,11 @@
 
 from fdd_lightning.training.presets import Preset, named, refuse_mixing, regime_of
 from fdd_lightning.training.regime import OptimizerFactory, Regime
-from fdd_lightning.training.schedules import AtShares, PastHalf, Schedule
+from fdd_lightning.training.schedules import AtShares, CosineDecay, PastHalf, Schedule
 
 __all__ = [
     "AtShares",
+    "CosineDecay",
     "OptimizerFactory",
     "PastHalf",
     "Preset",

@@ -1,11 +1,15 @@
-"""When the learning rate of a training in epochs falls."""
+"""When learning rates fall: of a training in epochs, and of synthetic images."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
+from math import cos, pi
 from typing import ClassVar
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
@@ -77,3 +81,35 @@ class AtShares(Schedule):
     def drops(self, epochs: int) -> list[int]:
         """Return an epoch for each share."""
         return [int(share * epochs) for share in self.shares]
+
+
+class CosineDecay(LRScheduler):
+    """The learning rate of synthetic images falls along half a cosine over the whole run.
+
+    Args:
+        optimizer: The optimiser.
+        steps: Steps of the run; filled in where it is left out.
+        end: Share of the first learning rate that is left at the end.
+
+    Example:
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=2.0)
+        >>> schedule = CosineDecay(optimizer, steps=100, end=0.0)
+        >>> round(schedule.share(50), 6)
+        0.5
+    """
+
+    def __init__(self, optimizer: Optimizer, steps: int = 0, end: float = 0.05) -> None:
+        require({"steps": steps, "end": end}, least=0, of="CosineDecay")
+        self.steps = steps
+        self.end = end
+        super().__init__(optimizer)
+
+    def share(self, step: int) -> float:
+        """Return what is left of the first learning rate at a step, counted from 0."""
+        done = min(step / self.steps, 1.0) if self.steps else 0.0
+        return self.end + (1 - self.end) * (1 + cos(pi * done)) / 2
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rate of every group."""
+        return [base * self.share(self.last_epoch) for base in self.base_lrs]

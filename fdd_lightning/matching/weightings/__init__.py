@@ -8,6 +8,7 @@ from fdd_lightning.matching.weightings.group_kde import GroupKDE
 from fdd_lightning.matching.weightings.inverse_frequency import InverseFrequency
 from fdd_lightning.matching.weightings.kde import KDE
 from fdd_lightning.matching.weightings.vanilla import Vanilla
+from fdd_lightning.matching.weightings.vote import Vote
 
 __all__ = [
     "KDE",
@@ -17,6 +18,7 @@ __all__ = [
     "GroupKDE",
     "InverseFrequency",
     "Vanilla",
+    "Vote",
     "WeightMatrix",
     "Weighting",
 ]

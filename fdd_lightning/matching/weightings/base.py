@@ -10,10 +10,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fdd_lightning.configuration.choices import Choice
+from fdd_lightning.configuration.choices import Choice, rebuild
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.evidence import Evidence, made_up_evidence
+from fdd_lightning.matching.evidence import Evidence, Gallery, evidence_of, made_up_gallery
 from fdd_lightning.matching.groupings import Grouping
+from fdd_lightning.matching.votes import Verdict
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,31 @@ class Weighting(Choice, ABC):
         """Return W of a made-up class, a larger one where small ones are not enough; None where none is."""
         for size in (32, 512, 4096):
             with suppress(Exception):  # whatever a weighting of the user's own lacks, the real images will tell
-                return self(made_up_evidence(self, size))
+                gallery, weighting = made_up_gallery(size), rebuild(self)
+                weighting.prepare(gallery)
+                cells = gallery.real.cells(2, 2)
+                return weighting(evidence_of(torch.arange(size), weighting, gallery.real, cells, gallery.embeddings))
         return None
 
+    _grouping: Grouping | None = None
+
+    def prepare(self, gallery: Gallery) -> None:
+        """Look at the whole training set, once before the first step; by default its grouping does.
+
+        Args:
+            gallery: The images; their group labels are all 0.
+        """
+        if self._grouping is not None:
+            self._grouping.prepare(gallery)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What its grouping found in the training set; None where it does not judge."""
+        return None if self._grouping is None else self._grouping.verdict
+
     def adopt_needs(self, groups: Grouping) -> None:
-        """Ask, beside its own needs, for what its grouping reads."""
+        """Ask, beside its own needs, for what its grouping reads, and let it look at the training set."""
+        self._grouping = groups
         self.needs_groups = self.needs_groups or groups.needs_groups
         self.needs_embeddings = self.needs_embeddings or groups.needs_embeddings
         self.needs_index = self.needs_index or groups.needs_index

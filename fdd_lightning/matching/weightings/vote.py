@@ -1,0 +1,24 @@
+"""Label-free FairDD: the groups are inferred by a vote of each image's neighbours."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fdd_lightning.matching.groupings import Grouping, NeighbourVote
+from fdd_lightning.matching.weightings.fairdd import FairDD
+
+
+class Vote(FairDD):
+    """FairDD over groups that a neighbour vote infers: the recommended way where no group labels are known (ours).
+
+    Args:
+        reduction: ``mean`` of the groups' distances, or their ``sum``.
+        groups: How groups are inferred.
+
+    Example:
+        >>> Vote().needs_groups
+        False
+    """
+
+    def __init__(self, reduction: Literal["sum", "mean"] = "mean", groups: Grouping = NeighbourVote()) -> None:
+        super().__init__(reduction, groups)
