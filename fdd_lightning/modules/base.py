@@ -28,9 +28,13 @@ T = TypeVar("T")
 class StageModule(LightningModule, ABC):
     """Base of the modules of ``fdd fit``, ``distill`` and ``eval``.
 
-    A subclass calls :meth:`remember` first thing in its ``__init__``, draws every random number from
-    ``rng.generator(self.seed, ...)`` and ``self.global_step``, and says how many optimiser steps it takes. The trainer
-    stops there unless it was given a ``max_steps`` of its own.
+    A subclass draws every random number from ``rng.generator(self.seed, ...)`` and ``self.global_step``, and says how
+    many optimiser steps it takes. The trainer stops there unless it was given a ``max_steps`` of its own.
+
+    Example:
+        >>> from fdd_lightning.modules.distiller import Distiller
+        >>> Distiller(num_classes=2, image_shape=(3, 16, 16), seed=5).spec["init_args"]["seed"]
+        5
     """
 
     menu: ClassVar[str] = ""
@@ -56,13 +60,19 @@ class StageModule(LightningModule, ABC):
     seconds_of_setup: float = 0.0
     """What set-up took, where it does the stage's own work (selecting images, say); added to the training's time."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.remember()
+
     def remember(self) -> None:
         """Keep the constructor's arguments as class-path specs, as the command line stores them.
 
         Live objects in a checkpoint would keep it from being loaded.
         """
-        frame = inspect.currentframe()
-        self.save_hyperparameters(frame=frame.f_back if frame else None, logger=False)
+        frame, own = inspect.currentframe(), parameters(type(self))
+        bases = [base for base in type(self).__mro__ if issubclass(base, StageModule)]
+        fixed = [key for base in bases for key in parameters(base) if key not in own]  # by the class itself
+        self.save_hyperparameters(frame=frame.f_back if frame else None, ignore=fixed, logger=False)
         for key, value in list(self.hparams.items()):
             self.hparams[key] = spec_of(value)
         # Tells load_from_checkpoint to build nested choices from their specs.

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Generator
 
-from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory
+from fdd_lightning.algorithms import Algorithm
 from fdd_lightning.algorithms.group_labels import refuse_groups
 from fdd_lightning.artefacts.classifier import load_classifier, save_classifier
 from fdd_lightning.configuration.choices import Spec, class_path, import_class, rebuild
@@ -20,7 +20,6 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import group_metrics
 from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.training import TrainingModule
-from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.training import Regime, refuse_mixing
 from fdd_lightning.training.batches import Batches
 from fdd_lightning.utils.checks import require
@@ -34,17 +33,11 @@ class Classifier(TrainingModule, FitModule):
 
     It logs the loss and, at the end (and in intervals where asked), ``val/...`` and ``test/...``: accuracy,
     worst-group accuracy, the gaps of fairness and, where the data have an alignment, the accuracy on aligned and
-    conflicting images. Nothing is chosen by them.
+    conflicting images. Nothing is chosen by them. Other arguments are those of `TrainingModule`.
 
     Args:
-        num_classes: Linked from the data.
-        num_groups: Linked from the data.
-        image_shape: (C, H, W); linked from the data.
-        network: The architecture.
-        learner: How it is trained.
         regime: Optimiser, steps, batches and augmentation, where the algorithm has none of its own.
         monitor_every: Steps between two looks at validation and test images; 0: only at the end.
-        seed: Seed of every draw.
 
     Example:
         >>> Classifier(num_classes=10, num_groups=2, image_shape=(3, 16, 16)).title()
@@ -64,19 +57,8 @@ class Classifier(TrainingModule, FitModule):
     artefact = "classifier.safetensors"
     loss_name = "fit/loss"
 
-    def __init__(
-        self,
-        num_classes: int,
-        num_groups: int,
-        image_shape: tuple[int, int, int],
-        network: NetworkFactory = ConvNet,
-        learner: AlgorithmFactory = ERM,
-        regime: Regime = Regime(),
-        monitor_every: int = 0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(num_classes, num_groups, image_shape, network, learner, seed)
-        self.remember()
+    def __init__(self, *args: Any, regime: Regime = Regime(), monitor_every: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         require({"monitor_every": monitor_every}, least=0)
         self.monitor_every = monitor_every
         self.regime = rebuild(regime)

@@ -42,10 +42,14 @@ class BaseDistiller(WeighingModule):
         num_classes: Linked from the data.
         image_shape: (C, H, W); linked from the data.
         images_per_class: IPC: stored images of each class.
-        weighting: Which mean of the real images counts.
+        weighting: Which real images count how much.
         seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
-        source: What stands for the real images.
+
+    Example:
+        >>> from fdd_lightning.modules.selection import Selection
+        >>> Selection(num_classes=2, image_shape=(3, 16, 16), images_per_class=3).labels_of(torch.zeros(6, 3, 16, 16))
+        tensor([0, 0, 0, 1, 1, 1])
     """
 
     classifier: Path | None = None
@@ -62,11 +66,11 @@ class BaseDistiller(WeighingModule):
         self,
         num_classes: int,
         image_shape: tuple[int, int, int],
-        images_per_class: int,
-        weighting: Weighting,
-        seed: int,
+        images_per_class: int = 10,
+        weighting: Weighting = Vanilla(),
+        seed: int = 0,
+        *,
         method: str,
-        source: Source = AsIs(),
     ) -> None:
         super().__init__()
         require({"images_per_class": images_per_class}, least=1)
@@ -76,7 +80,7 @@ class BaseDistiller(WeighingModule):
         self.weighting = rebuild(weighting)
         self.seed = seed
         self.method = method
-        self.source = rebuild(source)
+        self.source: Source = AsIs()
         self.learner: Algorithm | None = None
         self.parameterisation: Parameterisation = Pixels()
         self.initialiser: Initialiser = Real()
@@ -111,6 +115,11 @@ class BaseDistiller(WeighingModule):
         """Return what names exactly these images."""
         made_by = sha256_path(self.classifier) if self.classifier is not None and self.source.needs_classifier else ""
         return self.source.fingerprint(self.data.fingerprint, made_by, self.seed)
+
+    def blank_images(self) -> Tensor:
+        """Return as many stored images as there will be, made of zeros."""
+        count = self.num_classes * self.images_per_class * self.parameterisation.expansion
+        return self.parameterisation.encode(torch.zeros(count, *self.image_shape))
 
     def initial_images(self) -> Tensor:
         """Return the images before the first step, decoded, class by class."""
@@ -163,13 +172,9 @@ class Distiller(BaseDistiller):
     """Matches synthetic to real images; the defaults are DM (Zhao & Bilen, WACV 2023) as its code runs it.
 
     Every part of the loss is a choice: see ``fdd_lightning.matching``. A named method is a preset of choices in
-    ``configs/method``.
+    ``configs/method``. Other arguments are those of `BaseDistiller`.
 
     Args:
-        num_classes: Linked from the data.
-        image_shape: (C, H, W); linked from the data.
-        images_per_class: IPC: synthetic images stored for each class.
-        weighting: Which mean of the real images is matched.
         source: What stands for the real images: they themselves, or mixes of a debiased training.
         signal: What of the images is matched.
         distance: How signals are compared.
@@ -187,7 +192,6 @@ class Distiller(BaseDistiller):
         lr_at_ipc: The IPC that ``lr_images`` is meant for; at another one it is scaled in proportion (IDC, DREAM: 10).
         lr_halvings: Shares of the run at which the images' learning rate is halved (CAFE: 0.6, 0.8, 0.9).
         momentum: Momentum of the images' SGD; it moves all images at every step, also where steps go class by class.
-        seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
 
     Example:
@@ -197,10 +201,7 @@ class Distiller(BaseDistiller):
 
     def __init__(
         self,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        images_per_class: int = 10,
-        weighting: Weighting = Vanilla(),
+        *args: Any,
         source: Source = AsIs(),
         signal: Signal = Features(),
         distance: Distance = Squared(),
@@ -217,14 +218,14 @@ class Distiller(BaseDistiller):
         lr_at_ipc: int | None = None,
         lr_halvings: Sequence[float] = (),
         momentum: float = 0.5,
-        seed: int = 0,
         method: str = "dm",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(num_classes, image_shape, images_per_class, weighting, seed, method, source)
-        self.remember()
+        super().__init__(*args, method=method, **kwargs)
         require({"iterations": iterations, "synthetic_batch": synthetic_batch, "lr_at_ipc": lr_at_ipc}, least=1)
         require({"lr_images": lr_images, "momentum": momentum}, least=0)
         # Built anew: choices may have a state, and two distillers must not share it.
+        self.source = rebuild(source)
         self.signal = rebuild(signal)
         self.distance = rebuild(distance)
         self.sampler = rebuild(sampler)
@@ -236,13 +237,11 @@ class Distiller(BaseDistiller):
         self.per_class = per_class
         self.synthetic_batch = synthetic_batch
         self.iterations = iterations
-        self.rounds = self.surrogate.rounds(images_per_class)
-        self.lr_images = lr_images * (images_per_class / lr_at_ipc if lr_at_ipc else 1.0)
+        self.rounds = self.surrogate.rounds(self.images_per_class)
+        self.lr_images = lr_images * (self.images_per_class / lr_at_ipc if lr_at_ipc else 1.0)
         self.lr_halvings = tuple(lr_halvings)
         self.momentum = momentum
-        count = num_classes * images_per_class
-        blank = self.parameterisation.encode(torch.zeros(count * self.parameterisation.expansion, *image_shape))
-        self.images = nn.Parameter(blank)
+        self.images = nn.Parameter(self.blank_images())
 
     @property
     def num_steps(self) -> int:

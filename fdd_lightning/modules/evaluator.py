@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Generator, Tensor, nn
 
-from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Batch
+from fdd_lightning.algorithms import Algorithm, Batch
 from fdd_lightning.algorithms.group_labels import refuse_groups
 from fdd_lightning.artefacts.results import MetricSummary, Row, write_results
 from fdd_lightning.artefacts.synthetic import SyntheticSet
@@ -23,7 +23,6 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import CellAccuracy, CellCount, GroupCounts, group_metrics, metric_classes
 from fdd_lightning.modules.row_identity import identity
 from fdd_lightning.modules.training import TrainingModule
-from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.training import Preset, named, refuse_mixing, regime_of
 from fdd_lightning.training.batches import Batches
 from fdd_lightning.utils.checks import require
@@ -39,15 +38,11 @@ class Evaluator(TrainingModule):
     What was learned with a set besides its images is used: the step size, and soft labels in the place of hard ones.
     Of a set whose networks saw whitened images, training and test images are whitened.
 
-    All networks are trained side by side; each has its own draws, so each comes out as if it were trained alone.
+    All networks are trained side by side; each has its own draws, so each comes out as if it were trained alone. A
+    learner that has a regime of its own is trained by it: optimiser, learning rate, steps, batches and augmentation are
+    then not those said here. Other arguments are those of `TrainingModule`.
 
     Args:
-        num_classes: Linked from the data.
-        num_groups: Linked from the data.
-        image_shape: (C, H, W); linked from the data.
-        network: The architecture that is trained.
-        learner: How it is trained. One that has a regime of its own is trained by it: optimiser, learning rate, steps,
-            batches and augmentation are then not those said here.
         count: Number of networks; the preset's if null.
         preset: A file of ``configs/eval`` by name, ``reference``, ``quick`` (fewer epochs), or a paper's, say ``idc``;
             or your own by its path.
@@ -56,7 +51,6 @@ class Evaluator(TrainingModule):
             preset's.
         batch_size: Images per step; the preset's if null.
         augmentation: Applied to every training batch; the preset's if null.
-        seed: Seed of every draw.
         metrics: Metrics of your own, by class path, besides the built-in ones (see `GroupCounts`).
 
     Example:
@@ -74,22 +68,17 @@ class Evaluator(TrainingModule):
 
     def __init__(
         self,
-        num_classes: int,
-        num_groups: int,
-        image_shape: tuple[int, int, int],
-        network: NetworkFactory = ConvNet,
-        learner: AlgorithmFactory = ERM,
+        *args: Any,
         count: int | None = None,
         preset: str = "reference",
         epochs: int | None = None,
         lr: float | None = None,
         batch_size: int | None = None,
         augmentation: Augmentation | None = None,
-        seed: int = 0,
         metrics: Sequence[str] = (),
+        **kwargs: Any,
     ) -> None:
-        super().__init__(num_classes, num_groups, image_shape, network, learner, seed)
-        self.remember()
+        super().__init__(*args, **kwargs)
         require({"count": count, "batch_size": batch_size, "epochs": epochs}, least=1)
         require({"lr": lr}, least=0)
         self.preset = named(preset)

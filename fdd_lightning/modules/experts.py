@@ -90,7 +90,6 @@ class Experts(WeighingModule, FitModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.remember()
         require({"count": count, "epochs": epochs, "batch_size": batch_size}, least=1)
         require({"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "zca": zca}, least=0)
         self.num_classes = num_classes

@@ -14,7 +14,7 @@ from fdd_lightning.matching.evidence import Gallery
 from fdd_lightning.matching.extractors import Extractor, TrainedNetwork
 from fdd_lightning.matching.selectors import Random, Selector
 from fdd_lightning.matching.sources import AsIs, Source
-from fdd_lightning.matching.weightings import Vanilla, Weighting
+from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.utils.rng import generator
 
@@ -22,15 +22,12 @@ from fdd_lightning.utils.rng import generator
 class Selection(BaseDistiller):
     """Picks IPC real images of each class; the weighting spans the whole class, not a batch of it.
 
+    Other arguments are those of `BaseDistiller`.
+
     Args:
-        num_classes: Linked from the data.
-        image_shape: (C, H, W); linked from the data.
-        images_per_class: IPC: images of each class.
-        weighting: Which images count how much.
         source: What stands for the real images: they themselves, or mixes of a debiased training.
         selector: How images are picked by weight.
         features: By what images are compared, for selectors that compare them.
-        seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
 
     Example:
@@ -40,18 +37,15 @@ class Selection(BaseDistiller):
 
     def __init__(
         self,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        images_per_class: int = 10,
-        weighting: Weighting = Vanilla(),
+        *args: Any,
         source: Source = AsIs(),
         selector: Selector = Random(),
         features: Extractor = TrainedNetwork(),
-        seed: int = 0,
         method: str = "random",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(num_classes, image_shape, images_per_class, weighting, seed, method, source)
-        self.remember()
+        super().__init__(*args, method=method, **kwargs)
+        self.source = rebuild(source)
         self.selector = rebuild(selector)
         self.features = rebuild(features)
         self.register_buffer("chosen", torch.zeros(0, dtype=torch.long), persistent=False)

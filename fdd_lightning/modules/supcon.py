@@ -87,7 +87,6 @@ class SupCon(FitModule):
         preset: str = "supcon",
     ) -> None:
         super().__init__()
-        self.remember()
         self.preset = preset
         self.figures: dict[str, Tensor] = {}
         require({"temperature": temperature, "q": q, "steps": steps}, above=0, of="SupCon")

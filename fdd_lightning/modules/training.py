@@ -8,11 +8,11 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Generator, Tensor
 
-from fdd_lightning.algorithms import Algorithm, AlgorithmFactory, Batch
+from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Batch
 from fdd_lightning.configuration.choices import import_class, spec_of
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.modules.base import StageModule
-from fdd_lightning.networks import NetworkFactory
+from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.training import Regime
 from fdd_lightning.training.batches import Batches, epoch_order
 from fdd_lightning.training.optimizers import build_optimizer, forget, set_rate
@@ -22,10 +22,23 @@ from fdd_lightning.utils.rng import seeded
 class TrainingModule(StageModule):
     """Base of modules that train algorithms side by side; each has its own draws, as if it were trained alone.
 
+    Args:
+        num_classes: Linked from the data.
+        num_groups: Linked from the data.
+        image_shape: (C, H, W); linked from the data.
+        network: The architecture that is trained.
+        learner: How it is trained.
+        seed: Seed of every draw.
+
     Attributes:
         real: The real training set, where it is trained on.
         regime: How they are trained; known once :meth:`setup` ran.
         batches: How the training set is cut into batches; known once :meth:`setup` ran.
+
+    Example:
+        >>> from fdd_lightning.modules.evaluator import Evaluator
+        >>> Evaluator(num_classes=2, num_groups=2, image_shape=(3, 16, 16)).algorithm_class.name
+        'erm'
     """
 
     draws_own_batches = True
@@ -39,9 +52,9 @@ class TrainingModule(StageModule):
         num_classes: int,
         num_groups: int,
         image_shape: tuple[int, int, int],
-        network: NetworkFactory,
-        learner: AlgorithmFactory,
-        seed: int,
+        network: NetworkFactory = ConvNet,
+        learner: AlgorithmFactory = ERM,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes

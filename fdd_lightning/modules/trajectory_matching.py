@@ -40,13 +40,10 @@ class TrajectoryMatching(BaseDistiller):
     The images and the student's step size learn from it; the step size is stored with the images, and later training
     uses it. The network, and whitening where it was used, are the experts' own.
 
-    It is debiased through its experts: ``weighting`` says how they were, and must be theirs.
+    It is debiased through its experts: ``weighting`` says how they were, and must be theirs. Other arguments are those
+    of `BaseDistiller`.
 
     Args:
-        num_classes: Linked from the data.
-        image_shape: (C, H, W); linked from the data.
-        images_per_class: IPC: synthetic images stored for each class.
-        weighting: The experts' weighting.
         student_steps: N, steps of the student on the synthetic images.
         expert_epochs: M, epochs of the expert that these steps are to replace.
         max_start: t is drawn from 0 to ``max_start`` - 1.
@@ -61,7 +58,6 @@ class TrajectoryMatching(BaseDistiller):
         momentum: Momentum of images and step size.
         recompute: Keep one student's step in memory at a time and compute it again where the gradient needs it: for
             large N, at about half as much time again.
-        seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
 
     Example:
@@ -77,10 +73,7 @@ class TrajectoryMatching(BaseDistiller):
 
     def __init__(
         self,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        images_per_class: int = 10,
-        weighting: Weighting = Vanilla(),
+        *args: Any,
         student_steps: int = 30,
         expert_epochs: int = 2,
         max_start: int = 20,
@@ -94,11 +87,10 @@ class TrajectoryMatching(BaseDistiller):
         lr_lr: float = 1e-5,
         momentum: float = 0.5,
         recompute: bool = False,
-        seed: int = 0,
         method: str = "mtt",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(num_classes, image_shape, images_per_class, weighting, seed, method)
-        self.remember()
+        super().__init__(*args, method=method, **kwargs)
         counts = {"student_steps": student_steps, "expert_epochs": expert_epochs, "max_start": max_start}
         require({**counts, "batch_size": batch_size, "iterations": iterations}, least=1)
         require({"lr_images": lr_images, "lr_lr": lr_lr, "momentum": momentum}, least=0)
@@ -117,8 +109,7 @@ class TrajectoryMatching(BaseDistiller):
         self.recompute = recompute
         self.trajectories: ExpertFolder | None = None
         self.whitening: ZCA | None = None
-        blank = torch.zeros(num_classes * images_per_class * self.parameterisation.expansion, *image_shape)
-        self.images = nn.Parameter(self.parameterisation.encode(blank))
+        self.images = nn.Parameter(self.blank_images())
         self.lr = nn.Parameter(torch.tensor(float(lr_student)))
 
     @classmethod

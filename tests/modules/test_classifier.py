@@ -35,7 +35,7 @@ LEARNERS = {
 
 def classifier(learner=ERM, steps=6, batch_size=256, **arguments):
     regime = Regime(partial(torch.optim.Adam, lr=0.01), steps=steps, batch_size=batch_size)
-    return Classifier(10, 10, (3, 16, 16), NETWORK, learner, regime, **arguments)
+    return Classifier(10, 10, (3, 16, 16), NETWORK, learner, regime=regime, **arguments)
 
 
 def trained(data, **arguments):
@@ -157,7 +157,7 @@ def test_sets_without_groups():
 def test_senseless_settings_are_refused(digits):
     with pytest.raises(ConfigError, match="monitor_every must be at least 0"):
         classifier(monitor_every=-1)
-    model = Classifier(10, 10, (3, 16, 16), NETWORK, ERM, Regime(partial(torch.optim.Adam, lr=-1.0)))
+    model = Classifier(10, 10, (3, 16, 16), NETWORK, ERM, regime=Regime(partial(torch.optim.Adam, lr=-1.0)))
     with pytest.raises(ConfigError, match="the optimiser of trainer erm: Invalid learning rate"):
         trainer().fit(model, datamodule=digits)
 
