@@ -67,6 +67,7 @@ class Identity:
         distill_seeds: Seeds of the distilled sets, the first index of ``values``.
         eval_networks: Networks per distilled set, the second index of ``values``.
         eval_settings: Leaves of the evaluation that differ from its preset; the oldest files lack them.
+        variant: ``published``, or ``recommended`` by this project; older files lack it.
     """
 
     dataset: str
@@ -82,6 +83,12 @@ class Identity:
     distill_seeds: list[int]
     eval_networks: int
     eval_settings: dict[str, Any] = field(default_factory=dict)
+    variant: str = "published"
+
+    @property
+    def full_method(self) -> str:
+        """The method as tables name it: ``dm``, ``dm recommended``."""
+        return self.method if self.variant == "published" else f"{self.method} {self.variant}"
 
     def identity(self) -> dict[str, Any]:
         """Return the keys of the identity, also of a row that has figures."""
@@ -104,6 +111,8 @@ class Row(Identity):
         metrics: Summary of each metric by its name, None where it does not exist for the data set.
         cell_accuracy: Accuracy by class and group, mean over everything; None in empty cells.
         cell_count: Test images by class and group.
+        reads_groups: Whether a true group label was read anywhere on the way; None where older files do not say.
+        signal: What a label-free verdict found, ``none`` if nothing; None where nothing was judged.
         more: Keys that this release does not know.
     """
 
@@ -111,6 +120,8 @@ class Row(Identity):
     metrics: dict[str, MetricSummary | None]
     cell_accuracy: list[list[float | None]] | None
     cell_count: list[list[int]] | None
+    reads_groups: bool | None = None
+    signal: str | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -126,7 +137,7 @@ class Row(Identity):
         for key in fields(cls):
             if key.name in document:
                 keys[key.name] = document[key.name]
-            elif key.default_factory is MISSING:
+            elif key.default is MISSING and key.default_factory is MISSING:
                 raise FileFormatError(f"lacks {key.name!r}")
         keys["more"] = {key: value for key, value in document.items() if key not in keys}
         if isinstance(keys["metrics"], dict):
@@ -192,7 +203,7 @@ def _misfits(value: Any, hint: Any, name: str) -> Iterator[tuple[str, str]]:
     if kind is Any:
         return
     wanted: Any = int | float if kind is float else kind
-    if isinstance(value, bool) or not isinstance(value, wanted):
+    if (isinstance(value, bool) and kind is not bool) or not isinstance(value, wanted):
         yield name, f"of type {type(value).__name__}"
     elif kind is float and not math.isfinite(value):
         yield name, "that is not finite"

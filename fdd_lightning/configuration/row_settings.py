@@ -10,7 +10,8 @@ from fdd_lightning.configuration.choices import Spec, import_class, is_spec, lea
 from fdd_lightning.configuration.defaults import complete
 
 OWN_KEYS = frozenset(
-    {"num_classes", "num_groups", "image_shape", "images_per_class", "seed", "method", "weighting", "conflict_ratio"}
+    {"num_classes", "num_groups", "image_shape", "images_per_class", "seed"}
+    | {"method", "variant", "weighting", "conflict_ratio"}
 )
 """Leaves that have a key of their own in a row, or that follow from the data."""
 
@@ -84,7 +85,9 @@ def distill_settings(model: Spec, method: str, weighting: str) -> dict[str, Any]
         method: Name of the method.
         weighting: Name of the weighting.
     """
-    expected = preset("method", method) or {"class_path": model["class_path"]}
+    variant = (model.get("init_args") or {}).get("variant", "published")
+    entry = method if variant == "published" else f"{method}_{variant}"
+    expected = preset("method", entry) or preset("method", method) or {"class_path": model["class_path"]}
     settings = {k: v for k, v in differences(model, expected).items() if k.partition(".")[0] != "weighting"}
     chosen = complete(model)["init_args"].get("weighting")
     return settings | (below("weighting", differences(chosen, reference(chosen, weighting))) if chosen else {})

@@ -11,6 +11,7 @@ from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clustering import nearest_to_centroids
+from fdd_lightning.matching.selectors import Random, Selector
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.utils.rng import derive, seeded
 
@@ -25,6 +26,20 @@ class Initialiser(Choice, ABC):
         Raises:
             ConfigError: The class has fewer images than are asked for, where real ones are taken.
         """
+
+    def weighed_images(
+        self, data: ImageSet, target: int, count: int, generator: torch.Generator, weigh: Weigher
+    ) -> Tensor:
+        """Return :meth:`images`; an initialiser that follows the weighting weighs the class.
+
+        Args:
+            data: The real training set.
+            target: The class.
+            count: Images.
+            generator: The only source of randomness.
+            weigh: Returns the weighting's W of images of the class by their places.
+        """
+        return self.images(data, target, count, generator)
 
 
 class Noise(Initialiser):
@@ -50,6 +65,39 @@ class Real(Initialiser):
         members = _enough_members(data, target, count, "that real initialisation needs")
         chosen = members[torch.randperm(len(members), generator=generator)[:count]]
         return data.batch(chosen)["image"]
+
+
+class Selected(Real):
+    """Real images of the class that a selector picks by the weighting, as the control ``random`` does (ours).
+
+    Under ``Vanilla`` uniform draws, under ``FairDD`` as many images of each group as possible, under ``KDE`` draws by
+    weight: so the bias does not come in with the start.
+
+    Args:
+        selector: How they are picked; one that compares no features.
+
+    Example:
+        >>> pixels, targets = torch.zeros(6, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1, 0, 1])
+        >>> data = ImageSet(pixels, targets, groups=targets, mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> rows = torch.tensor([[0.0, 0.5, 0.5]])
+        >>> Selected().weighed_images(
+        ...     data, 1, 2, torch.Generator(), weigh=lambda index: WeightMatrix(rows, torch.ones(1))
+        ... ).shape
+        torch.Size([2, 3, 8, 8])
+    """
+
+    def __init__(self, selector: Selector = Random()) -> None:
+        if selector.needs_features:
+            raise ConfigError(f"initialiser Selected takes no {type(selector).__name__}, which compares features")
+        self.selector = selector
+
+    def weighed_images(
+        self, data: ImageSet, target: int, count: int, generator: torch.Generator, weigh: Weigher
+    ) -> Tensor:
+        """Return ``count`` different real images of the class."""
+        members = _enough_members(data, target, count, "that real initialisation needs")
+        chosen = self.selector.select(weigh(members), count, generator)
+        return data.batch(members[chosen.to(members.device)])["image"]
 
 
 class KMeansImages(Initialiser):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clustering import nearest_to_centroids
 from fdd_lightning.matching.systematic import systematic_draws
-from fdd_lightning.matching.weightings import WeightMatrix
+from fdd_lightning.matching.weightings import Weigher, WeightMatrix
 from fdd_lightning.networks import Network
 from fdd_lightning.utils.checks import require
 
@@ -63,7 +62,7 @@ class Sampler(Choice, ABC):
         step: int,
         generator: torch.Generator,
         network: Network,
-        weigh: Callable[[Tensor], WeightMatrix],
+        weigh: Weigher,
     ) -> tuple[Tensor, WeightMatrix]:
         """Return the images of :meth:`draw`, and W of just these; a sampler that draws by weight weighs the class.
 
@@ -172,7 +171,7 @@ class Importance(Sampler):
         step: int,
         generator: torch.Generator,
         network: Network,
-        weigh: Callable[[Tensor], WeightMatrix],
+        weigh: Weigher,
     ) -> tuple[Tensor, WeightMatrix]:
         """Return images drawn by each row in turn, and the matrix that is uniform over each row's own."""
         members = data.members(target)

@@ -61,6 +61,7 @@ class MatchingStep:
         augmentation: Applied to real and synthetic images of a class with the same parameters (siamese).
         terms: What is added to the matching loss.
         synthetic_batch: The most decoded images of a class that a step looks at, drawn anew; all if None.
+        average_rows: Divide each class's loss by the sum of its coefficients.
         seed: Seed of every draw.
 
     Example:
@@ -87,6 +88,7 @@ class MatchingStep:
     augmentation: Augmentation = field(default_factory=DSA)
     terms: Sequence[Term] = ()
     synthetic_batch: int | None = None
+    average_rows: bool = False
     seed: int = 0
 
     def __call__(
@@ -116,6 +118,8 @@ class MatchingStep:
         for c in classes:
             draws = generator(self.seed, "real batch", tick, c)
             index, matrix = self.sampler.batch(self.real, c, tick, draws, network, self.weigh)
+            if self.average_rows:
+                matrix = WeightMatrix(matrix.rows, matrix.coefficients / matrix.coefficients.sum())
             indices[c], weights[c] = index, matrix
             images = self.real.batch(index[share])["image"].to(stored)
             real.append(ClassBatch(self._augment(images, tick, c), c))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from fdd_lightning.algorithms import Algorithm
@@ -30,6 +31,9 @@ from fdd_lightning.matching.terms import Term
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.weighing import WeighingModule
+from fdd_lightning.training import OptimizerFactory, ScheduleFactory
+from fdd_lightning.training.optimizers import image_optimizer, refuse_two_rates
+from fdd_lightning.training.schedules import scheduled
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.rng import generator
@@ -45,6 +49,7 @@ class BaseDistiller(WeighingModule):
         weighting: Which real images count how much.
         seed: Seed of every draw; another seed gives another set.
         method: Name in files and tables.
+        variant: ``published``, or ``recommended`` by this project (menu ``METHOD_recommended``).
 
     Example:
         >>> from fdd_lightning.modules.selection import Selection
@@ -71,6 +76,7 @@ class BaseDistiller(WeighingModule):
         seed: int = 0,
         *,
         method: str,
+        variant: str = "published",
     ) -> None:
         super().__init__()
         require({"images_per_class": images_per_class}, least=1)
@@ -80,6 +86,7 @@ class BaseDistiller(WeighingModule):
         self.weighting = rebuild(weighting)
         self.seed = seed
         self.method = method
+        self.variant = variant
         self.source: Source = AsIs()
         self.learner: Algorithm | None = None
         self.parameterisation: Parameterisation = Pixels()
@@ -93,7 +100,8 @@ class BaseDistiller(WeighingModule):
 
     def title(self) -> str:
         """Return what the progress bar calls it."""
-        return f"{self.method} {self.weighting.name} ipc {self.images_per_class}"
+        method = self.method if self.variant == "published" else f"{self.method} {self.variant}"
+        return f"{method} {self.weighting.name} ipc {self.images_per_class}"
 
     def setup(self, stage: str) -> None:
         """Read the classifier where there is one; see :meth:`WeighingModule.setup`."""
@@ -126,7 +134,8 @@ class BaseDistiller(WeighingModule):
         self.parameterisation.prepare(self.data.mean, self.data.std)
         count = self.images_per_class * self.parameterisation.expansion
         draws = [generator(self.seed, "initial images", c) for c in range(self.num_classes)]
-        return torch.cat([self.initialiser.images(self.real, c, count, own) for c, own in enumerate(draws)])
+        start = self.initialiser.weighed_images
+        return torch.cat([start(self.real, c, count, own, self.weigh) for c, own in enumerate(draws)])
 
     @abstractmethod
     def stored_images(self) -> Tensor:
@@ -152,6 +161,9 @@ class BaseDistiller(WeighingModule):
             "ipc": self.images_per_class,
             "value_range": [0.0, 1.0],
             "method": self.method,
+            "variant": self.variant,
+            "reads_groups": self.reads_groups(self.spec["init_args"]),
+            "signal": None if self.weighting.verdict is None else self.weighting.verdict.signal,
             "weighting": self.weighting.name,
             "distill_seed": self.seed,
             "settings": data.settings
@@ -188,10 +200,15 @@ class Distiller(BaseDistiller):
         synthetic_batch: The most decoded images of a class that a step looks at, drawn anew (IDC: 128); all if null.
         iterations: How often the surrogate renews its network. DC, DSA, IDC and DREAM take several rounds with each
             (see the surrogate), the others one; a round is one step, or one for each class.
-        lr_images: Learning rate of the images (SGD).
+        lr_images: Learning rate of the images, whatever their optimiser is.
         lr_at_ipc: The IPC that ``lr_images`` is meant for; at another one it is scaled in proportion (IDC, DREAM: 10).
         lr_halvings: Shares of the run at which the images' learning rate is halved (CAFE: 0.6, 0.8, 0.9).
         momentum: Momentum of the images' SGD; it moves all images at every step, also where steps go class by class.
+        optimizer: The images' optimiser, any of torch's by class path; null: SGD, as every method was published.
+        schedule: When their learning rate falls, any scheduler of torch's by class path, stepped with the optimiser;
+            ``fdd_lightning.training.CosineDecay`` knows the length of the run. Null: as ``lr_halvings`` says.
+        average_rows: Divide each class's loss by the sum of its coefficients, so that one learning rate serves
+            weightings of one row and of many.
         method: Name in files and tables.
 
     Example:
@@ -218,6 +235,9 @@ class Distiller(BaseDistiller):
         lr_at_ipc: int | None = None,
         lr_halvings: Sequence[float] = (),
         momentum: float = 0.5,
+        optimizer: OptimizerFactory | None = None,
+        schedule: ScheduleFactory | None = None,
+        average_rows: bool = False,
         method: str = "dm",
         **kwargs: Any,
     ) -> None:
@@ -241,6 +261,12 @@ class Distiller(BaseDistiller):
         self.lr_images = lr_images * (self.images_per_class / lr_at_ipc if lr_at_ipc else 1.0)
         self.lr_halvings = tuple(lr_halvings)
         self.momentum = momentum
+        refuse_two_rates(optimizer)
+        if schedule is not None and self.lr_halvings:
+            raise ConfigError("the learning rate of the images falls by schedule or by lr_halvings: leave one out")
+        self.optimizer_factory = optimizer
+        self.schedule_factory = schedule
+        self.average_rows = average_rows
         self.images = nn.Parameter(self.blank_images())
 
     @property
@@ -278,12 +304,16 @@ class Distiller(BaseDistiller):
             self.augmentation,
             self.terms,
             self.synthetic_batch,
+            self.average_rows,
             self.seed,
         )
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return plain SGD over the images."""
-        return torch.optim.SGD([self.images], lr=self.lr_images, momentum=self.momentum)
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser of the images, and its schedule where there is one."""
+        optimizer = image_optimizer(self.images, self.lr_images, self.momentum, self.optimizer_factory)
+        if self.schedule_factory is None:
+            return optimizer
+        return [optimizer], [scheduled(self.schedule_factory, optimizer, self.num_steps)]
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Take one step; the batch is only a clock."""
@@ -295,11 +325,14 @@ class Distiller(BaseDistiller):
                 self.images.copy_(self.parameterisation.constrain(self.images))
         loss = self.loss(tick, classes)
         optimizer = self.optimizers()
-        for group in optimizer.param_groups:  # type: ignore[union-attr]
-            group["lr"] = self.lr_images * 0.5 ** sum(step >= share * self.num_steps for share in self.lr_halvings)
+        if self.schedule_factory is None:
+            for group in optimizer.param_groups:  # type: ignore[union-attr]
+                group["lr"] = self.lr_images * 0.5 ** sum(step >= share * self.num_steps for share in self.lr_halvings)
         optimizer.zero_grad()  # type: ignore[union-attr]
         self.manual_backward(loss)
         optimizer.step()  # type: ignore[union-attr]
+        if self.schedule_factory is not None:
+            self.lr_schedulers().step()  # type: ignore[union-attr]
         if classes[-1] == self.num_classes - 1:
             self.surrogate.learn(tick, Lesson(self.real, self._decoded))
         self.log("distill/loss", loss.detach() / len(classes), prog_bar=True)

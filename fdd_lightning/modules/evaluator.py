@@ -251,10 +251,17 @@ class Evaluator(TrainingModule):
             metrics=metrics,
             cell_accuracy=_matrix(torch.stack([figure["cell_accuracy"] for figure in figures]).double().nanmean(0)),
             cell_count=figures[0]["cell_count"].long().tolist(),
+            reads_groups=self._reads_groups(),
+            signal=None if self.synthetic is None else self.synthetic.metadata.get("signal"),
         )
         for name, summary in metrics.items():
             if summary is not None:
                 self.log(f"eval/{name}", summary.mean)
+
+    def _reads_groups(self) -> bool | None:
+        """Tell whether a true group label was read on the way here; None where the set does not say."""
+        trainer_reads = bool(getattr(self.algorithm_class, "needs_groups", False))
+        return trainer_reads or (False if self.synthetic is None else self.synthetic.metadata.get("reads_groups"))
 
     def finish(self, seconds: float, before: Mapping[str, float | None], *, inside_run: bool) -> None:
         """Put what each stage took into the row, in seconds; a run gathers the rows into a file of its own."""

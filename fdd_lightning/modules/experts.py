@@ -173,7 +173,7 @@ class Experts(WeighingModule, FitModule):
         super().setup(stage)
         if stage != "fit":
             return
-        self.shares = image_shares(self.real, self.num_classes, lambda members: self.weighting(self.evidence(members)))
+        self.shares = image_shares(self.real, self.num_classes, self.weigh)
         self.embeddings = None  # they are not looked at again
         if self.learner.regime is not None:
             raise ConfigError("experts are trained by the settings said here: leave the regime out of their learner")

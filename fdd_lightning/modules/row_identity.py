@@ -64,6 +64,7 @@ def identity(spec: Spec, data: BaseDataModule, synthetic: SyntheticSet | None) -
     return {
         "dataset": data.name,
         "method": made.get("method", "full" if synthetic is None else "unknown"),
+        "variant": made.get("variant", "published"),
         "weighting": made.get("weighting", "vanilla"),
         "ipc": made.get("ipc"),
         "conflict_ratio": data.conflict_ratio,

@@ -86,7 +86,7 @@ class Selection(BaseDistiller):
 
     def _pick(self, target: int, features: Callable[[Tensor], Tensor] | None) -> Tensor:
         members = self.real.members(target)
-        weights = self.weighting(self.evidence(members))
+        weights = self.weigh(members)
         points = features(members) if features is not None else None
         draws = generator(self.seed, "selection", target)
         return members[self.selector.select(weights, self.images_per_class, draws, points)]

@@ -16,7 +16,7 @@ from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Evidence, Gallery, evidence_of
-from fdd_lightning.matching.weightings import Weighting
+from fdd_lightning.matching.weightings import Weighting, WeightMatrix
 from fdd_lightning.modules.base import StageModule, fit_kinds
 
 
@@ -64,10 +64,16 @@ class WeighingModule(StageModule, ABC):
             attribute: The attribute.
             arguments: All arguments of the constructor, choices among them as specs.
         """
-        weighting: Weighting = build(arguments["weighting"])  # built, as its needs may depend on its arguments
-        return any(bool(getattr(asker, attribute, False)) for asker in (cls, weighting)) or any_choice(
-            arguments, attribute
-        )
+        return bool(getattr(cls, attribute, False)) or any_choice(arguments, attribute)
+
+    @classmethod
+    def reads_groups(cls, arguments: Mapping[str, Any]) -> bool:
+        """Tell whether the weighting or another choice reads true group labels.
+
+        Args:
+            arguments: All arguments of the constructor, choices among them as specs.
+        """
+        return any_choice(arguments, "needs_groups")
 
     def check(self) -> None:
         """Refuse a choice whose input is missing.
@@ -146,6 +152,10 @@ class WeighingModule(StageModule, ABC):
         """
         return evidence_of(index, self.weighting, self.real, self.cells, self.embeddings)
 
+    def weigh(self, index: Tensor) -> WeightMatrix:
+        """Return W of real images of one class, by their places."""
+        return self.weighting(self.evidence(index))
+
     def inherited_settings(self) -> dict[str, Any]:
         """Return the settings that stand in the rows and come with the input files."""
         read = {flag: getattr(self, flag, None) for flag in self.inputs()}
@@ -156,7 +166,9 @@ class WeighingModule(StageModule, ABC):
 def any_choice(value: Any, attribute: str) -> bool:
     """Tell whether any choice in some arguments has an attribute set, such as ``needs_embeddings``."""
     if is_spec(value):
-        if getattr(import_class(value["class_path"]), attribute, False):
+        cls = import_class(value["class_path"])
+        # Built, as what a choice needs may depend on its arguments.
+        if getattr(build(value) if issubclass(cls, Choice) else cls, attribute, False):
             return True
         value = value.get("init_args") or {}
     if isinstance(value, Mapping):

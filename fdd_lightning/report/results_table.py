@@ -81,7 +81,7 @@ def _seeds(row: Row) -> str:
 _WHAT = (
     _Key("data", lambda r: r.dataset, lambda r: r.dataset),
     _Key("ratio", _ratio, lambda r: f"{_ratio(r)} bias-conflicting", number=True),
-    _Key("method", lambda r: r.method, lambda r: r.method),
+    _Key("method", lambda r: r.full_method, lambda r: r.full_method),
     _Key("weighting", lambda r: r.weighting, lambda r: f"weighting {r.weighting}"),
 )
 _HOW = (

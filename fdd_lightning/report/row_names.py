@@ -23,11 +23,11 @@ def shared_settings(rows: Sequence[Identity]) -> dict[str, dict[str, Any]]:
     A method with a single row shares nothing: its settings are its variant. Settings that rows of several methods all
     have in common (which data, say) come first, under :data:`ALL`, and do not stand with the methods again.
     """
-    methods = list(dict.fromkeys(row.method for row in rows))
+    methods = list(dict.fromkeys(row.full_method for row in rows))
     everywhere = _common([row.settings for row in rows]) if len(methods) > 1 else {}
     shared = {ALL: everywhere} if everywhere else {}
     for method in methods:
-        own = [row.settings for row in rows if row.method == method]
+        own = [row.settings for row in rows if row.full_method == method]
         if len(own) > 1:
             shared[method] = {k: v for k, v in _common(own).items() if k not in everywhere}
     return shared
@@ -43,7 +43,7 @@ def variants(rows: Sequence[Identity]) -> list[str]:
     short = short_names({key for row in rows for key in row.settings})
 
     def own(row: Identity) -> dict[str, Any]:
-        common = {**shared.get(ALL, {}), **shared.get(row.method, {})}
+        common = {**shared.get(ALL, {}), **shared.get(row.full_method, {})}
         return {key: value for key, value in row.settings.items() if key not in common}
 
     return [describe(own(row), short) for row in rows]
@@ -117,7 +117,7 @@ def trainer_settings(row: Identity) -> dict[str, Any]:
 
 
 def _name(row: Identity) -> str:
-    name = row.method if row.method == "full" else f"{row.method} {row.weighting}"
+    name = row.method if row.method == "full" else f"{row.full_method} {row.weighting}"
     return name if row.trainer == "erm" else f"{name}, {row.trainer}"
 
 

@@ -123,6 +123,7 @@ class Plan:
         identity = {
             "dataset": module.name,
             "method": made.config["model"]["init_args"]["method"] if made else FULL,
+            "variant": made.config["model"]["init_args"]["variant"] if made else "published",
             "weighting": weighting_name(made.config["model"]) if made else "vanilla",
             "ipc": ipc,
             "conflict_ratio": module.conflict_ratio,

@@ -2,7 +2,7 @@
 
 from fdd_lightning.training.presets import Preset, named, refuse_mixing, regime_of
 from fdd_lightning.training.regime import OptimizerFactory, Regime
-from fdd_lightning.training.schedules import AtShares, CosineDecay, PastHalf, Schedule
+from fdd_lightning.training.schedules import AtShares, CosineDecay, PastHalf, Schedule, ScheduleFactory
 
 __all__ = [
     "AtShares",
@@ -12,6 +12,7 @@ __all__ = [
     "Preset",
     "Regime",
     "Schedule",
+    "ScheduleFactory",
     "named",
     "refuse_mixing",
     "regime_of",

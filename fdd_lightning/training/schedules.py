@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import cos, pi
 from typing import ClassVar
 
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -83,6 +84,10 @@ class AtShares(Schedule):
         return [int(share * epochs) for share in self.shares]
 
 
+ScheduleFactory = Callable[[Optimizer], LRScheduler]
+"""Builds a schedule of an optimiser's learning rates: a class of torch's, or ``functools.partial`` of one."""
+
+
 class CosineDecay(LRScheduler):
     """The learning rate of synthetic images falls along half a cosine over the whole run.
 
@@ -110,6 +115,14 @@ class CosineDecay(LRScheduler):
         done = min(step / self.steps, 1.0) if self.steps else 0.0
         return self.end + (1 - self.end) * (1 + cos(pi * done)) / 2
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[float | Tensor]:
         """Return the learning rate of every group."""
         return [base * self.share(self.last_epoch) for base in self.base_lrs]
+
+
+def scheduled(factory: ScheduleFactory, optimizer: Optimizer, steps: int) -> LRScheduler:
+    """Return the schedule of an optimiser over a run of some steps."""
+    schedule = factory(optimizer)
+    if isinstance(schedule, CosineDecay):
+        schedule.steps = schedule.steps or steps
+    return schedule

@@ -2,7 +2,7 @@
 
 from fdd_lightning.matching.evidence import Evidence
 from fdd_lightning.matching.weightings.barycenter import Barycenter
-from fdd_lightning.matching.weightings.base import Weighting, WeightMatrix
+from fdd_lightning.matching.weightings.base import Weigher, Weighting, WeightMatrix
 from fdd_lightning.matching.weightings.fairdd import FairDD
 from fdd_lightning.matching.weightings.group_kde import GroupKDE
 from fdd_lightning.matching.weightings.inverse_frequency import InverseFrequency
@@ -19,6 +19,7 @@ __all__ = [
     "InverseFrequency",
     "Vanilla",
     "Vote",
+    "Weigher",
     "WeightMatrix",
     "Weighting",
 ]

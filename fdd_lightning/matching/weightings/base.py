@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
@@ -37,6 +38,10 @@ class WeightMatrix:
         """Return 1 / sum_i w_i^2 of the mean row: n for uniform weights, 1 when a single image carries all."""
         share: Tensor = self.rows.mean(0).square().sum()
         return share.reciprocal()
+
+
+Weigher = Callable[[Tensor], WeightMatrix]
+"""Returns W of real images of one class, by their places in the training set."""
 
 
 class Weighting(Choice, ABC):
