@@ -12,6 +12,7 @@ from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clustering import nearest_to_centroids
 from fdd_lightning.matching.selectors import Random, Selector
+from fdd_lightning.matching.weightings import Weigher
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.utils.rng import derive, seeded
 
@@ -79,6 +80,7 @@ class Selected(Real):
     Example:
         >>> pixels, targets = torch.zeros(6, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1, 0, 1])
         >>> data = ImageSet(pixels, targets, groups=targets, mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> from fdd_lightning.matching.weightings import WeightMatrix
         >>> rows = torch.tensor([[0.0, 0.5, 0.5]])
         >>> Selected().weighed_images(
         ...     data, 1, 2, torch.Generator(), weigh=lambda index: WeightMatrix(rows, torch.ones(1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,7 +22,8 @@ from fdd_lightning.utils.checks import require
 class Sampler(Choice, ABC):
     """Base of every sampler: which real images of a class are matched in a round.
 
-    What it remembers between rounds belongs to the checkpoint: see :meth:`state_dict`.
+    It implements :meth:`draw`, or :meth:`batch` where what is drawn depends on the weighting. What it remembers between
+    rounds belongs to the checkpoint: see :meth:`state_dict`.
 
     Args:
         batch_size: Images per class and round; the whole class where it is smaller.
@@ -43,7 +45,6 @@ class Sampler(Choice, ABC):
             ConfigError: With the way out.
         """
 
-    @abstractmethod
     def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
         """Return indices (n,) into ``data`` of images of class ``target``.
 
@@ -54,6 +55,7 @@ class Sampler(Choice, ABC):
             generator: The only source of randomness; equal on all processes.
             network: The current surrogate, for samplers that look at the images through it.
         """
+        raise NotImplementedError
 
     def batch(
         self,
@@ -160,10 +162,6 @@ class Importance(Sampler):
         super().__init__(batch_size)
         self._whole: dict[int, WeightMatrix] = {}  # W of each class, computed once
 
-    def draw(self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network) -> Tensor:
-        """Refuse: without weights there is nothing to draw by; see :meth:`batch`."""
-        raise ConfigError("sampler Importance draws by a weighting: ask it for a batch")
-
     def batch(
         self,
         data: ImageSet,
@@ -174,15 +172,85 @@ class Importance(Sampler):
         weigh: Weigher,
     ) -> tuple[Tensor, WeightMatrix]:
         """Return images drawn by each row in turn, and the matrix that is uniform over each row's own."""
-        members = data.members(target)
+        drawn = self.drawn(data, target, self.batch_size, generator, weigh)
+        return torch.cat(drawn), uniform_within(drawn, self.whole(data, target, weigh).coefficients)
+
+    def whole(self, data: ImageSet, target: int, weigh: Weigher) -> WeightMatrix:
+        """Return W of all images of a class, computed once."""
         if target not in self._whole:
-            whole = weigh(members)
-            self._whole[target] = WeightMatrix(whole.rows.double().cpu(), whole.coefficients)
-        whole = self._whole[target]
-        share = max(1, self.batch_size // len(whole.rows))
-        places = torch.cat([systematic_draws(row, share, generator) for row in whole.rows])
-        rows = torch.eye(len(whole.rows), dtype=torch.float64).repeat_interleave(share, 1) / share
-        return members[places.to(members.device)], WeightMatrix(rows, whole.coefficients)
+            matrix = weigh(data.members(target))
+            self._whole[target] = WeightMatrix(matrix.rows.double().cpu(), matrix.coefficients)
+        return self._whole[target]
+
+    def drawn(
+        self, data: ImageSet, target: int, count: int, generator: torch.Generator, weigh: Weigher
+    ) -> list[Tensor]:
+        """Return what each row of W draws: int64 (count / T,) places, an image as often as its weight says."""
+        members, rows = data.members(target), self.whole(data, target, weigh).rows
+        share = max(1, count // len(rows))
+        return [members[systematic_draws(row, share, generator).to(members.device)] for row in rows]
+
+
+class ImportanceKMeans(Importance):
+    """What stands for the images drawn by each row of W: those nearest to centroids (DREAM, drawn by weight; ours).
+
+    As ``KMeans``, but each row of W is clustered by itself, and only what it has drawn. A row that has drawn no more
+    different images than its share keeps them all.
+
+    Args:
+        batch_size: Images per class, divided equally among the rows of W.
+        interval: Rounds between clusterings.
+        candidates: Images of the class that are drawn for a clustering, divided in the same way.
+
+    Example:
+        >>> ImportanceKMeans(batch_size=100).interval
+        10
+    """
+
+    def __init__(self, batch_size: int = 128, interval: int = 10, candidates: int = 1024) -> None:
+        super().__init__(batch_size)
+        require({"interval": interval, "candidates": candidates}, least=1, of="ImportanceKMeans")
+        self.interval = interval
+        self.candidates = candidates
+        self._chosen: dict[int, list[Tensor]] = {}
+        self._clustered: dict[int, int] = {}  # the round of each class's last clustering
+
+    def batch(
+        self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network, weigh: Weigher
+    ) -> tuple[Tensor, WeightMatrix]:
+        """Return the images that stand for each row, and the matrix that is uniform over each row's own."""
+        if target not in self._chosen or (step % self.interval == 0 and self._clustered[target] != step):
+            drawn = self.drawn(data, target, self.candidates, generator, weigh)
+            share = max(1, self.batch_size // len(drawn))
+            self._clustered[target], self._chosen[target] = step, []
+            for row in drawn:
+                different = row.unique()
+                if len(different) > share:
+                    different = nearest_to_centroids(data, different, share, network, generator)
+                self._chosen[target].append(different)
+        chosen = self._chosen[target]
+        coefficients = self.whole(data, target, weigh).coefficients
+        return torch.cat(chosen), uniform_within(chosen, coefficients)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the images in use and when they were found."""
+        return {"chosen": dict(self._chosen), "clustered": dict(self._clustered)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave."""
+        self._chosen = {int(target): list(rows) for target, rows in state.get("chosen", {}).items()}
+        self._clustered = {int(target): int(step) for target, step in state.get("clustered", {}).items()}
+
+
+def uniform_within(drawn: Sequence[Tensor], coefficients: Tensor) -> WeightMatrix:
+    """Return the matrix whose t-th row is uniform over the t-th part of a batch.
+
+    Args:
+        drawn: The parts' images, one after the other in the batch.
+        coefficients: (T,).
+    """
+    rows = torch.block_diag(*(torch.full((1, len(part)), 1 / len(part), dtype=torch.float64) for part in drawn))
+    return WeightMatrix(rows, coefficients)
 
 
 class Cycling(Sampler):

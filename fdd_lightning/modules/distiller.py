@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +38,9 @@ from fdd_lightning.training.schedules import scheduled
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.rng import generator
+
+FEWEST = 10
+"""Effective images of a class below which a warning is given."""
 
 
 class BaseDistiller(WeighingModule):
@@ -268,6 +272,7 @@ class Distiller(BaseDistiller):
         self.schedule_factory = schedule
         self.average_rows = average_rows
         self.images = nn.Parameter(self.blank_images())
+        self._warned = False
 
     @property
     def num_steps(self) -> int:
@@ -365,6 +370,15 @@ class Distiller(BaseDistiller):
             self.log(f"distill/{name}", term.detach() / len(parts.indices))
         sizes = [weights.effective_sample_size().cpu() / weights.rows.shape[1] for weights in parts.weights.values()]
         self.log("weights/effective_sample_share", torch.stack(sizes).mean())
+        sizes = [weights.effective_sample_size(parts.indices[c]).cpu() for c, weights in parts.weights.items()]
+        self.log("weights/fewest_images", float(min(len(index.unique()) for index in parts.indices.values())))
+        self.log("weights/least_effective_sample_size", torch.stack(sizes).min())
+        if min(sizes) < FEWEST and not self._warned and self.trainer.is_global_zero:
+            sys.stderr.write(
+                f"warning: a class is matched by an effective {float(min(sizes)):.1f} images, so that chance decides: "
+                f"expect a spread between seeds, or take more images or another weighting than {self.weighting.name}\n"
+            )
+            self._warned = True
         aligned = self.data.aligned
         if aligned is not None:
             mass = []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.autograd import grad
 from torch.func import functional_call
@@ -25,6 +26,9 @@ from fdd_lightning.matching.weighted_epochs import several_rows_objection
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.networks import Network
+from fdd_lightning.training import OptimizerFactory, ScheduleFactory
+from fdd_lightning.training.optimizers import Joint, image_optimizer, refuse_two_rates
+from fdd_lightning.training.schedules import scheduled
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import generator
 
@@ -56,6 +60,8 @@ class TrajectoryMatching(BaseDistiller):
         lr_student: The student's step size before the first step.
         lr_lr: Learning rate of the student's step size (SGD).
         momentum: Momentum of images and step size.
+        optimizer: The images' optimiser, any of torch's by class path; null: SGD, as published.
+        schedule: When ``lr_images`` falls, any scheduler of torch's by class path (see `Distiller`); null: never.
         recompute: Keep one student's step in memory at a time and compute it again where the gradient needs it: for
             large N, at about half as much time again.
         method: Name in files and tables.
@@ -86,6 +92,8 @@ class TrajectoryMatching(BaseDistiller):
         lr_student: float = 0.001,
         lr_lr: float = 1e-5,
         momentum: float = 0.5,
+        optimizer: OptimizerFactory | None = None,
+        schedule: ScheduleFactory | None = None,
         recompute: bool = False,
         method: str = "mtt",
         **kwargs: Any,
@@ -106,6 +114,9 @@ class TrajectoryMatching(BaseDistiller):
         self.lr_images = lr_images
         self.lr_lr = lr_lr
         self.momentum = momentum
+        refuse_two_rates(optimizer)
+        self.optimizer_factory = optimizer
+        self.schedule_factory = schedule
         self.recompute = recompute
         self.trajectories: ExpertFolder | None = None
         self.whitening: ZCA | None = None
@@ -202,10 +213,17 @@ class TrajectoryMatching(BaseDistiller):
             raise FileFormatError("no experts")
         return self.trajectories
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return plain SGD over the images and the step size, each with its own rate."""
-        groups = [{"params": [self.images], "lr": self.lr_images}, {"params": [self.lr], "lr": self.lr_lr}]
-        return torch.optim.SGD(groups, momentum=self.momentum)
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return plain SGD over images and step size, each with its own rate, or the images' own optimiser beside it."""
+        if self.optimizer_factory is None and self.schedule_factory is None:
+            groups = [{"params": [self.images], "lr": self.lr_images}, {"params": [self.lr], "lr": self.lr_lr}]
+            return torch.optim.SGD(groups, momentum=self.momentum)
+        of_images = image_optimizer(self.images, self.lr_images, self.momentum, self.optimizer_factory)
+        of_step_size = torch.optim.SGD([self.lr], lr=self.lr_lr, momentum=self.momentum)
+        optimizer = Joint([of_images, of_step_size])
+        if self.schedule_factory is None:
+            return optimizer
+        return [optimizer], [scheduled(self.schedule_factory, of_images, self.num_steps)]
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Take one step of images and step size; the batch is only a clock."""
@@ -216,6 +234,8 @@ class TrajectoryMatching(BaseDistiller):
         optimizer.zero_grad()  # type: ignore[union-attr]
         self.manual_backward(loss)
         optimizer.step()  # type: ignore[union-attr]
+        if self.schedule_factory is not None:
+            self.lr_schedulers().step()  # type: ignore[union-attr]
         self.log("distill/loss", value, prog_bar=True)
         self.log("distill/lr", self.lr.detach())
 

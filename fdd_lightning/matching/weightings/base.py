@@ -34,10 +34,19 @@ class WeightMatrix:
     rows: Tensor
     coefficients: Tensor
 
-    def effective_sample_size(self) -> Tensor:
-        """Return 1 / sum_i w_i^2 of the mean row: n for uniform weights, 1 when a single image carries all."""
-        share: Tensor = self.rows.mean(0).square().sum()
-        return share.reciprocal()
+    def effective_sample_size(self, index: Tensor | None = None) -> Tensor:
+        """Return 1 / sum_i w_i^2 of the mean row: n for uniform weights, 1 when a single image carries all.
+
+        Args:
+            index: int64 (n,), places of the images, where some may have been drawn more than once.
+        """
+        weights: Tensor = self.rows.mean(0)
+        if index is not None:
+            different, place = index.to(weights.device).unique(return_inverse=True)
+            weights = torch.zeros(len(different), dtype=weights.dtype, device=weights.device).index_add(
+                0, place, weights
+            )
+        return weights.square().sum().reciprocal()
 
 
 Weigher = Callable[[Tensor], WeightMatrix]
