@@ -214,7 +214,7 @@ class TrajectoryMatching(BaseDistiller):
         return self.trajectories
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return plain SGD over images and step size, each with its own rate, or the images' own optimiser beside it."""
+        """Return plain SGD over images and step size, each with its own rate, or another one over the images."""
         if self.optimizer_factory is None and self.schedule_factory is None:
             groups = [{"params": [self.images], "lr": self.lr_images}, {"params": [self.lr], "lr": self.lr_lr}]
             return torch.optim.SGD(groups, momentum=self.momentum)
