@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -9,7 +11,6 @@ from fdd_lightning.algorithms.base import Algorithm, Batch
 from fdd_lightning.algorithms.difficulty import RelativeDifficulty, weigh
 from fdd_lightning.losses import gce_loss
 from fdd_lightning.networks import Network, NetworkFactory
-from fdd_lightning.training import Regime
 
 
 class LfF(Algorithm):
@@ -22,7 +23,6 @@ class LfF(Algorithm):
     with w the relative difficulty (see :class:`~fdd_lightning.algorithms.difficulty.RelativeDifficulty`).
 
     Args:
-        regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
         q: Exponent of the generalised cross-entropy.
         momentum: Weight of the remembered loss when a new one comes in.
 
@@ -36,19 +36,12 @@ class LfF(Algorithm):
     memory = ("difficulty",)
 
     def __init__(
-        self,
-        network: NetworkFactory,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        size: int,
-        regime: Regime | None = None,
-        q: float = 0.7,
-        momentum: float = 0.7,
+        self, network: NetworkFactory, *args: Any, q: float = 0.7, momentum: float = 0.7, **kwargs: Any
     ) -> None:
-        super().__init__(network, num_classes, image_shape, size, regime)
+        super().__init__(network, *args, **kwargs)
         self.q = q
-        self.biased = network(num_classes, image_shape)
-        self.difficulty = RelativeDifficulty(size, num_classes, momentum)
+        self.biased = network(self.num_classes, self.network.image_shape)
+        self.difficulty = RelativeDifficulty(self.size, self.num_classes, momentum)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the sum of both networks' losses, which share no parameter."""
