@@ -59,6 +59,14 @@ class Algorithm(nn.Module, ABC):
         shared: Whether each process has its own share of every batch; set by whoever trains it.
         chances: How likely each training image is to be drawn, relative, (size,); None: each once an epoch. Known
             after :meth:`prepare`.
+
+    Example:
+        >>> from fdd_lightning.networks import MLP
+        >>> class Margin(Algorithm):
+        ...     def loss(self, batch):
+        ...         return nn.functional.multi_margin_loss(self(batch["image"]), batch["target"])
+        >>> Margin(MLP, num_classes=2, image_shape=(1, 4, 4), size=9)(torch.zeros(3, 1, 4, 4)).shape
+        torch.Size([3, 2])
     """
 
     menu: ClassVar[str] = "trainer"
@@ -151,6 +159,12 @@ class Clock(nn.Module):
     Attributes:
         step: Updates so far; the algorithm counts.
         seed: Seed of the draws.
+
+    Example:
+        >>> clock = Clock()
+        >>> clock.step += 1
+        >>> clock.get_extra_state()[1]
+        tensor(1)
     """
 
     def __init__(self) -> None:

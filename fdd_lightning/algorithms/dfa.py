@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +13,14 @@ from fdd_lightning.algorithms.difficulty import RelativeDifficulty, weigh
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gce_loss
 from fdd_lightning.networks import NetworkFactory
+from fdd_lightning.training import Regime
 from fdd_lightning.utils.checks import require
 
 
-class NoClassifier(nn.Module):
+class _NoClassifier(nn.Module):
     """Stands where an encoder has no classifier, so that nobody takes its features for logits."""
 
     def forward(self, feature: Tensor) -> Tensor:
-        """Refuse by a :class:`ConfigError`."""
         raise ConfigError("DFA's intrinsic encoder has no classifier of its own: match its features, not gradients")
 
 
@@ -63,16 +63,18 @@ class DFA(Algorithm):
     def __init__(
         self,
         network: NetworkFactory,
-        *args: Any,
+        num_classes: int,
+        image_shape: tuple[int, int, int],
+        size: int,
+        regime: Regime | None = None,
         swap_after: int = 10000,
         lambda_dis: float = 10.0,
         lambda_swap_b: float = 10.0,
         lambda_swap: float = 1.0,
         q: float = 0.7,
         momentum: float = 0.7,
-        **kwargs: Any,
     ) -> None:
-        super().__init__(network, *args, **kwargs)
+        super().__init__(network, num_classes, image_shape, size, regime)
         require({"swap_after": swap_after, "lambda_dis": lambda_dis}, least=0, of="DFA")
         require({"lambda_swap_b": lambda_swap_b, "lambda_swap": lambda_swap}, least=0, of="DFA")
         self.swap_after = swap_after
@@ -80,14 +82,14 @@ class DFA(Algorithm):
         self.lambda_swap_b = lambda_swap_b
         self.lambda_swap = lambda_swap
         self.q = q
-        self.biased = network(self.num_classes, self.network.image_shape)
+        self.biased = network(num_classes, image_shape)
         width = self.network.feature_dim + self.biased.feature_dim
-        self.head = nn.Linear(width, self.num_classes)
-        self.biased_head = nn.Linear(width, self.num_classes)
+        self.head = nn.Linear(width, num_classes)
+        self.biased_head = nn.Linear(width, num_classes)
         # Left in, the networks' own classifiers would be parameters that no loss reaches.
-        self.network.classifier = NoClassifier()
-        self.biased.classifier = NoClassifier()
-        self.difficulty = RelativeDifficulty(self.size, self.num_classes, momentum)
+        self.network.classifier = _NoClassifier()
+        self.biased.classifier = _NoClassifier()
+        self.difficulty = RelativeDifficulty(size, num_classes, momentum)
         self.clock = Clock()
 
     def loss(self, batch: Batch) -> Tensor:

@@ -15,6 +15,12 @@ class LossMemory(nn.Module):
         size: Number of training images.
         num_classes: Number of classes.
         momentum: Weight of what was remembered: m <- momentum m + (1 - momentum) loss. The first loss is taken as is.
+
+    Example:
+        >>> memory = LossMemory(size=3, num_classes=1, momentum=0.7)
+        >>> memory.remember(torch.tensor([2.0, 4.0]), targets=torch.tensor([0, 0]), index=torch.tensor([0, 2]))
+        >>> memory.relative(torch.tensor([0]), index=torch.tensor([0]))
+        tensor([0.5000])
     """
 
     mean: Tensor
@@ -58,6 +64,11 @@ class RelativeDifficulty(nn.Module):
         size: Number of training images.
         num_classes: Number of classes.
         momentum: See :class:`LossMemory`; published: 0.7.
+
+    Example:
+        >>> place, losses = torch.zeros(1, dtype=torch.int64), torch.ones(1)
+        >>> RelativeDifficulty(size=1, num_classes=1)(biased=losses, debiased=losses, targets=place, index=place)
+        tensor([0.5000])
     """
 
     def __init__(self, size: int, num_classes: int, momentum: float = 0.7) -> None:

@@ -38,6 +38,11 @@ class GroupAlgorithm(Algorithm):
         balanced: Whether images are drawn from all cells equally often (their mean chance is 1).
         num_groups: Number of groups.
         sizes: float (num_classes * num_groups,), training images of each cell.
+
+    Example:
+        >>> from fdd_lightning.algorithms import GroupDRO
+        >>> issubclass(GroupDRO, GroupAlgorithm) and GroupDRO.needs_groups
+        True
     """
 
     needs_groups = True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -11,6 +9,7 @@ from fdd_lightning.algorithms.base import Algorithm, Batch
 from fdd_lightning.algorithms.difficulty import RelativeDifficulty, weigh
 from fdd_lightning.losses import gce_loss
 from fdd_lightning.networks import Network, NetworkFactory
+from fdd_lightning.training import Regime
 
 
 class LfF(Algorithm):
@@ -36,12 +35,19 @@ class LfF(Algorithm):
     memory = ("difficulty",)
 
     def __init__(
-        self, network: NetworkFactory, *args: Any, q: float = 0.7, momentum: float = 0.7, **kwargs: Any
+        self,
+        network: NetworkFactory,
+        num_classes: int,
+        image_shape: tuple[int, int, int],
+        size: int,
+        regime: Regime | None = None,
+        q: float = 0.7,
+        momentum: float = 0.7,
     ) -> None:
-        super().__init__(network, *args, **kwargs)
+        super().__init__(network, num_classes, image_shape, size, regime)
         self.q = q
-        self.biased = network(self.num_classes, self.network.image_shape)
-        self.difficulty = RelativeDifficulty(self.size, self.num_classes, momentum)
+        self.biased = network(num_classes, image_shape)
+        self.difficulty = RelativeDifficulty(size, num_classes, momentum)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the sum of both networks' losses, which share no parameter."""

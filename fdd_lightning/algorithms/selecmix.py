@@ -15,7 +15,7 @@ from fdd_lightning.algorithms.difficulty import RelativeDifficulty
 from fdd_lightning.algorithms.lff import lff_loss
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
-from fdd_lightning.training import OptimizerFactory
+from fdd_lightning.training import OptimizerFactory, Regime
 from fdd_lightning.utils.checks import require
 
 
@@ -72,7 +72,11 @@ class SelecMix(Algorithm):
 
     def __init__(
         self,
-        *args: Any,
+        network: NetworkFactory,
+        num_classes: int,
+        image_shape: tuple[int, int, int],
+        size: int,
+        regime: Regime | None = None,
         pool: int = 4,
         encoder: NetworkFactory = ResNet18,
         hidden: int = 512,
@@ -80,15 +84,14 @@ class SelecMix(Algorithm):
         temperature: float = 0.2,
         q: float = 0.7,
         encoder_optimizer: OptimizerFactory = Adam,
-        **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(network, num_classes, image_shape, size, regime)
         require({"pool": pool, "temperature": temperature, "q": q}, above=0, of=type(self).__name__)
         self.pool = pool
         self.temperature = temperature
         self.q = q
         self.encoder_optimizer = encoder_optimizer
-        self.encoder = Encoder(encoder, self.num_classes, self.network.image_shape, hidden, dimension)
+        self.encoder = Encoder(encoder, num_classes, image_shape, hidden, dimension)
         self.clock = Clock()
 
     def parts(self) -> list[tuple[OptimizerFactory | None, list[nn.Parameter]]]:
@@ -151,6 +154,7 @@ class SelecMixLfF(SelecMix):
     """SelecMix on top of LfF: the loss of LfF plus a tenth of the cross-entropy of the debiased network on mixes.
 
     See :class:`SelecMix` and :class:`~fdd_lightning.algorithms.lff.LfF`; the version that Cui et al. use.
+    Most arguments are theirs.
 
     Args:
         mix_weight: Weight of the loss on mixes.
@@ -167,13 +171,21 @@ class SelecMixLfF(SelecMix):
     memory = ("difficulty", "clock")
 
     def __init__(
-        self, network: NetworkFactory, *args: Any, mix_weight: float = 0.1, momentum: float = 0.7, **kwargs: Any
+        self,
+        network: NetworkFactory,
+        num_classes: int,
+        image_shape: tuple[int, int, int],
+        size: int,
+        *,
+        mix_weight: float = 0.1,
+        momentum: float = 0.7,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(network, *args, **kwargs)
+        super().__init__(network, num_classes, image_shape, size, **kwargs)
         require({"mix_weight": mix_weight}, least=0, of="SelecMixLfF")
         self.mix_weight = mix_weight
-        self.biased = network(self.num_classes, self.network.image_shape)
-        self.difficulty = RelativeDifficulty(self.size, self.num_classes, momentum)
+        self.biased = network(num_classes, image_shape)
+        self.difficulty = RelativeDifficulty(size, num_classes, momentum)
 
     def _mix_loss(self, mixed: Tensor, labels: Tensor, batch: Batch) -> Tensor:
         """Return the losses of both networks on images as they are, and of the debiased one on mixes."""
