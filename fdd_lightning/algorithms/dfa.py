@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from fdd_lightning.algorithms.base import Algorithm, Batch, Clock
-from fdd_lightning.algorithms.difficulty import RelativeDifficulty, weigh
+from fdd_lightning.algorithms.lff import RelativeDifficulty, weigh
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gce_loss
 from fdd_lightning.networks import NetworkFactory

@@ -11,8 +11,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 
 from fdd_lightning.algorithms.base import Algorithm, Batch, Clock
-from fdd_lightning.algorithms.difficulty import RelativeDifficulty
-from fdd_lightning.algorithms.lff import lff_loss
+from fdd_lightning.algorithms.lff import RelativeDifficulty, lff_loss
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
 from fdd_lightning.training import OptimizerFactory, Regime

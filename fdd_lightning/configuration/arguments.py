@@ -26,6 +26,10 @@ class Arguments:
         specs: What is said of ``model`` and ``data``: specs, or arguments without a class; later words go over earlier.
         others: All other arguments, in their order; what configuration files say of them as ``--config=JSON``.
         values: The values of the others that stand at the top level, ``synthetic`` say.
+
+    Example:
+        >>> read(["--data", "ColoredDigits", "--data.seed=3"]).specs
+        {'data': {'class_path': 'ColoredDigits', 'init_args': {'seed': '3'}}}
     """
 
     specs: dict[str, Any] = field(default_factory=dict)

@@ -52,12 +52,12 @@ class Choice:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Note the arguments; ``__init__`` needs no cooperation."""
         self = super().__new__(cls)
-        signature = inspect.signature(cls.__init__)
-        given = dict(list(signature.bind_partial(self, *args, **kwargs).arguments.items())[1:])
-        passed_on = [name for name, each in signature.parameters.items() if each.kind is each.VAR_KEYWORD]
-        self._given = {key: value for key, value in given.items() if key not in passed_on}
-        for name in passed_on:
-            self._given |= given.get(name, {})
+        bound = inspect.signature(cls.__init__).bind_partial(self, *args, **kwargs)
+        given = dict(list(bound.arguments.items())[1:])
+        for name, parameter in bound.signature.parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                given |= given.pop(name, {})
+        self._given = given
         return self
 
     def take(self, kind: str, path: Path) -> None:
