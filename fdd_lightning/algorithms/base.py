@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, cast
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,8 @@ class Algorithm(nn.Module, ABC):
     """Base of every algorithm: plain training and the debiased trainers.
 
     What it remembers of the images between updates is part of its state, so that it is part of every checkpoint.
+
+    Constructors of subclasses take these arguments first, and then their own by name.
 
     Whoever trains it calls :meth:`prepare` once, then :meth:`losses` for every batch, and steps after each loss.
 
@@ -146,8 +148,21 @@ class Algorithm(nn.Module, ABC):
         return whole[dist.get_rank() :: dist.get_world_size()] if self.shared else whole
 
 
-AlgorithmFactory = Callable[[NetworkFactory, int, tuple[int, int, int], int], Algorithm]
-"""What builds an algorithm: a subclass, or a ``functools.partial`` of one."""
+class AlgorithmFactory(Protocol):
+    """What builds an algorithm: a subclass, or a ``functools.partial`` of one.
+
+    A protocol, since the parser knows by its names which arguments are given later.
+
+    Example:
+        >>> from fdd_lightning.algorithms import DFA
+        >>> from functools import partial
+        >>> factory: AlgorithmFactory = partial(DFA, swap_after=100)
+    """
+
+    def __call__(
+        self, network: NetworkFactory, num_classes: int, image_shape: tuple[int, int, int], size: int
+    ) -> Algorithm:
+        """Build one."""
 
 
 class Clock(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,6 @@ from fdd_lightning.algorithms.lff import RelativeDifficulty, weigh
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gce_loss
 from fdd_lightning.networks import NetworkFactory
-from fdd_lightning.training import Regime
 from fdd_lightning.utils.checks import require
 
 
@@ -63,18 +62,16 @@ class DFA(Algorithm):
     def __init__(
         self,
         network: NetworkFactory,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        size: int,
-        regime: Regime | None = None,
+        *args: Any,
         swap_after: int = 10000,
         lambda_dis: float = 10.0,
         lambda_swap_b: float = 10.0,
         lambda_swap: float = 1.0,
         q: float = 0.7,
         momentum: float = 0.7,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(network, num_classes, image_shape, size, regime)
+        super().__init__(network, *args, **kwargs)
         require({"swap_after": swap_after, "lambda_dis": lambda_dis}, least=0, of="DFA")
         require({"lambda_swap_b": lambda_swap_b, "lambda_swap": lambda_swap}, least=0, of="DFA")
         self.swap_after = swap_after
@@ -82,14 +79,14 @@ class DFA(Algorithm):
         self.lambda_swap_b = lambda_swap_b
         self.lambda_swap = lambda_swap
         self.q = q
-        self.biased = network(num_classes, image_shape)
+        self.biased = network(self.num_classes, self.network.image_shape)
         width = self.network.feature_dim + self.biased.feature_dim
-        self.head = nn.Linear(width, num_classes)
-        self.biased_head = nn.Linear(width, num_classes)
+        self.head = nn.Linear(width, self.num_classes)
+        self.biased_head = nn.Linear(width, self.num_classes)
         # Left in, the networks' own classifiers would be parameters that no loss reaches.
         self.network.classifier = _NoClassifier()
         self.biased.classifier = _NoClassifier()
-        self.difficulty = RelativeDifficulty(size, num_classes, momentum)
+        self.difficulty = RelativeDifficulty(self.size, self.num_classes, momentum)
         self.clock = Clock()
 
     def loss(self, batch: Batch) -> Tensor:

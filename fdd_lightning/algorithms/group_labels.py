@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -10,8 +10,6 @@ from torch.nn.functional import cross_entropy
 
 from fdd_lightning.algorithms.base import Algorithm, Batch
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.networks import NetworkFactory
-from fdd_lightning.training import Regime
 
 
 def refuse_groups(algorithm: type, train_on: str, num_groups: int) -> None:
@@ -98,16 +96,8 @@ class Reweighted(GroupAlgorithm):
 
     name = "reweighted"
 
-    def __init__(
-        self,
-        network: NetworkFactory,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        size: int,
-        regime: Regime | None = None,
-        by: Literal["draws", "loss"] = "draws",
-    ) -> None:
-        super().__init__(network, num_classes, image_shape, size, regime)
+    def __init__(self, *args: Any, by: Literal["draws", "loss"] = "draws", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         if by not in ("draws", "loss"):
             raise ConfigError(f"Reweighted by must be draws or loss, not {by!r}")
         self.balanced = by == "draws"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -9,7 +11,6 @@ from torch.nn.functional import cross_entropy
 from fdd_lightning.algorithms.base import Algorithm, Batch
 from fdd_lightning.losses import gce_loss
 from fdd_lightning.networks import Network, NetworkFactory
-from fdd_lightning.training import Regime
 
 
 class LossMemory(nn.Module):
@@ -123,19 +124,12 @@ class LfF(Algorithm):
     memory = ("difficulty",)
 
     def __init__(
-        self,
-        network: NetworkFactory,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        size: int,
-        regime: Regime | None = None,
-        q: float = 0.7,
-        momentum: float = 0.7,
+        self, network: NetworkFactory, *args: Any, q: float = 0.7, momentum: float = 0.7, **kwargs: Any
     ) -> None:
-        super().__init__(network, num_classes, image_shape, size, regime)
+        super().__init__(network, *args, **kwargs)
         self.q = q
-        self.biased = network(num_classes, image_shape)
-        self.difficulty = RelativeDifficulty(size, num_classes, momentum)
+        self.biased = network(self.num_classes, self.network.image_shape)
+        self.difficulty = RelativeDifficulty(self.size, self.num_classes, momentum)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the sum of both networks' losses, which share no parameter."""

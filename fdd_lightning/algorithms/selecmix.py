@@ -14,7 +14,7 @@ from fdd_lightning.algorithms.base import Algorithm, Batch, Clock
 from fdd_lightning.algorithms.lff import RelativeDifficulty, lff_loss
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
-from fdd_lightning.training import OptimizerFactory, Regime
+from fdd_lightning.training import OptimizerFactory
 from fdd_lightning.utils.checks import require
 
 
@@ -71,11 +71,7 @@ class SelecMix(Algorithm):
 
     def __init__(
         self,
-        network: NetworkFactory,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        size: int,
-        regime: Regime | None = None,
+        *args: Any,
         pool: int = 4,
         encoder: NetworkFactory = ResNet18,
         hidden: int = 512,
@@ -83,14 +79,15 @@ class SelecMix(Algorithm):
         temperature: float = 0.2,
         q: float = 0.7,
         encoder_optimizer: OptimizerFactory = Adam,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(network, num_classes, image_shape, size, regime)
+        super().__init__(*args, **kwargs)
         require({"pool": pool, "temperature": temperature, "q": q}, above=0, of=type(self).__name__)
         self.pool = pool
         self.temperature = temperature
         self.q = q
         self.encoder_optimizer = encoder_optimizer
-        self.encoder = Encoder(encoder, num_classes, image_shape, hidden, dimension)
+        self.encoder = Encoder(encoder, self.num_classes, self.network.image_shape, hidden, dimension)
         self.clock = Clock()
 
     def parts(self) -> list[tuple[OptimizerFactory | None, list[nn.Parameter]]]:
@@ -170,21 +167,13 @@ class SelecMixLfF(SelecMix):
     memory = ("difficulty", "clock")
 
     def __init__(
-        self,
-        network: NetworkFactory,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        size: int,
-        *,
-        mix_weight: float = 0.1,
-        momentum: float = 0.7,
-        **kwargs: Any,
+        self, network: NetworkFactory, *args: Any, mix_weight: float = 0.1, momentum: float = 0.7, **kwargs: Any
     ) -> None:
-        super().__init__(network, num_classes, image_shape, size, **kwargs)
+        super().__init__(network, *args, **kwargs)
         require({"mix_weight": mix_weight}, least=0, of="SelecMixLfF")
         self.mix_weight = mix_weight
-        self.biased = network(num_classes, image_shape)
-        self.difficulty = RelativeDifficulty(size, num_classes, momentum)
+        self.biased = network(self.num_classes, self.network.image_shape)
+        self.difficulty = RelativeDifficulty(self.size, self.num_classes, momentum)
 
     def _mix_loss(self, mixed: Tensor, labels: Tensor, batch: Batch) -> Tensor:
         """Return the losses of both networks on images as they are, and of the debiased one on mixes."""
