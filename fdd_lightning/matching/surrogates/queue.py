@@ -92,7 +92,8 @@ class Queue(Surrogate):
         if self._turn != step:
             self._turn = step
             self._move_on(step)
-        place = self._places[int(torch.randint(len(self._places), (1,), generator=self._draws("match", step)))]
+        draws = generator(self.seed, "queue match", step)
+        place = self._places[int(torch.randint(len(self._places), (1,), generator=draws))]
         self.accuracy = 100 * place.right / place.seen if place.seen else 0.0
         return place.trained.network
 
@@ -108,12 +109,9 @@ class Queue(Surrogate):
     def _place(self, number: int) -> _Place:
         return _Place(number, NetworkInTraining(self.drawn(number), self.lr, self.momentum, self.weight_decay))
 
-    def _draws(self, purpose: str, step: int) -> torch.Generator:
-        return generator(self.seed, f"queue {purpose}", step)
-
     def learn(self, step: int, lesson: Lesson) -> None:
         """Train some networks of the queue on real images."""
-        draws = self._draws("training", step)
+        draws = generator(self.seed, "queue training", step)
         for chosen in torch.randperm(len(self._places), generator=draws)[: self.trained].tolist():
             place = self._places[chosen]
             for _ in range(self.steps):
