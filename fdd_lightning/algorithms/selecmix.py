@@ -71,6 +71,7 @@ class SelecMix(Algorithm):
 
     def __init__(
         self,
+        network: NetworkFactory,
         *args: Any,
         pool: int = 4,
         encoder: NetworkFactory = ResNet18,
@@ -81,7 +82,7 @@ class SelecMix(Algorithm):
         encoder_optimizer: OptimizerFactory = Adam,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(network, *args, **kwargs)
         require({"pool": pool, "temperature": temperature, "q": q}, above=0, of=type(self).__name__)
         self.pool = pool
         self.temperature = temperature
