@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from fdd_lightning.__about__ import __version__
@@ -24,39 +25,7 @@ Each takes --help. `fdd run configs/recipes/quickstart.yaml` shows all of it in 
 """
 
 
-def _stage(name: str, args: list[str]) -> int:
-    from fdd_lightning.stages.stage_run import run_stage
-
-    run_stage(name, args)
-    return 0
-
-
-def _run(name: str, args: list[str]) -> int:
-    from fdd_lightning.command_line.run import run
-
-    return run(args)
-
-
-def _report(name: str, args: list[str]) -> int:
-    from fdd_lightning.command_line.report import report
-
-    return report(args)
-
-
-def _data(name: str, args: list[str]) -> int:
-    from fdd_lightning.command_line.data import data
-
-    return data(args)
-
-
-COMMANDS: dict[str, Callable[[str, list[str]], int]] = {
-    "data": _data,
-    "run": _run,
-    "fit": _stage,
-    "distill": _stage,
-    "eval": _stage,
-    "report": _report,
-}
+COMMANDS = ("data", "run", "fit", "distill", "eval", "report")
 
 
 def dispatch(args: list[str]) -> int:
@@ -69,7 +38,14 @@ def dispatch(args: list[str]) -> int:
         return 0
     if args[0] not in COMMANDS:
         raise FDDError(f"unknown command {args[0]!r}: choose one of {', '.join(COMMANDS)}")
-    return COMMANDS[args[0]](args[0], args[1:])
+    name, rest = args[0], args[1:]
+    if name in ("fit", "distill", "eval"):
+        from fdd_lightning.stages.stage_run import run_stage
+
+        run_stage(name, rest)
+        return 0
+    command = getattr(import_module(f"fdd_lightning.command_line.{name}"), name)
+    return int(command(rest))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

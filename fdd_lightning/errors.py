@@ -7,15 +7,30 @@ import sys
 
 
 class FDDError(Exception):
-    """A mistake that the user can mend; the command line prints its one line, without a traceback."""
+    """A mistake that the user can mend; the command line prints its one line, without a traceback.
+
+    Example:
+        >>> in_one_line(FDDError("no such thing: take another"))
+        'no such thing: take another'
+    """
 
 
 class ConfigError(FDDError, ValueError):
-    """A setting or a combination of settings that cannot mean anything."""
+    """A setting or a combination of settings that cannot mean anything.
+
+    Example:
+        >>> issubclass(ConfigError, ValueError)
+        True
+    """
 
 
 class DatasetNotFoundError(FDDError, FileNotFoundError):
-    """The source files of a data set are not where they were looked for."""
+    """The source files of a data set are not where they were looked for.
+
+    Example:
+        >>> str(DatasetNotFoundError("not here", "nor there"))
+        'not here nor there'
+    """
 
     def __str__(self) -> str:
         # FileNotFoundError formats (errno, message) pairs; ours is a plain sentence.
@@ -23,11 +38,21 @@ class DatasetNotFoundError(FDDError, FileNotFoundError):
 
 
 class FileFormatError(FDDError, ValueError):
-    """A file is cut short, of another kind, or of a format version that this code does not know."""
+    """A file is cut short, of another kind, or of a format version that this code does not know.
+
+    Example:
+        >>> issubclass(FileFormatError, ValueError)
+        True
+    """
 
 
 class DependencyNotFoundError(FDDError, ModuleNotFoundError):
-    """An optional package is needed and not installed."""
+    """An optional package is needed and not installed.
+
+    Example:
+        >>> issubclass(DependencyNotFoundError, ImportError)
+        True
+    """
 
 
 def in_one_line(error: FDDError | OSError) -> str | None:

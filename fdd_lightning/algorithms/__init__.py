@@ -4,8 +4,8 @@ from fdd_lightning.algorithms.base import Algorithm, AlgorithmFactory, Batch
 from fdd_lightning.algorithms.dfa import DFA
 from fdd_lightning.algorithms.erm import ERM
 from fdd_lightning.algorithms.group_dro import GroupDRO
+from fdd_lightning.algorithms.group_labels import Reweighted
 from fdd_lightning.algorithms.lff import LfF
-from fdd_lightning.algorithms.reweighted import Reweighted
 from fdd_lightning.algorithms.selecmix import SelecMix, SelecMixLfF
 
 __all__ = [

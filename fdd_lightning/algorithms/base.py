@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, cast
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,8 @@ class Algorithm(nn.Module, ABC):
 
     What it remembers of the images between updates is part of its state, so that it is part of every checkpoint.
 
+    Constructors of subclasses take these arguments first, and then their own by name.
+
     Whoever trains it calls :meth:`prepare` once, then :meth:`losses` for every batch, and steps after each loss.
 
     Args:
@@ -59,6 +61,14 @@ class Algorithm(nn.Module, ABC):
         shared: Whether each process has its own share of every batch; set by whoever trains it.
         chances: How likely each training image is to be drawn, relative, (size,); None: each once an epoch. Known
             after :meth:`prepare`.
+
+    Example:
+        >>> from fdd_lightning.networks import MLP
+        >>> class Margin(Algorithm):
+        ...     def loss(self, batch):
+        ...         return nn.functional.multi_margin_loss(self(batch["image"]), batch["target"])
+        >>> Margin(MLP, num_classes=2, image_shape=(1, 4, 4), size=9)(torch.zeros(3, 1, 4, 4)).shape
+        torch.Size([3, 2])
     """
 
     menu: ClassVar[str] = "trainer"
@@ -138,8 +148,21 @@ class Algorithm(nn.Module, ABC):
         return whole[dist.get_rank() :: dist.get_world_size()] if self.shared else whole
 
 
-AlgorithmFactory = Callable[[NetworkFactory, int, tuple[int, int, int], int], Algorithm]
-"""What builds an algorithm: a subclass, or a ``functools.partial`` of one."""
+class AlgorithmFactory(Protocol):
+    """What builds an algorithm: a subclass, or a ``functools.partial`` of one.
+
+    A protocol, since the parser knows by its names which arguments are given later.
+
+    Example:
+        >>> from fdd_lightning.algorithms import DFA
+        >>> from functools import partial
+        >>> factory: AlgorithmFactory = partial(DFA, swap_after=100)
+    """
+
+    def __call__(
+        self, network: NetworkFactory, num_classes: int, image_shape: tuple[int, int, int], size: int
+    ) -> Algorithm:
+        """Build one."""
 
 
 class Clock(nn.Module):
@@ -151,6 +174,12 @@ class Clock(nn.Module):
     Attributes:
         step: Updates so far; the algorithm counts.
         seed: Seed of the draws.
+
+    Example:
+        >>> clock = Clock()
+        >>> clock.step += 1
+        >>> clock.get_extra_state()[1]
+        tensor(1)
     """
 
     def __init__(self) -> None:

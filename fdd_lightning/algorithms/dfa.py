@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from fdd_lightning.algorithms.base import Algorithm, Batch, Clock
-from fdd_lightning.algorithms.difficulty import RelativeDifficulty, weigh
+from fdd_lightning.algorithms.lff import RelativeDifficulty, weigh
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gce_loss
 from fdd_lightning.networks import NetworkFactory
-from fdd_lightning.training import Regime
 from fdd_lightning.utils.checks import require
 
 
-class NoClassifier(nn.Module):
+class _NoClassifier(nn.Module):
     """Stands where an encoder has no classifier, so that nobody takes its features for logits."""
 
     def forward(self, feature: Tensor) -> Tensor:
-        """Refuse by a :class:`ConfigError`."""
         raise ConfigError("DFA's intrinsic encoder has no classifier of its own: match its features, not gradients")
 
 
@@ -40,7 +38,6 @@ class DFA(Algorithm):
     Its ``network`` is the intrinsic encoder, which has no classifier of its own.
 
     Args:
-        regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
         swap_after: Last update, counted from 0, without the swap.
         lambda_dis: Weight of the bias head's loss.
         lambda_swap_b: Weight of the bias head's loss on swapped features.
@@ -65,18 +62,16 @@ class DFA(Algorithm):
     def __init__(
         self,
         network: NetworkFactory,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        size: int,
-        regime: Regime | None = None,
+        *args: Any,
         swap_after: int = 10000,
         lambda_dis: float = 10.0,
         lambda_swap_b: float = 10.0,
         lambda_swap: float = 1.0,
         q: float = 0.7,
         momentum: float = 0.7,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(network, num_classes, image_shape, size, regime)
+        super().__init__(network, *args, **kwargs)
         require({"swap_after": swap_after, "lambda_dis": lambda_dis}, least=0, of="DFA")
         require({"lambda_swap_b": lambda_swap_b, "lambda_swap": lambda_swap}, least=0, of="DFA")
         self.swap_after = swap_after
@@ -84,14 +79,14 @@ class DFA(Algorithm):
         self.lambda_swap_b = lambda_swap_b
         self.lambda_swap = lambda_swap
         self.q = q
-        self.biased = network(num_classes, image_shape)
+        self.biased = network(self.num_classes, self.network.image_shape)
         width = self.network.feature_dim + self.biased.feature_dim
-        self.head = nn.Linear(width, num_classes)
-        self.biased_head = nn.Linear(width, num_classes)
+        self.head = nn.Linear(width, self.num_classes)
+        self.biased_head = nn.Linear(width, self.num_classes)
         # Left in, the networks' own classifiers would be parameters that no loss reaches.
-        self.network.classifier = NoClassifier()
-        self.biased.classifier = NoClassifier()
-        self.difficulty = RelativeDifficulty(size, num_classes, momentum)
+        self.network.classifier = _NoClassifier()
+        self.biased.classifier = _NoClassifier()
+        self.difficulty = RelativeDifficulty(self.size, self.num_classes, momentum)
         self.clock = Clock()
 
     def loss(self, batch: Batch) -> Tensor:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
 from fdd_lightning.algorithms.base import Batch
 from fdd_lightning.algorithms.group_labels import GroupAlgorithm
-from fdd_lightning.networks import NetworkFactory
-from fdd_lightning.training import Regime
 from fdd_lightning.utils.checks import require
 
 
@@ -24,7 +24,6 @@ class GroupDRO(GroupAlgorithm):
     Needs group labels, so it cannot train on a synthetic set.
 
     Args:
-        regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
         step_size: Step size of the weights.
         adjustment: Constant C of the generalisation adjustment; n_g are the training images of a cell.
         balanced: Draw images from all cells equally often, with replacement, as published.
@@ -45,17 +44,9 @@ class GroupDRO(GroupAlgorithm):
     q: Tensor
 
     def __init__(
-        self,
-        network: NetworkFactory,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        size: int,
-        regime: Regime | None = None,
-        step_size: float = 0.01,
-        adjustment: float = 0.0,
-        balanced: bool = True,
+        self, *args: Any, step_size: float = 0.01, adjustment: float = 0.0, balanced: bool = True, **kwargs: Any
     ) -> None:
-        super().__init__(network, num_classes, image_shape, size, regime)
+        super().__init__(*args, **kwargs)
         require({"step_size": step_size, "adjustment": adjustment}, least=0, of="GroupDRO")
         self.step_size = step_size
         self.adjustment = adjustment

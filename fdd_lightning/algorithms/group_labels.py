@@ -1,9 +1,12 @@
-"""What algorithms share that read group labels: cells of class and group, and images drawn equally often from each."""
+"""What algorithms share that read group labels, and the simplest of them: group-reweighted ERM."""
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from fdd_lightning.algorithms.base import Algorithm, Batch
 from fdd_lightning.errors import ConfigError
@@ -38,6 +41,11 @@ class GroupAlgorithm(Algorithm):
         balanced: Whether images are drawn from all cells equally often (their mean chance is 1).
         num_groups: Number of groups.
         sizes: float (num_classes * num_groups,), training images of each cell.
+
+    Example:
+        >>> from fdd_lightning.algorithms import GroupDRO
+        >>> issubclass(GroupDRO, GroupAlgorithm) and GroupDRO.needs_groups
+        True
     """
 
     needs_groups = True
@@ -65,3 +73,38 @@ class GroupAlgorithm(Algorithm):
     def cells(self, batch: Batch) -> Tensor:
         """Return the cells (n,) of a batch's images."""
         return batch["target"] * self.num_groups + batch["group"]
+
+
+class Reweighted(GroupAlgorithm):
+    """Cross-entropy with every cell of class and group at the same weight: what group labels alone are worth.
+
+    The importance-weighted baseline of Sagawa et al. (ICLR 2020, section 3.3; ``--reweight_groups`` of their code,
+    which draws). Needs group labels, so it cannot train on a synthetic set.
+
+    Args:
+        by: ``draws``: images are drawn from all cells equally often, with replacement. ``loss``: each image comes once
+            an epoch, and its loss is multiplied with N / (cells n_g).
+
+    Example:
+        >>> import torch
+        >>> from fdd_lightning.networks import MLP
+        >>> algorithm = Reweighted(MLP, num_classes=1, image_shape=(3, 16, 16), size=4)
+        >>> algorithm.prepare(torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 0, 1]), num_groups=2)
+        >>> [round(chance, 3) for chance in algorithm.chances.tolist()[2:]]
+        [0.667, 2.0]
+    """
+
+    name = "reweighted"
+
+    def __init__(self, *args: Any, by: Literal["draws", "loss"] = "draws", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if by not in ("draws", "loss"):
+            raise ConfigError(f"Reweighted by must be draws or loss, not {by!r}")
+        self.balanced = by == "draws"
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean cross-entropy, weighted unless the draws are."""
+        losses = cross_entropy(self.network(batch["image"]), batch["target"], reduction="none")
+        if not self.balanced:
+            losses = losses * (self.size / (self.sizes > 0).sum() / self.sizes[self.cells(batch)])
+        return losses.mean()

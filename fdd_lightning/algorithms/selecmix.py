@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +11,10 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 
 from fdd_lightning.algorithms.base import Algorithm, Batch, Clock
-from fdd_lightning.algorithms.difficulty import RelativeDifficulty
-from fdd_lightning.algorithms.lff import lff_loss
+from fdd_lightning.algorithms.lff import RelativeDifficulty, lff_loss
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
-from fdd_lightning.training import OptimizerFactory, Regime
+from fdd_lightning.training import OptimizerFactory
 from fdd_lightning.utils.checks import require
 
 
@@ -49,7 +48,6 @@ class SelecMix(Algorithm):
     trained along with the GSC loss on the images as they are; it is always in training mode. Needs no group labels.
 
     Args:
-        regime: Optimiser, steps, batches and augmentation of its own; null: those of whoever trains it.
         pool: Updates that are made of one batch, in which partners are found: it has so many times more images.
         encoder: Architecture of the contrastive encoder's backbone.
         hidden: Width of its head's hidden layer.
@@ -74,10 +72,7 @@ class SelecMix(Algorithm):
     def __init__(
         self,
         network: NetworkFactory,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        size: int,
-        regime: Regime | None = None,
+        *args: Any,
         pool: int = 4,
         encoder: NetworkFactory = ResNet18,
         hidden: int = 512,
@@ -85,14 +80,15 @@ class SelecMix(Algorithm):
         temperature: float = 0.2,
         q: float = 0.7,
         encoder_optimizer: OptimizerFactory = Adam,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(network, num_classes, image_shape, size, regime)
+        super().__init__(network, *args, **kwargs)
         require({"pool": pool, "temperature": temperature, "q": q}, above=0, of=type(self).__name__)
         self.pool = pool
         self.temperature = temperature
         self.q = q
         self.encoder_optimizer = encoder_optimizer
-        self.encoder = Encoder(encoder, num_classes, image_shape, hidden, dimension)
+        self.encoder = Encoder(encoder, self.num_classes, self.network.image_shape, hidden, dimension)
         self.clock = Clock()
 
     def parts(self) -> list[tuple[OptimizerFactory | None, list[nn.Parameter]]]:
@@ -160,34 +156,25 @@ class SelecMixLfF(SelecMix):
     Args:
         mix_weight: Weight of the loss on mixes.
         momentum: Weight of the remembered loss when a new one comes in.
+
+    Example:
+        >>> from fdd_lightning.networks import MLP
+        >>> algorithm = SelecMixLfF(MLP, num_classes=2, image_shape=(3, 16, 16), size=9, encoder=MLP)
+        >>> [part for part, _ in algorithm.named_children()]
+        ['network', 'encoder', 'clock', 'biased', 'difficulty']
     """
 
     name = "selecmix_lff"
     memory = ("difficulty", "clock")
 
     def __init__(
-        self,
-        network: NetworkFactory,
-        num_classes: int,
-        image_shape: tuple[int, int, int],
-        size: int,
-        regime: Regime | None = None,
-        pool: int = 4,
-        encoder: NetworkFactory = ResNet18,
-        hidden: int = 512,
-        dimension: int = 128,
-        temperature: float = 0.2,
-        q: float = 0.7,
-        encoder_optimizer: OptimizerFactory = Adam,
-        mix_weight: float = 0.1,
-        momentum: float = 0.7,
+        self, network: NetworkFactory, *args: Any, mix_weight: float = 0.1, momentum: float = 0.7, **kwargs: Any
     ) -> None:
-        shared = (network, num_classes, image_shape, size, regime)
-        super().__init__(*shared, pool, encoder, hidden, dimension, temperature, q, encoder_optimizer)
+        super().__init__(network, *args, **kwargs)
         require({"mix_weight": mix_weight}, least=0, of="SelecMixLfF")
         self.mix_weight = mix_weight
-        self.biased = network(num_classes, image_shape)
-        self.difficulty = RelativeDifficulty(size, num_classes, momentum)
+        self.biased = network(self.num_classes, self.network.image_shape)
+        self.difficulty = RelativeDifficulty(self.size, self.num_classes, momentum)
 
     def _mix_loss(self, mixed: Tensor, labels: Tensor, batch: Batch) -> Tensor:
         """Return the losses of both networks on images as they are, and of the debiased one on mixes."""

@@ -34,7 +34,12 @@ Size = tuple[int, int]
 
 
 class Operation(NamedTuple):
-    """How an operation draws its parameters, and how it applies them."""
+    """How an operation draws its parameters, and how it applies them.
+
+    Example:
+        >>> OPERATIONS["flip"].apply(torch.tensor([[[[1, 2]]]]), torch.tensor([True]))
+        tensor([[[[2, 1]]]])
+    """
 
     draw: Callable[[int, Size, Generator], Tensor]
     apply: Callable[[Tensor, Tensor], Tensor]

@@ -26,6 +26,10 @@ class Arguments:
         specs: What is said of ``model`` and ``data``: specs, or arguments without a class; later words go over earlier.
         others: All other arguments, in their order; what configuration files say of them as ``--config=JSON``.
         values: The values of the others that stand at the top level, ``synthetic`` say.
+
+    Example:
+        >>> read(["--data", "ColoredDigits", "--data.seed=3"]).specs
+        {'data': {'class_path': 'ColoredDigits', 'init_args': {'seed': '3'}}}
     """
 
     specs: dict[str, Any] = field(default_factory=dict)
@@ -147,10 +151,7 @@ def _config_file(name: str) -> Path:
     parts = path.parts[1:] if path.parts[:1] == ("configs",) else path.parts
     file = menu.file_of(parts[0], Path(*parts[1:])) if len(parts) > 1 else None
     if file is None:
-        kinds = (
-            f"; configs/{parts[0]} has {', '.join(menu.names(parts[0]))}"
-            if len(parts) > 1 and menu.names(parts[0])
-            else ""
-        )
+        names = menu.names(parts[0]) if len(parts) > 1 else []
+        kinds = f"; configs/{parts[0]} has {', '.join(names)}" if names else ""
         raise ConfigError(f"--config {name}: there is no such file, and nothing of that name in the menu{kinds}")
     return file

@@ -53,7 +53,11 @@ class Choice:
         """Note the arguments; ``__init__`` needs no cooperation."""
         self = super().__new__(cls)
         bound = inspect.signature(cls.__init__).bind_partial(self, *args, **kwargs)
-        self._given = dict(list(bound.arguments.items())[1:])
+        given = dict(list(bound.arguments.items())[1:])
+        for name, parameter in bound.signature.parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                given |= given.pop(name, {})
+        self._given = given
         return self
 
     def take(self, kind: str, path: Path) -> None:

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from torch import Tensor
 
@@ -58,6 +58,8 @@ def classes_for(annotation: Any) -> tuple[type, ...]:
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None:
+        if getattr(annotation, "_is_protocol", False):
+            return classes_for(get_type_hints(annotation.__call__)["return"])
         chosen = isinstance(annotation, type) and annotation is not object and not issubclass(annotation, PLAIN)
         return (annotation,) if chosen else ()
     if origin is Callable:

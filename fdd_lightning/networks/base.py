@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar, TypeAlias, cast
 
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ class Network(nn.Module, ABC):
     """Base of every network: ``forward(x) = classifier(embed(x))``.
 
     A subclass calls ``super().__init__`` with the two facts of the data, builds its layers, and sets
-    ``feature_dim`` and ``classifier``.
+    ``feature_dim`` and ``classifier``; :meth:`stack` does both.
 
     Args:
         num_classes: Number of classes, at least 1; linked from the data.
@@ -27,6 +27,14 @@ class Network(nn.Module, ABC):
 
     Raises:
         ConfigError: The numbers of classes, channels or pixels cannot mean anything.
+
+    Example:
+        >>> import torch
+        >>> class Means(Network):
+        ...     def embed(self, x):
+        ...         return x.mean((2, 3))
+        >>> Means(10, (3, 8, 8)).embed(torch.ones(1, 3, 8, 8))
+        tensor([[1., 1., 1.]])
     """
 
     menu: ClassVar[str] = "network"
@@ -44,6 +52,12 @@ class Network(nn.Module, ABC):
         channels, height, width = image_shape
         self.num_classes = num_classes
         self.image_shape = (channels, height, width)
+
+    def stack(self, layers: Iterable[nn.Module], feature_dim: int) -> None:
+        """Keep the layers as ``features``, and put a linear classifier on what they give, ``feature_dim`` long."""
+        self.features = nn.Sequential(*layers)
+        self.feature_dim = feature_dim
+        self.classifier = nn.Linear(feature_dim, self.num_classes)
 
     @abstractmethod
     def embed(self, x: Tensor) -> Tensor:

@@ -27,8 +27,6 @@ class ConvNet(Network):
     for (3, 32, 32) and 10 classes. Plain MNIST images (1, 28, 28) are padded to 32x32 by the first convolution.
 
     Args:
-        num_classes: Linked from the data.
-        image_shape: (C, H, W); linked from the data.
         depth: Number of blocks.
         width: Channels of every block.
         norm: ``instance`` (group normalisation with one group per channel, affine), ``batch``, ``layer``, ``group``
@@ -68,9 +66,7 @@ class ConvNet(Network):
             layers += pooling_layers(pooling)
             if pooling != "none":
                 height, columns = height // 2, columns // 2
-        self.features = nn.Sequential(*layers)
-        self.feature_dim = width * height * columns
-        self.classifier = nn.Linear(self.feature_dim, num_classes)
+        self.stack(layers, width * height * columns)
 
     def embed(self, x: Tensor) -> Tensor:
         """Return the flattened output of the last block, (N, feature_dim)."""

@@ -37,12 +37,8 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.architecture = network
-        self.facts = {
-            "num_classes": num_classes,
-            "image_shape": list(image_shape),
-            "hidden": hidden,
-            "dimension": dimension,
-        }
+        self.facts = {"num_classes": num_classes, "image_shape": list(image_shape)}
+        self.facts |= {"hidden": hidden, "dimension": dimension}
         self.backbone = network(num_classes, image_shape)
         # The classifier is no part of the encoder; left in, it would be a parameter that no loss reaches.
         self.backbone.classifier = nn.Identity()

@@ -22,8 +22,6 @@ class ResNet18(Network):
     ``init: kaiming``). Last feature: 8 x ``width`` long, 512 unless said, at every image size.
 
     Args:
-        num_classes: Linked from the data.
-        image_shape: (C, H, W); linked from the data.
         norm: ``batch``, or ``instance`` (one group per channel, affine).
         width: Channels of the first of the four stages; each later one doubles them.
         init: Start of the convolutions: ``torch`` (torch's default) or ``kaiming`` (normal, fan-out).
@@ -58,9 +56,7 @@ class ResNet18(Network):
             outputs = width << stage
             layers += [_Block(inputs, outputs, 2 if stage else 1, norm), _Block(outputs, outputs, 1, norm)]
             inputs = outputs
-        self.features = nn.Sequential(*layers)
-        self.feature_dim = inputs
-        self.classifier = nn.Linear(self.feature_dim, num_classes)
+        self.stack(layers, inputs)
         if init == "kaiming":
             for module in self.modules():
                 if isinstance(module, nn.Conv2d):

@@ -16,7 +16,14 @@ from fdd_lightning.training.regime import OptimizerFactory
 
 
 class Joint(Optimizer):
-    """Several optimisers, of different parameters, that step as one."""
+    """Several optimisers, of different parameters, that step as one.
+
+    Example:
+        >>> from torch.optim import SGD, Adam
+        >>> joint = Joint([kind(nn.Linear(1, 1).parameters(), lr=lr) for kind, lr in ((SGD, 0.1), (Adam, 0.2))])
+        >>> [group["lr"] for group in joint.param_groups]
+        [0.1, 0.2]
+    """
 
     def __init__(self, members: Sequence[Optimizer]) -> None:
         groups = [group for member in members for group in member.param_groups]

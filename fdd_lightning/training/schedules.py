@@ -22,12 +22,19 @@ class Schedule(Choice, ABC):
 
     Args:
         factor: What the learning rate is multiplied with at each drop.
+
+    Example:
+        >>> class Never(Schedule):
+        ...     def drops(self, epochs):
+        ...         return []
+        >>> Never().factor
+        0.1
     """
 
     forgets: ClassVar[bool] = False
     """Whether a drop makes the optimiser anew, so that momentum is lost."""
 
-    def __init__(self, factor: float) -> None:
+    def __init__(self, factor: float = 0.1) -> None:
         require({"factor": factor}, above=0, of=type(self).__name__)
         self.factor = factor
 
@@ -51,9 +58,6 @@ class PastHalf(Schedule):
     """
 
     forgets = True
-
-    def __init__(self, factor: float = 0.1) -> None:
-        super().__init__(factor)
 
     def drops(self, epochs: int) -> list[int]:
         """Return the one epoch."""

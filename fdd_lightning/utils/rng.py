@@ -66,9 +66,6 @@ def seeded(seed: int, *purpose: str | int) -> Iterator[None]:
 
     For code that takes no generator, such as the initialisation of torch's own layers.
     """
-    state = torch.get_rng_state()
-    torch.default_generator.manual_seed(derive(seed, *purpose))
-    try:
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(derive(seed, *purpose))
         yield
-    finally:
-        torch.set_rng_state(state)

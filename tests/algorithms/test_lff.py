@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fdd_lightning.algorithms import LfF
-from fdd_lightning.algorithms.difficulty import LossMemory, RelativeDifficulty
+from fdd_lightning.algorithms.lff import LossMemory, RelativeDifficulty
 from tests.algorithms.small import LiteralDifficulty, batch, gradients, literal_ce, literal_gce, made
 
 pytestmark = pytest.mark.usefixtures("double")

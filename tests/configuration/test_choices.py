@@ -21,7 +21,7 @@ from fdd_lightning.configuration.choices import (
 )
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.samplers import Uniform
-from fdd_lightning.matching.surrogates import Fresh
+from fdd_lightning.matching.surrogates import Fresh, OnSynthetic
 from fdd_lightning.matching.weightings import KDE, FairDD, Vanilla, Weighting
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
 
@@ -164,3 +164,16 @@ def test_wrong_arguments_are_pythons_own_error():
 def test_networks_are_no_choices():
     """They are modules with a state; only their factories have specs."""
     assert not issubclass(Network, Choice)
+
+
+def test_arguments_that_are_passed_on_stand_beside_the_others():
+    spec = spec_of(OnSynthetic(ConvNet, outer=3, lr=0.5, batch_size=4))
+    assert spec["init_args"] == {
+        "network": {"class_path": "fdd_lightning.networks.ConvNet"},
+        "outer": 3,
+        "lr": 0.5,
+        "batch_size": 4,
+    }
+    assert (build(spec).lr, build(spec).batch_size, build(spec).outer) == (0.5, 4, 3)
+    with pytest.raises(TypeError, match="misspelt"):
+        OnSynthetic(misspelt=1)

@@ -13,7 +13,8 @@ from torch import Tensor
 from fdd_lightning.algorithms import Algorithm
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
-from fdd_lightning.networks import Network
+from fdd_lightning.networks import Network, NetworkFactory
+from fdd_lightning.utils.rng import seeded
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,12 @@ class Lesson:
         real: The real training set.
         synthetic: Returns the decoded synthetic images as they stand, (n, C, H, W), without their graph, and their
             labels, int64 (n,).
+
+    Example:
+        >>> images, labels = torch.zeros(1, 3, 8, 8), torch.tensor([4])
+        >>> real = ImageSet(images.byte(), labels, labels, mean=(0, 0, 0), std=(1, 1, 1))
+        >>> Lesson(real, synthetic=lambda: (images, labels)).synthetic()[1]
+        tensor([4])
     """
 
     real: ImageSet
@@ -35,7 +42,17 @@ class Surrogate(Choice, ABC):
 
     A *round* is one step of the images of all classes, at once or class by class; rounds count from 0 over the whole
     run. Everything is drawn from the seed and the round, so that all processes have equal networks.
+
+    Example:
+        >>> class Lasting(Surrogate):
+        ...     def network(self, step):
+        ...         return self.drawn(step // 100)
+        >>> Lasting().rounds(images_per_class=1)
+        1
     """
+
+    architecture: NetworkFactory
+    """What :meth:`drawn` builds its networks by."""
 
     needs_classifier: ClassVar[bool] = False
     """Whether it reads a trained classifier (``--classifier``)."""
@@ -76,6 +93,11 @@ class Surrogate(Choice, ABC):
         self.seed = seed
         self.device = device
         self.classifier = classifier
+
+    def drawn(self, number: int) -> Network:
+        """Return a new random network; its weights depend on the run's seed and the number only."""
+        with seeded(self.seed, "surrogate", number):
+            return self.architecture(self.num_classes, self.image_shape).to(self.device)
 
     @abstractmethod
     def network(self, step: int) -> Network:

@@ -1,10 +1,32 @@
-"""The network of a trained, debiased classifier."""
+"""Networks that are not trained while they are used."""
 
 from __future__ import annotations
 
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Surrogate
-from fdd_lightning.networks import Network
+from fdd_lightning.networks import ConvNet, Network, NetworkFactory
+
+
+class Fresh(Surrogate):
+    """A newly drawn, frozen network each step, never trained (DM).
+
+    Args:
+        network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
+
+    Example:
+        >>> import torch
+        >>> surrogate = Fresh()
+        >>> surrogate.prepare(10, (3, 32, 32), images_per_class=1, seed=0, device=torch.device("cpu"))
+        >>> surrogate.network(step=0) is surrogate.network(step=1)
+        False
+    """
+
+    def __init__(self, network: NetworkFactory = ConvNet) -> None:
+        self.architecture = network
+
+    def network(self, step: int) -> Network:
+        """Return the network of a step."""
+        return self.drawn(step).requires_grad_(False)
 
 
 class Frozen(Surrogate):
@@ -12,6 +34,10 @@ class Frozen(Surrogate):
 
     With one that DFA trained this is its intrinsic encoder: DM then matches the intrinsic embedding only (Cui et al.,
     Table 4, "DM+DFA", and A.11). With one of LfF or SelecMix it is the debiased network.
+
+    Example:
+        >>> Frozen().needs_classifier
+        True
     """
 
     needs_classifier = True

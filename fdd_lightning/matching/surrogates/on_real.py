@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from fdd_lightning.augment import Augmentation, DiffAug
 from fdd_lightning.augment.cutmix import among_themselves
-from fdd_lightning.configuration.choices import rebuild
 from fdd_lightning.matching.surrogates.base import Lesson
 from fdd_lightning.matching.surrogates.trained import TrainedSurrogate
 from fdd_lightning.networks import ConvNet, NetworkFactory
@@ -23,11 +24,13 @@ class OnReal(TrainedSurrogate):
         images: Real images, drawn anew, that the network is trained on after each round; rounded up to whole batches,
             as in the reference (500 in batches of 64 are 512).
         batch_size: Real images per step of the network.
-        lr: Learning rate of the network.
         momentum: Momentum of the network's SGD.
         weight_decay: Weight decay of the network's SGD.
         cutmix: Probability that a batch is mixed by cutmix (beta 1).
-        augmentation: Applied to the network's training batches, parameters per image.
+
+    Example:
+        >>> OnReal(inner=20).rounds(images_per_class=10)
+        20
     """
 
     def __init__(
@@ -36,20 +39,20 @@ class OnReal(TrainedSurrogate):
         inner: int = 100,
         images: int = 500,
         batch_size: int = 64,
-        lr: float = 0.01,
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
         cutmix: float = 0.5,
         augmentation: Augmentation = DiffAug("color_crop"),
+        **kwargs: Any,
     ) -> None:
-        super().__init__(network, lr, momentum, weight_decay)
-        require({"inner": inner, "images": images, "batch_size": batch_size}, least=1, of="OnReal")
+        super().__init__(network, batch_size=batch_size, augmentation=augmentation, **kwargs)
+        require({"inner": inner, "images": images}, least=1, of="OnReal")
         require({"cutmix": cutmix}, least=0, most=1, of="OnReal")
         self.inner = inner
         self.images = images
-        self.batch_size = batch_size
+        self.momentum = momentum
+        self.weight_decay = weight_decay
         self.cutmix = cutmix
-        self.augmentation = rebuild(augmentation)
 
     def rounds(self, images_per_class: int) -> int:
         """Return the rounds per network."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fdd_lightning.augment import Augmentation, NoAugmentation
-from fdd_lightning.configuration.choices import rebuild
+from typing import Any
+
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Lesson
 from fdd_lightning.matching.surrogates.trained import TrainedSurrogate
@@ -19,15 +19,12 @@ class OnSynthetic(TrainedSurrogate):
     """A new network per iteration, trained on the synthetic images between their steps.
 
     An iteration has ``outer`` image steps; after each but the last the network is trained for ``inner`` epochs on the
-    images as they stand, in shuffled batches, by plain SGD.
+    images as they stand, in shuffled batches (DSA: augmented), by plain SGD.
 
     Args:
         network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
         outer: Image steps per network; by default the published number for the IPC.
         inner: Epochs on the synthetic images after each image step; by default the published number for the IPC.
-        lr: Learning rate of the network.
-        batch_size: Synthetic images per step of the network.
-        augmentation: Applied to the network's training batches, parameters per image: none for DC, DSA for DSA.
 
     Example:
         >>> OnSynthetic().loops(images_per_class=10)
@@ -39,16 +36,12 @@ class OnSynthetic(TrainedSurrogate):
         network: NetworkFactory = ConvNet,
         outer: int | None = None,
         inner: int | None = None,
-        lr: float = 0.01,
-        batch_size: int = 256,
-        augmentation: Augmentation = NoAugmentation(),
+        **kwargs: Any,
     ) -> None:
-        super().__init__(network, lr)
-        require({"outer": outer, "inner": inner, "batch_size": batch_size}, least=1, of="OnSynthetic")
+        super().__init__(network, **kwargs)
+        require({"outer": outer, "inner": inner}, least=1, of="OnSynthetic")
         self.outer = outer
         self.inner = inner
-        self.batch_size = batch_size
-        self.augmentation = rebuild(augmentation)
 
     def loops(self, images_per_class: int) -> tuple[int, int]:
         """Return the outer and inner loops for an IPC.
@@ -77,4 +70,4 @@ class OnSynthetic(TrainedSurrogate):
         images, labels = lesson.synthetic()
         for epoch in range(self.loops(self.images_per_class)[1]):
             draws = generator(self.seed, "surrogate training", step, epoch)
-            self.trained.epoch(images, labels, self.batch_size, self.augmentation, draws)
+            self.epoch(images, labels, draws)

@@ -12,7 +12,7 @@ from fdd_lightning.matching.surrogates.base import Lesson, Surrogate
 from fdd_lightning.matching.surrogates.trained import NetworkInTraining
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
 from fdd_lightning.utils.checks import require
-from fdd_lightning.utils.rng import generator, seeded
+from fdd_lightning.utils.rng import generator
 
 
 @dataclass
@@ -44,6 +44,11 @@ class Queue(Surrogate):
         momentum: Momentum of their SGD.
         weight_decay: Weight decay of their SGD.
         window: Rounds after which :attr:`accuracy` starts anew; in the reference at each evaluation (100, IPC 50: 500).
+
+    Example:
+        >>> Queue(start=3, length=2)
+        Traceback (most recent call last):
+        fdd_lightning.errors.ConfigError: Queue start 3 is more than its length 2 holds: lower start or raise length
     """
 
     def __init__(
@@ -87,7 +92,8 @@ class Queue(Surrogate):
         if self._turn != step:
             self._turn = step
             self._move_on(step)
-        place = self._places[int(torch.randint(len(self._places), (1,), generator=self._draws("match", step)))]
+        draws = generator(self.seed, "queue match", step)
+        place = self._places[int(torch.randint(len(self._places), (1,), generator=draws))]
         self.accuracy = 100 * place.right / place.seen if place.seen else 0.0
         return place.trained.network
 
@@ -96,21 +102,16 @@ class Queue(Surrogate):
             for place in self._places:
                 place.right = place.seen = 0
         for _ in range((self.start if not self._count else 0) + (step % self.interval == 0)):
-            self._places.append(self._drawn(self._count))
+            self._places.append(self._place(self._count))
             self._count += 1
         del self._places[: -self.length]
 
-    def _drawn(self, number: int) -> _Place:
-        with seeded(self.seed, "surrogate", number):
-            network = self.architecture(self.num_classes, self.image_shape).to(self.device)
-        return _Place(number, NetworkInTraining(network, self.lr, self.momentum, self.weight_decay))
-
-    def _draws(self, purpose: str, step: int) -> torch.Generator:
-        return generator(self.seed, f"queue {purpose}", step)
+    def _place(self, number: int) -> _Place:
+        return _Place(number, NetworkInTraining(self.drawn(number), self.lr, self.momentum, self.weight_decay))
 
     def learn(self, step: int, lesson: Lesson) -> None:
         """Train some networks of the queue on real images."""
-        draws = self._draws("training", step)
+        draws = generator(self.seed, "queue training", step)
         for chosen in torch.randperm(len(self._places), generator=draws)[: self.trained].tolist():
             place = self._places[chosen]
             for _ in range(self.steps):
@@ -133,7 +134,7 @@ class Queue(Surrogate):
         """Take the queue back."""
         self._count, self._turn, self._places = state["born"], state["turn"], []
         for kept in state["places"]:
-            place = self._drawn(kept["number"])
+            place = self._place(kept["number"])
             place.trained.load_state_dict(kept["pupil"])
             place.right, place.seen = kept["right"], kept["seen"]
             self._places.append(place)

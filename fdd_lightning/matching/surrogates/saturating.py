@@ -6,8 +6,6 @@ from typing import Any
 
 import torch
 
-from fdd_lightning.augment import Augmentation, NoAugmentation
-from fdd_lightning.configuration.choices import rebuild
 from fdd_lightning.matching.surrogates.base import Lesson
 from fdd_lightning.matching.surrogates.trained import TrainedSurrogate
 from fdd_lightning.networks import ConvNet, NetworkFactory
@@ -33,10 +31,11 @@ class Saturating(TrainedSurrogate):
         moved: Span of readings above which its training stops (lambda 2).
         patience: The most image steps with one network, and the most epochs of one training. The reference has no such
             bound, and then does not end where a network has learned all it can.
-        lr: Learning rate of the network.
-        batch_size: Synthetic images per step of the network.
         probes: Real images of each class per reading.
-        augmentation: Applied to the network's training batches, parameters per image.
+
+    Example:
+        >>> Saturating().rounds(images_per_class=10)
+        1
     """
 
     def __init__(
@@ -45,19 +44,15 @@ class Saturating(TrainedSurrogate):
         still: float = 0.04,
         moved: float = 0.03,
         patience: int = 100,
-        lr: float = 0.01,
-        batch_size: int = 256,
         probes: int = 128,
-        augmentation: Augmentation = NoAugmentation(),
+        **kwargs: Any,
     ) -> None:
-        super().__init__(network, lr)
-        require({"patience": patience, "batch_size": batch_size, "probes": probes}, least=1, of="Saturating")
+        super().__init__(network, **kwargs)
+        require({"patience": patience, "probes": probes}, least=1, of="Saturating")
         self.still = still
         self.moved = moved
         self.patience = patience
-        self.batch_size = batch_size
         self.probes = probes
-        self.augmentation = rebuild(augmentation)
         self._readings: list[float] = []  # since the network was drawn
         self._over = True
 
@@ -79,7 +74,7 @@ class Saturating(TrainedSurrogate):
         readings: list[float] = []
         for epoch in range(1, self.patience + 1):
             draws = generator(self.seed, "surrogate training", step, epoch)
-            self.trained.epoch(images, labels, self.batch_size, self.augmentation, draws)
+            self.epoch(images, labels, draws)
             readings.append(self._reading(lesson, step, epoch, readings[-1:]))
             if len(readings) >= READINGS and _span(readings) > self.moved:
                 return

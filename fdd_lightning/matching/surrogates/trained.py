@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fdd_lightning.augment import Augmentation
+from fdd_lightning.augment import Augmentation, NoAugmentation
+from fdd_lightning.configuration.choices import rebuild
 from fdd_lightning.matching.surrogates.base import Surrogate
-from fdd_lightning.networks import Network, NetworkFactory
+from fdd_lightning.networks import ConvNet, Network, NetworkFactory
 from fdd_lightning.utils.checks import require
-from fdd_lightning.utils.rng import seeded
 
 
 class NetworkInTraining:
@@ -24,6 +24,11 @@ class NetworkInTraining:
         lr: Learning rate of its SGD.
         momentum: Momentum.
         weight_decay: Weight decay.
+
+    Example:
+        >>> trained = NetworkInTraining(ConvNet(10, (3, 8, 8), width=4), lr=0.1)
+        >>> trained.step(torch.zeros(2, 3, 8, 8), torch.tensor([0, 9])).shape
+        torch.Size([2, 10])
     """
 
     def __init__(self, network: Network, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
@@ -52,14 +57,6 @@ class NetworkInTraining:
             self.network.requires_grad_(False)
         return logits.detach()
 
-    def epoch(
-        self, images: Tensor, labels: Tensor, batch_size: int, augmentation: Augmentation, generator: torch.Generator
-    ) -> None:
-        """Go through images once, in shuffled and augmented batches; all draws are the generator's."""
-        for index in torch.randperm(len(labels), generator=generator).split(batch_size):
-            index = index.to(labels.device)
-            self.step(augmentation(images[index], generator, siamese=False), labels[index])
-
     def state_dict(self) -> dict[str, Any]:
         """Return the weights and the optimiser's state."""
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
@@ -72,21 +69,38 @@ class NetworkInTraining:
 
 
 class TrainedSurrogate(Surrogate, ABC):
-    """Base of surrogates that draw a network, train it while it is used, and draw the next.
+    """Base of surrogates that draw a network, train it by SGD while it is used, and draw the next.
 
     Args:
         network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
         lr: Learning rate of the network.
-        momentum: Momentum of the network's SGD.
-        weight_decay: Weight decay of the network's SGD.
+        batch_size: Images per step of the network.
+        augmentation: Applied to the network's training batches, parameters per image.
+
+    Example:
+        >>> class OneStep(TrainedSurrogate):
+        ...     def learn(self, step, lesson):
+        ...         self.trained.step(*lesson.synthetic())
+        >>> OneStep(lr=0.1).batch_size
+        256
     """
 
-    def __init__(self, network: NetworkFactory, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+
+    def __init__(
+        self,
+        network: NetworkFactory = ConvNet,
+        lr: float = 0.01,
+        batch_size: int = 256,
+        augmentation: Augmentation = NoAugmentation(),
+    ) -> None:
         require({"lr": lr}, least=0, of=type(self).__name__)
+        require({"batch_size": batch_size}, least=1, of=type(self).__name__)
         self.architecture = network
         self.lr = lr
-        self.momentum = momentum
-        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.augmentation = rebuild(augmentation)
         self._drawn_in = -1  # the round in which the current network was drawn
         self._trained: NetworkInTraining | None = None
 
@@ -107,10 +121,14 @@ class TrainedSurrogate(Surrogate, ABC):
             raise RuntimeError("no network yet: network() comes first")
         return self._trained
 
+    def epoch(self, images: Tensor, labels: Tensor, draws: torch.Generator) -> None:
+        """Train on images once, in shuffled and augmented batches."""
+        for index in torch.randperm(len(labels), generator=draws).split(self.batch_size):
+            index = index.to(labels.device)
+            self.trained.step(self.augmentation(images[index], draws, siamese=False), labels[index])
+
     def _renew(self, step: int) -> None:
-        with seeded(self.seed, "surrogate", step):
-            network = self.architecture(self.num_classes, self.image_shape)
-        self._trained = NetworkInTraining(network.to(self.device), self.lr, self.momentum, self.weight_decay)
+        self._trained = NetworkInTraining(self.drawn(step), self.lr, self.momentum, self.weight_decay)
         self._drawn_in = step
 
     def state_dict(self) -> dict[str, Any]:
