@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -147,16 +147,12 @@ class BGFMNIST(FromOriginal):
     """Fashion-MNIST in front of ten scenes, each class mostly in its own; 60,000 and 10,000 images, 32x32.
 
     Scenes of the training images come from the photographs for training, those of the test from the ones for
-    validation; every class of the test is evenly in all ten. Each photograph is resized as a whole.
+    validation; every class of the test is evenly in all ten. Each photograph is resized as a whole. Scenes
+    are never fetched.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
         conflict_ratio: Share of the training images in front of another scene than their class's own; published are
             0.01, 0.02 and 0.05 (600, 1,200 and 3,000 of 60,000). Null for the unbiased twin, all ten scenes evenly.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``FashionMNIST/raw`` and ``scenes`` or ``miniplaces``, instead of the data root.
-        download: Fetch Fashion-MNIST if it is not there; the scenes have to be put there by hand.
         scenes: Folder of scenes, relative to the current one: ``{train,val}/<scene>/*.jpg``, or MiniPlaces as published
             (``images``, ``train.txt``, ``val.txt``, ``categories.txt``), or ``<scene>/*.jpg``, of which one image in
             ten is for the test. Null: ``scenes`` or ``miniplaces`` in the data root. ``textures``: ten drawn patterns,
@@ -177,17 +173,14 @@ class BGFMNIST(FromOriginal):
 
     def __init__(
         self,
-        batch_size: int = 256,
-        seed: int = 0,
+        *,
         conflict_ratio: float | None = 0.05,
-        validation: float = 0.0,
-        root: str | None = None,
-        download: bool = False,
         scenes: str | None = None,
         scene_names: list[str] | None = None,
         composite: Composite = "alpha",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(batch_size, seed, conflict_ratio, validation, root, download)
+        super().__init__(conflict_ratio=conflict_ratio, **kwargs)
         if composite not in COMPOSITES:
             raise ConfigError(f"{self.name}: composite={composite!r}: it must be one of {', '.join(COMPOSITES)}")
         if scene_names is not None and scenes == TEXTURES:

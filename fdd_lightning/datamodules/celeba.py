@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datamodules.natural import NaturalBias
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.image_files import resized
 from fdd_lightning.datasets.labelled_files import (
     BEYOND,
     LabelledFiles,
-    balanced,
     draw_per_cell,
     product_names,
     product_values,
@@ -181,22 +181,18 @@ def _place(row: tuple[int, list[str]] | None) -> str:
     return "nothing more" if row is None else f"{row[1][0]!r} in line {row[0]}"
 
 
-class CelebA(BaseDataModule):
+class CelebA(NaturalBias):
     """CelebA as in FairDD: 64x64 faces, attractive or not, gender as group; 162,770 training images.
 
     The test split is cut to its smallest (class, group) cell: 7,656 images, four times 1,914, with the attributes of
-    the paper. The bias is the set's own; the official validation images are not used.
+    the paper. The bias is the set's own; the official validation images are not used. The folder
+    ``celeba`` of the data root is read.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the test and validation cuts and of the order of training batches.
         target: Attribute that makes the two classes, as list_attr_celeba.txt names it.
         group: Protected attribute, or a list of several for their product, such as [Male, Wearing_Necktie].
-        balanced: Cut every (class, group) cell of the training split, by a seeded draw, to the size of the smallest.
         cut_test: Cut the test split to its smallest cell, as the paper does; false: all 19,962 test images, which
             serves attributes with rare combinations.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds the folder ``celeba``, instead of the data root.
 
     Example:
         >>> CelebA(target="Smiling", group="Wearing_Hat").group_names
@@ -214,22 +210,18 @@ class CelebA(BaseDataModule):
 
     def __init__(
         self,
-        batch_size: int = 256,
-        seed: int = 0,
+        *,
         target: str = "Attractive",
         group: str | list[str] = "Male",
-        balanced: bool = False,
         cut_test: bool = True,
-        validation: float = 0.0,
-        root: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(batch_size, seed, None, validation, root)
+        super().__init__(**kwargs)
         self.groups = [group] if isinstance(group, str) else list(group)
         if not self.groups or len({target, *self.groups}) != 1 + len(self.groups):
             raise ConfigError(f"{self.name}: target={target} and group={group}: name different attributes")
         self.target = target
         self.group = self.groups[0] if len(self.groups) == 1 else self.groups
-        self.balanced = balanced
         self.cut_test = cut_test
 
     @property
@@ -274,10 +266,7 @@ class CelebA(BaseDataModule):
             parts[split] = LabelledFiles([images / name for name in names], values[:, 0].contiguous(), groups)
             where = f"celeba: {split} of {str(self.folder)!r}"
             require_filled(parts[split], where, self.class_names, self.group_names, "name another target")
-        train, test = parts["train"], parts["test"]
-        if self.balanced:
-            draws = rng.generator(self.seed, "celeba", "train", "cut")
-            train = balanced(train, "celeba", self.class_names, self.group_names, draws)
+        train, test = self.train_files(parts["train"]), parts["test"]
         if self.cut_test:
             draws = rng.generator(self.seed, "celeba", "test", "cut")
             test = test.subset(draw_per_cell(test.targets, test.groups, smallest_cell(test), draws))

@@ -80,13 +80,8 @@ class CIFAR10S(FromOriginal):
     The test set has every image in grey and in colour.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
         conflict_ratio: Share of each training class that is in colour where its class is mostly grey, and the other way
             round; null for the unbiased twin, half grey and half colour.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``cifar-10-batches-py`` or ``cifar10/{train,test}``, instead of the data root.
-        download: Fetch CIFAR-10 if it is not there.
 
     Example:
         >>> CIFAR10S().group_names

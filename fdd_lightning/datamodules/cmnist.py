@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datamodules.ready_made import ReadyMade
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.assignment import all_but, biased_cells, class_sizes, deal, stratified_cut
@@ -99,7 +98,7 @@ def colored(images: Tensor, groups: Tensor, generator: torch.Generator) -> Tenso
     return pad(tint(images, (LFF_COLORS[groups] + noise).clamp(0, 1)), (2, 2, 2, 2))
 
 
-class CMNIST(ReadyMade, FromOriginal):
+class CMNIST(ReadyMade):
     """MNIST in ten soft colours with little noise (LfF, DFA, SelecMix, Cui et al.), padded to 32x32, unbiased test.
 
     55,000 training images (5,000 are held out and not used), 10,000 test images with every class evenly in all colours.
@@ -108,16 +107,9 @@ class CMNIST(ReadyMade, FromOriginal):
     those of the papers; the counts of both are the same.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
         conflict_ratio: Nominal share of bias-conflicting training images: 0.005, 0.01, 0.02 and 0.05 have the published
             249, 491, 986 and 2,449 of 55,000, others ``round(0.9 * ratio * 55000)``, as if that share drew its colour
             from all ten. Null for the unbiased twin, all ten colours evenly. With ``folder``, which ``pct`` folder.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``MNIST/raw``, instead of the data root.
-        download: Fetch MNIST if it is not there.
-        folder: Folder of ready-made images, relative to the current one; it holds ``test`` and, for training,
-            ``{0.5pct,1pct,2pct,5pct}/{align,conflict}/DIGIT/*_DIGIT_COLOUR.png``; null generates the set from MNIST.
 
     Example:
         >>> CMNIST(conflict_ratio=0.01).group_names[:2]
@@ -128,19 +120,6 @@ class CMNIST(ReadyMade, FromOriginal):
     determines = ("conflict_ratio", "folder", "seed")
     origin = MNIST
     group_names = LFF_COLOR_NAMES
-
-    def __init__(
-        self,
-        batch_size: int = 256,
-        seed: int = 0,
-        conflict_ratio: float | None = 0.05,
-        validation: float = 0.0,
-        root: str | None = None,
-        download: bool = False,
-        folder: str | None = None,
-    ) -> None:
-        super().__init__(batch_size, seed, conflict_ratio, validation, root, download)
-        self.take_folder(folder)
 
     def build(self) -> dict[str, Split]:
         """Build both splits, or read the ready-made ones."""

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.cifar10 import MEAN, STD
-from fdd_lightning.datamodules.original import FromOriginal
+from fdd_lightning.datamodules.original import CIFAR10_MEAN, CIFAR10_STD
 from fdd_lightning.datamodules.ready_made import ReadyMade
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.assignment import all_but, biased_cells, class_sizes, deal, stratified_cut
@@ -149,7 +148,7 @@ def _corrupted(
     return Split(corrupter.chunks(images, groups, seed, split), labels, groups, left_out)
 
 
-class CorruptedCIFAR10(ReadyMade, FromOriginal):
+class CorruptedCIFAR10(ReadyMade):
     """CIFAR-10 with a corruption per class (LfF, DFA, SelecMix, Cui et al.), unbiased test; 45,000 and 10,000 images.
 
     5,000 training images are held out and not used. The test set has every class evenly under all ten corruptions.
@@ -158,8 +157,6 @@ class CorruptedCIFAR10(ReadyMade, FromOriginal):
     papers (published counts of conflicting ones: 228, 442, 887 and 2,242).
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
         conflict_ratio: Share of the training images under another class's corruption; published are 0.005, 0.01, 0.02
             and 0.05 (225, 450, 900 and 2,250 of 45,000 here). Null for the unbiased twin, all ten evenly. With
             ``folder``, which ``pct`` folder.
@@ -169,12 +166,6 @@ class CorruptedCIFAR10(ReadyMade, FromOriginal):
         frost: Where textures of frost come from: the published photographs, which the package imagecorruptions-imaug
             brings, or generated ones. Null takes the photographs if they are installed. Where no class has frost, or
             with ``folder``, it means nothing.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``cifar-10-batches-py`` or ``cifar10/{train,test}``, instead of the data root.
-        download: Fetch CIFAR-10 if it is not there.
-        folder: Folder of ready-made images, relative to the current one; it holds ``test`` and, for training,
-            ``{0.5pct,1pct,2pct,5pct}/{align,conflict}/CLASS/*_CLASS_CORRUPTION.png``, with numbers 0 to 9; null
-            generates the set from CIFAR-10.
 
     Example:
         >>> CorruptedCIFAR10(corruptions="lff_type0").group_names[:3]
@@ -183,25 +174,20 @@ class CorruptedCIFAR10(ReadyMade, FromOriginal):
 
     name = "corrupted_cifar10"
     origin = CIFAR10
-    mean = MEAN
-    std = STD
+    mean = CIFAR10_MEAN
+    std = CIFAR10_STD
     determines = ("conflict_ratio", "corruptions", "level", "frost", "folder", "seed")
 
     def __init__(
         self,
-        batch_size: int = 256,
-        seed: int = 0,
+        *,
         conflict_ratio: float | None = 0.05,
         corruptions: Corruptions = "dfa",
         level: int = 5,
         frost: FrostTextures | None = None,
-        validation: float = 0.0,
-        root: str | None = None,
-        download: bool = False,
-        folder: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(batch_size, seed, conflict_ratio, validation, root, download)
-        self.take_folder(folder)
+        super().__init__(conflict_ratio=conflict_ratio, **kwargs)
         if corruptions not in LISTS:
             raise ConfigError(f"{self.name}: corruptions={corruptions!r}: it must be one of {', '.join(LISTS)}")
         require({"level": level}, least=1, most=LEVELS, of=f"{self.name}:")
@@ -210,7 +196,7 @@ class CorruptedCIFAR10(ReadyMade, FromOriginal):
         self.corruptions = corruptions
         self.level = level
         # What is left to the installation is settled here, so that the parameters say what was taken.
-        draws_frost = folder is None and "frost" in LISTS[corruptions]
+        draws_frost = self.folder is None and "frost" in LISTS[corruptions]
         self.frost: FrostTextures | None = (frost or best_textures()) if draws_frost else None
 
     @property

@@ -1,0 +1,45 @@
+"""What the data modules share whose images come with their labels: nothing is assigned, images are only chosen."""
+
+from __future__ import annotations
+
+from abc import ABC
+
+from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datasets.labelled_files import LabelledFiles, balanced
+from fdd_lightning.utils import rng
+
+
+class NaturalBias(BaseDataModule, ABC):
+    """Base of data modules whose bias is the images' own.
+
+    Args:
+        balanced: Cut every (class, group) cell of the training split, by a seeded draw, to the size of the smallest.
+        batch_size: Images per batch, of all processes together in training.
+        seed: Seed of the test, balanced and validation cuts and of the order of training batches.
+        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
+        root: Folder of the source files, instead of the data root; they lie in it as they do there.
+
+    Example:
+        >>> from fdd_lightning.datamodules import CelebA
+        >>> CelebA(balanced=True).conflict_ratio is None
+        True
+    """
+
+    def __init__(
+        self,
+        *,
+        balanced: bool = False,
+        batch_size: int = 256,
+        seed: int = 0,
+        validation: float = 0.0,
+        root: str | None = None,
+    ) -> None:
+        super().__init__(batch_size, seed, None, validation, root)
+        self.balanced = balanced
+
+    def train_files(self, files: LabelledFiles) -> LabelledFiles:
+        """Return the training files: all, or with ``balanced`` as many of every cell."""
+        if not self.balanced:
+            return files
+        draws = rng.generator(self.seed, self.name, "train", "cut")
+        return balanced(files, self.name, self.class_names, self.group_names, draws)
