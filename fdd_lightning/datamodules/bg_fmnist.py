@@ -18,9 +18,9 @@ from torch import Generator, Tensor
 
 from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datasets import Split, textures
-from fdd_lightning.datasets.assignment import biased_cells, class_sizes, deal
+from fdd_lightning.datasets.assignment import biased_cells, deal
 from fdd_lightning.datasets.originals import FASHION_MNIST
-from fdd_lightning.datasets.scenes import LICENCE, SceneFiles, find_scenes, read_scenes, scenes_folder, some_names
+from fdd_lightning.datasets.scenes import LICENCE, find_scenes, read_scenes, scenes_folder, scenes_state, some_names
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
 
@@ -78,7 +78,7 @@ def bg_fmnist(
     """
     conflicting = None if conflict_ratio is None else round(conflict_ratio * len(labels))
     generator = rng.generator(seed, "bg_fmnist", split, "cells")
-    cells = biased_cells(class_sizes(labels, NUM_CLASSES), conflicting, NUM_CLASSES, generator)
+    cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
     groups = deal(labels, cells, rng.generator(seed, "bg_fmnist", split, "deal"))
     counts = [len(bank) for bank in backgrounds]
     choice = background_of(groups, counts, rng.generator(seed, "bg_fmnist", split, "backgrounds"))
@@ -212,25 +212,25 @@ class BGFMNIST(FromOriginal):
         """Check that Fashion-MNIST and the scenes are there."""
         super().check_source()
         if self.scenes != TEXTURES:
-            self._scene_files()
+            find_scenes(*self._scenes)
 
     def source_state(self) -> str | None:
         """Return a hash of the photographs' names and sizes; None for drawn textures."""
-        return None if self.scenes == TEXTURES else self._scene_files().state()
+        return None if self.scenes == TEXTURES else scenes_state(*self._scenes)
 
     def build(self) -> dict[str, Split]:
         """Build both splits."""
-        how = self.composite, self.seed
         if self.scenes == TEXTURES:
-            train, test = (textures.textures(SIZE, self.seed, split) for split in ("train", "test"))
+            banks = {split: textures.textures(SIZE, self.seed, split) for split in ("train", "test")}
         else:
-            files = self._scene_files()
-            train, test = read_scenes(files.train, SIZE), read_scenes(files.test, SIZE)
+            banks = {split: read_scenes(files, SIZE) for split, files in find_scenes(*self._scenes).items()}
         return {
-            "train": bg_fmnist(*self.load(train=True), train, self.conflict_ratio, *how, "train"),
-            "test": bg_fmnist(*self.load(train=False), test, None, *how, "test"),
+            split: bg_fmnist(*self.load(train=split == "train"), banks[split], ratio, self.composite, self.seed, split)
+            for split, ratio in (("train", self.conflict_ratio), ("test", None))
         }
 
-    def _scene_files(self) -> SceneFiles:
+    @property
+    def _scenes(self) -> tuple[Path, tuple[str, ...], int]:
+        """The folder of scenes, the names wanted and the seed of the cut, if the folder has no splits."""
         folder = scenes_folder(self.source()) if self.scenes is None else Path(self.scenes).expanduser()
-        return find_scenes(folder, self.group_names, self.seed)
+        return folder, self.group_names, self.seed

@@ -7,7 +7,6 @@ table of attributes (1 or -1) and a table of the official split (0 training, 1 v
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import zip_longest
 from pathlib import Path
@@ -73,34 +72,25 @@ def require_celeba(folder: Path) -> None:
         )
 
 
-def attribute_names(path: Path) -> list[str]:
-    """Read the names of the attributes, in the order of the table's columns.
-
-    Raises:
-        FileFormatError: The table has no such line.
-    """
-    with _lines(path) as lines:
-        # The published table begins with the number of images, and names no column for the file names.
-        header = next(lines, []) if path.suffix == ".csv" else next((line for line in lines if len(line) > 1), [])
-    names = header[1:] if path.suffix == ".csv" else header
-    if not names:
-        raise FileFormatError(f"celeba: {str(path)!r} names no attributes: put the published table there")
-    return names
-
-
-def require_attributes(path: Path, wanted: Sequence[str]) -> None:
-    """Check that the table has these attributes.
+def require_attributes(path: Path, wanted: Sequence[str]) -> list[str]:
+    """Read the names of the attributes, in the order of the table's columns, and check that these are among them.
 
     Raises:
         ConfigError: One is unknown; the line names those that read alike.
+        FileFormatError: The table names no attributes.
     """
-    names = attribute_names(path)
-    lower = {name.lower(): name for name in names}
+    lines = _lines(path)
+    # The published table begins with the number of images, and names no column for the file names.
+    header = next(lines, [])[1:] if path.suffix == ".csv" else next((line for line in lines if len(line) > 1), [])
+    if not header:
+        raise FileFormatError(f"celeba: {str(path)!r} names no attributes: put the published table there")
+    lower = {name.lower(): name for name in header}
     for name in wanted:
-        if name not in names:
+        if name not in header:
             near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
             meant = f"did you mean {' or '.join(near)}?" if near else "its header has the names"
             raise ConfigError(f"celeba: {str(path)!r} has no attribute {name!r}: {meant}")
+    return header
 
 
 def read_labels(folder: Path, wanted: Sequence[str]) -> dict[str, tuple[list[str], torch.Tensor]]:
@@ -118,58 +108,48 @@ def read_labels(folder: Path, wanted: Sequence[str]) -> dict[str, tuple[list[str
         FileFormatError: A line cannot be read, or the tables do not list the same images.
     """
     attributes, partition = table_file(folder, ATTRIBUTES), table_file(folder, PARTITION)
-    require_attributes(attributes, wanted)
-    names = attribute_names(attributes)
+    names = require_attributes(attributes, wanted)
     columns = [names.index(name) + 1 for name in wanted]
     files: dict[str, list[str]] = {split: [] for split in SPLITS.values()}
     values: dict[str, list[list[bool]]] = {split: [] for split in SPLITS.values()}
-    with _rows(attributes, len(names) + 1) as first, _rows(partition, 2) as second:
-        for here, there in zip_longest(first, second):
-            if here is None or there is None or here[1][0] != there[1][0]:
-                raise FileFormatError(
-                    f"celeba: {str(partition)!r} does not list the images of {attributes.name}: {_place(there)} there, "
-                    f"{_place(here)} here; put both tables of one copy there"
-                )
-            number, fields = there
-            split = SPLITS.get(fields[1])
-            if split is None:
-                raise _unreadable(partition, number, f"split {fields[1]!r} is none of {', '.join(SPLITS)}")
-            number, fields = here
-            picked = [fields[column] for column in columns]
-            if not set(picked) <= {"1", "-1"}:
-                raise _unreadable(
-                    attributes, number, f"{' '.join(picked)} for {', '.join(wanted)}: values are 1 and -1"
-                )
-            files[split].append(fields[0])
-            values[split].append([value == "1" for value in picked])
+    for here, there in zip_longest(_rows(attributes, len(names) + 1), _rows(partition, 2)):
+        if here is None or there is None or here[1][0] != there[1][0]:
+            raise FileFormatError(
+                f"celeba: {str(partition)!r} does not list the images of {attributes.name}: {_place(there)} there, "
+                f"{_place(here)} here; put both tables of one copy there"
+            )
+        number, fields = there
+        split = SPLITS.get(fields[1])
+        if split is None:
+            raise _unreadable(partition, number, f"split {fields[1]!r} is none of {', '.join(SPLITS)}")
+        number, fields = here
+        picked = [fields[column] for column in columns]
+        if not set(picked) <= {"1", "-1"}:
+            raise _unreadable(attributes, number, f"{' '.join(picked)} for {', '.join(wanted)}: values are 1 and -1")
+        files[split].append(fields[0])
+        values[split].append([value == "1" for value in picked])
     return {
         split: (files[split], torch.tensor(values[split], dtype=torch.int64).view(-1, len(wanted))) for split in files
     }
 
 
-@contextmanager
-def _lines(path: Path) -> Iterator[Iterator[list[str]]]:
-    """Open a table as lists of fields, one per line."""
+def _lines(path: Path) -> Iterator[list[str]]:
+    """Read a table line by line, as lists of fields."""
+    comma = "," if path.suffix == ".csv" else None
     with path.open(encoding="utf-8", errors="replace") as stream:
-        comma = "," if path.suffix == ".csv" else None
-        yield (line.strip().split(comma) for line in stream)
+        for line in stream:
+            yield line.strip().split(comma)
 
 
-@contextmanager
-def _rows(path: Path, width: int) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """Open a table as numbered rows, each beginning with the name of an image; headers and empty lines are skipped."""
-
-    def rows() -> Iterator[tuple[int, list[str]]]:
-        for number, fields in enumerate(lines, 1):
-            # The published tables have at most two lines before the first image, the others one.
-            if fields[:1] == [""] or not fields or (number <= 2 and "." not in fields[0]):
-                continue
-            if len(fields) != width:
-                raise _unreadable(path, number, f"{len(fields)} fields, not {width}")
-            yield number, fields
-
-    with _lines(path) as lines:
-        yield rows()
+def _rows(path: Path, width: int) -> Iterator[tuple[int, list[str]]]:
+    """Number the rows of a table, each beginning with the name of an image; headers and empty lines are skipped."""
+    for number, fields in enumerate(_lines(path), 1):
+        # The published tables have at most two lines before the first image, the others one.
+        if fields[:1] == [""] or not fields or (number <= 2 and "." not in fields[0]):
+            continue
+        if len(fields) != width:
+            raise _unreadable(path, number, f"{len(fields)} fields, not {width}")
+        yield number, fields
 
 
 def _unreadable(path: Path, number: int, reason: str) -> FileFormatError:

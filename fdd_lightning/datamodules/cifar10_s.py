@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.assignment import class_sizes, deal
+from fdd_lightning.datasets.assignment import deal
 from fdd_lightning.datasets.originals import CIFAR10
 from fdd_lightning.utils import rng
 
@@ -35,7 +35,7 @@ def cifar10_s_train(images: Tensor, labels: Tensor, conflicting: float, seed: in
     Returns:
         The split, (N, 3, 32, 32), shuffled.
     """
-    sizes = class_sizes(labels, NUM_CLASSES)
+    sizes = torch.bincount(labels, minlength=NUM_CLASSES)
     other = (sizes * conflicting).round().to(torch.int64)
     cells = torch.where(ALIGNED, (sizes - other)[:, None], other[:, None])
     groups = deal(labels, cells, rng.generator(seed, "cifar10_s", "train", "deal"))

@@ -1,7 +1,7 @@
 """CMNIST as Cui et al., SelecMix and DFA have it: MNIST in LfF's ten soft colours, generated.
 
 DFA distributes its images as files only; this rebuilds them from MNIST with the published counts. FairDD's coloured
-MNIST is another data set, in ``cmnist_fairdd.py``.
+MNIST is another data set, in ``fairdd_colored.py``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from fdd_lightning.datamodules.ready_made import ReadyMade
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.assignment import all_but, biased_cells, class_sizes, deal, stratified_cut
+from fdd_lightning.datasets.assignment import all_but, biased_cells, deal, stratified_cut
 from fdd_lightning.datasets.colors import LFF_COLOR_NAMES, LFF_COLORS, tint
 from fdd_lightning.datasets.originals import MNIST
 from fdd_lightning.utils import rng
@@ -38,49 +38,36 @@ def conflict_count(num_images: int, conflict_ratio: float) -> int:
     return round((NUM_CLASSES - 1) / NUM_CLASSES * conflict_ratio * num_images)
 
 
-def cmnist_train(images: Tensor, labels: Tensor, conflict_ratio: float | None, seed: int) -> Split:
-    """Build the training split.
+def cmnist(images: Tensor, labels: Tensor, conflict_ratio: float | None, seed: int, split: str) -> Split:
+    """Build one split.
 
-    One image in twelve (5,000 of 60,000), stratified by class, is held out and not used, as DFA does. The conflicting
-    images are spread over classes and over the nine other colours as evenly as possible, at random within a class.
+    Of the training images one in twelve (5,000 of 60,000), stratified by class, is held out and not used, as DFA does.
+    The conflicting images are spread over classes and over the nine other colours as evenly as possible, at random
+    within a class.
 
     Args:
         images: uint8, (N, 28, 28).
         labels: int64, (N,).
-        conflict_ratio: Share of images that draw any colour (see :func:`conflict_count`); None spreads every class
-            evenly over all ten colours (the unbiased twin).
+        conflict_ratio: Share of images that draw any colour (see :func:`conflict_count`); None, as for the test split,
+            spreads every class evenly over all ten colours (the unbiased twin).
         seed: Seed of the cut, of the assignment and of the colours.
+        split: ``train`` or ``test``; names the draws.
 
     Returns:
-        The split, (55000, 3, 32, 32), in MNIST's order.
+        The split, (55000, 3, 32, 32) or (10000, 3, 32, 32), in MNIST's order.
 
     Raises:
         ConfigError: A class has fewer images than it should have conflicting ones.
     """
-    kept = all_but(stratified_cut(labels, len(labels) // 12, rng.generator(seed, "cmnist", "held out")), len(labels))
-    images, labels = images[kept], labels[kept]
+    if split == "train":
+        cut = stratified_cut(labels, len(labels) // 12, rng.generator(seed, "cmnist", "held out"))
+        kept = all_but(cut, len(labels))
+        images, labels = images[kept], labels[kept]
     conflicting = None if conflict_ratio is None else conflict_count(len(labels), conflict_ratio)
-    generator = rng.generator(seed, "cmnist", "train cells")
-    cells = biased_cells(class_sizes(labels, NUM_CLASSES), conflicting, NUM_CLASSES, generator)
-    groups = deal(labels, cells, rng.generator(seed, "cmnist", "train deal"))
-    return Split(colored(images, groups, rng.generator(seed, "cmnist", "train colors")), labels, groups)
-
-
-def cmnist_test(images: Tensor, labels: Tensor, seed: int) -> Split:
-    """Build the unbiased test split: every class spread over the ten colours as evenly as possible.
-
-    Args:
-        images: uint8, (N, 28, 28).
-        labels: int64, (N,).
-        seed: Seed of the assignment and of the colours.
-
-    Returns:
-        The split, (N, 3, 32, 32), in MNIST's order.
-    """
-    generator = rng.generator(seed, "cmnist", "test cells")
-    cells = biased_cells(class_sizes(labels, NUM_CLASSES), None, NUM_CLASSES, generator)
-    groups = deal(labels, cells, rng.generator(seed, "cmnist", "test deal"))
-    return Split(colored(images, groups, rng.generator(seed, "cmnist", "test colors")), labels, groups)
+    generator = rng.generator(seed, "cmnist", f"{split} cells")
+    cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
+    groups = deal(labels, cells, rng.generator(seed, "cmnist", f"{split} deal"))
+    return Split(colored(images, groups, rng.generator(seed, "cmnist", f"{split} colors")), labels, groups)
 
 
 def colored(images: Tensor, groups: Tensor, generator: torch.Generator) -> Tensor:
@@ -124,6 +111,6 @@ class CMNIST(ReadyMade):
     def build(self) -> dict[str, Split]:
         """Build both splits, or read the ready-made ones."""
         return self.ready_made() or {
-            "train": cmnist_train(*self.load(train=True), self.conflict_ratio, self.seed),
-            "test": cmnist_test(*self.load(train=False), self.seed),
+            "train": cmnist(*self.load(train=True), self.conflict_ratio, self.seed, "train"),
+            "test": cmnist(*self.load(train=False), None, self.seed, "test"),
         }

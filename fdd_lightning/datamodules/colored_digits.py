@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.assignment import all_but, class_sizes, deal, even_cells, stratified_cut
+from fdd_lightning.datasets.assignment import all_but, deal, even_cells, stratified_cut
 from fdd_lightning.datasets.colors import FAIRDD_COLOR_NAMES, FAIRDD_COLORS, tint
 from fdd_lightning.utils import rng
 
@@ -39,7 +39,13 @@ def colored_digits(images: Tensor, labels: Tensor, conflict_ratio: float | None,
     grey = upsample(images)
     test = stratified_cut(labels, TEST_DIGITS, rng.generator(seed, "colored_digits", "test digits"))
     train = all_but(test, len(labels))
-    cells = digit_cells(class_sizes(labels[train], NUM_CLASSES), conflict_ratio, seed)
+    sizes = torch.bincount(labels[train], minlength=NUM_CLASSES)
+    generator = rng.generator(seed, "colored_digits", "cells")
+    if conflict_ratio is None:
+        cells = even_cells(sizes, NUM_CLASSES, generator, own=True)
+    else:
+        own = (sizes.to(torch.float64) * round(1 - conflict_ratio, 12)).to(torch.int64)
+        cells = even_cells(sizes - own, NUM_CLASSES, generator, own=False) + torch.diag(own)
     groups = deal(labels[train], cells, rng.generator(seed, "colored_digits", "deal"))
     every = torch.arange(NUM_CLASSES).repeat(len(test))
     shown = test.repeat_interleave(NUM_CLASSES)
@@ -53,15 +59,6 @@ def upsample(images: Tensor) -> Tensor:
     """Double the size bilinearly and stretch grey levels 0..16 to bytes: (N, 8, 8) to (N, 16, 16)."""
     levels = interpolate(images[:, None].to(torch.float64), size=(SIZE, SIZE), mode="bilinear", align_corners=False)
     return levels[:, 0].mul(255 / 16).round().to(torch.uint8)
-
-
-def digit_cells(sizes: Tensor, conflict_ratio: float | None, seed: int) -> Tensor:
-    """Count the training cells: int64, (10, 10), from the class sizes (see :func:`colored_digits`)."""
-    generator = rng.generator(seed, "colored_digits", "cells")
-    if conflict_ratio is None:
-        return even_cells(sizes, NUM_CLASSES, generator, own=True)
-    own = (sizes.to(torch.float64) * round(1 - conflict_ratio, 12)).to(torch.int64)
-    return even_cells(sizes - own, NUM_CLASSES, generator, own=False) + torch.diag(own)
 
 
 class ColoredDigits(BaseDataModule):

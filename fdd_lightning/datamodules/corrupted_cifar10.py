@@ -6,7 +6,6 @@ DFA distributes its images as files only; this rebuilds them from CIFAR-10.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +15,7 @@ from torch import Tensor
 from fdd_lightning.datamodules.original import CIFAR10_MEAN, CIFAR10_STD
 from fdd_lightning.datamodules.ready_made import ReadyMade
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.assignment import all_but, biased_cells, class_sizes, deal, stratified_cut
+from fdd_lightning.datasets.assignment import all_but, biased_cells, deal, stratified_cut
 from fdd_lightning.datasets.corruptions import LEVELS, FrostTextures, corrupt
 from fdd_lightning.datasets.corruptions.frost import best_textures
 from fdd_lightning.datasets.originals import CIFAR10
@@ -47,105 +46,64 @@ HELD_OUT = "held out, as in DFA"
 CHUNK = 1000
 
 
-@dataclass(frozen=True)
-class Corrupter:
-    """Corrupts each image by its group's corruption.
-
-    Attributes:
-        names: The corruption of each group.
-        level: How strongly, 1 to 5.
-        textures: What frost looks like.
-    """
-
-    names: Sequence[str]
-    level: int = 5
-    textures: FrostTextures = "photographs"
-
-    def chunks(self, images: Tensor, groups: Tensor, seed: int, split: str) -> Iterator[Tensor]:
-        """Corrupt images; the draws for each follow from the seed, the split and its place.
-
-        Args:
-            images: uint8, (N, 3, 32, 32).
-            groups: int64, (N,).
-            seed: Seed of the draws.
-            split: ``train`` or ``test``; names the draws.
-
-        Yields:
-            uint8, (n, 3, 32, 32), n at most 1,000.
-        """
-        for start in range(0, len(images), CHUNK):
-            part, here = images[start : start + CHUNK], groups[start : start + CHUNK]
-            out = torch.empty_like(part, memory_format=torch.contiguous_format)
-            for group, name in enumerate(self.names):
-                members = (here == group).nonzero().flatten()
-                generators = [
-                    np.random.default_rng(rng.derive(seed, "corrupted_cifar10", split, "corruption", start + place))
-                    for place in members.tolist()
-                ]
-                out[members] = corrupt(part[members], name, self.level, generators, self.textures)
-            yield out
-
-
-def corrupted_train(
+def corrupted(
     images: Tensor,
     labels: Tensor,
     conflict_ratio: float | None,
-    corrupter: Corrupter,
+    names: Sequence[str],
+    level: int,
+    textures: FrostTextures,
     seed: int,
+    split: str,
 ) -> Split:
-    """Build the training split.
+    """Build one split.
 
-    One image in ten (5,000 of 50,000), stratified by class, is held out and not used, as DFA does. Exactly
-    ``round(conflict_ratio * N)`` of the rest conflict (2,250 of 45,000 with 0.05): spread over classes, and over the
-    nine other corruptions, as evenly as possible, at random within a class.
+    Of the training images one in ten (5,000 of 50,000), stratified by class, is held out and not used, as DFA does.
+    Exactly ``round(conflict_ratio * N)`` of the rest conflict (2,250 of 45,000 with 0.05): spread over classes, and
+    over the nine other corruptions, as evenly as possible, at random within a class.
 
     Args:
         images: uint8, (N, 3, 32, 32).
         labels: int64, (N,).
-        conflict_ratio: Share of images under another class's corruption; None spreads every class evenly over all ten.
-        corrupter: Has the corruption of each class, which is also that of the group of the same number.
+        conflict_ratio: Share of images under another class's corruption; None, as for the test split, spreads every
+            class evenly over all ten (the unbiased twin).
+        names: The corruption of each class, which is also that of the group of the same number.
+        level: How strongly, 1 to 5.
+        textures: What frost looks like.
         seed: Seed of the cut, of the assignment and of the corruptions.
+        split: ``train`` or ``test``; names the draws.
 
     Returns:
-        The split, (45000, 3, 32, 32), in CIFAR-10's order; images in chunks.
+        The split, (45000, 3, 32, 32) or (10000, 3, 32, 32), in CIFAR-10's order; images in chunks.
 
     Raises:
         ConfigError: A class has fewer images than it should have conflicting ones.
     """
-    cut = stratified_cut(labels, len(labels) // 10, rng.generator(seed, "corrupted_cifar10", "held out"))
-    kept = all_but(cut, len(labels))
-    conflicting = None if conflict_ratio is None else round(conflict_ratio * len(kept))
-    return _corrupted(images[kept], labels[kept], conflicting, corrupter, seed, "train", {HELD_OUT: len(cut)})
-
-
-def corrupted_test(images: Tensor, labels: Tensor, corrupter: Corrupter, seed: int) -> Split:
-    """Build the unbiased test split: every class spread over the ten corruptions as evenly as possible.
-
-    Args:
-        images: uint8, (N, 3, 32, 32).
-        labels: int64, (N,).
-        corrupter: Has the corruption of each group.
-        seed: Seed of the assignment and of the corruptions.
-
-    Returns:
-        The split, (N, 3, 32, 32), in CIFAR-10's order; images in chunks.
-    """
-    return _corrupted(images, labels, None, corrupter, seed, "test", {})
-
-
-def _corrupted(
-    images: Tensor,
-    labels: Tensor,
-    conflicting: int | None,
-    corrupter: Corrupter,
-    seed: int,
-    split: str,
-    left_out: dict[str, int],
-) -> Split:
+    left_out = {}
+    if split == "train":
+        cut = stratified_cut(labels, len(labels) // 10, rng.generator(seed, "corrupted_cifar10", "held out"))
+        kept = all_but(cut, len(labels))
+        images, labels, left_out = images[kept], labels[kept], {HELD_OUT: len(cut)}
+    conflicting = None if conflict_ratio is None else round(conflict_ratio * len(labels))
     generator = rng.generator(seed, "corrupted_cifar10", split, "cells")
-    cells = biased_cells(class_sizes(labels, NUM_CLASSES), conflicting, NUM_CLASSES, generator)
+    cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
     groups = deal(labels, cells, rng.generator(seed, "corrupted_cifar10", split, "deal"))
-    return Split(corrupter.chunks(images, groups, seed, split), labels, groups, left_out)
+
+    def chunks() -> Iterator[Tensor]:
+        for start in range(0, len(images), CHUNK):
+            part, here = images[start : start + CHUNK], groups[start : start + CHUNK]
+            out = torch.empty_like(part, memory_format=torch.contiguous_format)
+            for group, name in enumerate(names):
+                members = (here == group).nonzero().flatten()
+                # The draws for an image follow from the seed, the split and its place.
+                generators = [
+                    np.random.default_rng(rng.derive(seed, "corrupted_cifar10", split, "corruption", start + place))
+                    for place in members.tolist()
+                ]
+                out[members] = corrupt(part[members], name, level, generators, textures)
+            yield out
+
+    return Split(chunks(), labels, groups, left_out)
 
 
 class CorruptedCIFAR10(ReadyMade):
@@ -206,8 +164,8 @@ class CorruptedCIFAR10(ReadyMade):
 
     def build(self) -> dict[str, Split]:
         """Build both splits, or read the ready-made ones."""
-        corrupter = Corrupter(LISTS[self.corruptions], self.level, self.frost or "generated")
+        names, textures = LISTS[self.corruptions], self.frost or "generated"
         return self.ready_made() or {
-            "train": corrupted_train(*self.load(train=True), self.conflict_ratio, corrupter, self.seed),
-            "test": corrupted_test(*self.load(train=False), corrupter, self.seed),
+            split: corrupted(*self.load(train=split == "train"), ratio, names, self.level, textures, self.seed, split)
+            for split, ratio in (("train", self.conflict_ratio), ("test", None))
         }

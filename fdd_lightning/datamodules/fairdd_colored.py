@@ -17,7 +17,7 @@ from torch.nn.functional import pad
 
 from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.assignment import class_sizes, deal, fairdd_cells
+from fdd_lightning.datasets.assignment import deal, fairdd_cells
 from fdd_lightning.datasets.colors import FAIRDD_COLOR_NAMES, FAIRDD_COLORS, tint
 from fdd_lightning.datasets.originals import FASHION_MNIST, MNIST
 from fdd_lightning.utils import rng
@@ -56,7 +56,7 @@ def fairdd_colored(
     Returns:
         The split, (N, 3, 32, 32).
     """
-    sizes = class_sizes(labels, NUM_CLASSES)
+    sizes = torch.bincount(labels, minlength=NUM_CLASSES)
     cells = fairdd_cells(sizes, NUM_CLASSES, majority, rng.generator(seed, name, split, "cells"))
     groups = deal(labels, cells, rng.generator(seed, name, split, "deal"))
     order = torch.randperm(len(labels), generator=rng.generator(seed, name, split, "order"))

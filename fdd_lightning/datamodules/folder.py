@@ -261,13 +261,10 @@ class Folder(NaturalBias):
         self.mean, self.std = tuple(mean), tuple(std)
         self.licence = " ".join(licence.split())
         self.reads_root = path is None
-        self._columns = Columns(image, target, self._group_columns(group), split or None)
+        groups = (group,) if isinstance(group, str) else tuple(group or ())
+        self._columns = Columns(image, target, groups if group else None, split or None)
         self._looked: dict[Path, FolderIndex] = {}
         self._check()
-
-    @staticmethod
-    def _group_columns(group: list[str] | str | None) -> tuple[str, ...] | None:
-        return ((group,) if isinstance(group, str) else tuple(group)) if group else None
 
     def _check(self) -> None:
         """Refuse what cannot mean anything."""

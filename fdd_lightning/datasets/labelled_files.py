@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Generator, Tensor
 
-from fdd_lightning.datasets.assignment import shuffled_by
+from fdd_lightning.datasets.assignment import drawn
 from fdd_lightning.datasets.image_files import read_images
 from fdd_lightning.datasets.image_set import Split, count_cells
 from fdd_lightning.errors import ConfigError, FileFormatError
@@ -68,11 +69,7 @@ def draw_per_cell(targets: Tensor, groups: Tensor, count: int, generator: Genera
         int64, sorted places of the images drawn.
     """
     cells = _cells(targets, groups)
-    order = shuffled_by(cells, generator)
-    sizes = torch.bincount(cells)
-    owner = cells[order]
-    place = torch.arange(len(cells)) - (sizes.cumsum(0) - sizes)[owner]
-    return order[place < count].sort().values
+    return drawn(cells, torch.full_like(torch.bincount(cells), count), generator)
 
 
 def smallest_cell(labelled: LabelledFiles) -> int:
@@ -149,10 +146,7 @@ def product_values(factors: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
     Returns:
         int64, (N,).
     """
-    value = torch.zeros_like(factors[0])
-    for factor, size in zip(factors, sizes, strict=True):
-        value = value * size + factor
-    return value
+    return torch.from_numpy(np.ravel_multi_index([factor.numpy() for factor in factors], sizes))
 
 
 def _cells(targets: Tensor, groups: Tensor) -> Tensor:
