@@ -46,45 +46,6 @@ SIZE = 32
 CHUNK = 256
 
 
-def bg_fmnist(
-    images: Tensor,
-    labels: Tensor,
-    backgrounds: Sequence[Tensor],
-    conflict_ratio: float | None,
-    composite: Composite,
-    seed: int,
-    split: str,
-) -> Split:
-    """Build one split.
-
-    Exactly ``round(conflict_ratio * N)`` images conflict (600, 1,200, 3,000 of 60,000 with 0.01, 0.02, 0.05), spread
-    over classes, and over the nine other scenes, as evenly as possible, at random within a class.
-
-    Args:
-        images: uint8, (N, 28, 28).
-        labels: int64, (N,).
-        backgrounds: Per group, uint8, (n, 3, 32, 32), at least one each.
-        conflict_ratio: Share of images in front of another scene than their class's own; None, as for the test split,
-            spreads every class evenly over all ten (the unbiased twin).
-        composite: How garment and scene are laid on each other (see :func:`composited`).
-        seed: Seed of the assignment and of the backgrounds.
-        split: ``train`` or ``test``; names the draws.
-
-    Returns:
-        The split, (N, 3, 32, 32), in Fashion-MNIST's order; images in chunks.
-
-    Raises:
-        ConfigError: A class has fewer images than it should have conflicting ones.
-    """
-    conflicting = None if conflict_ratio is None else round(conflict_ratio * len(labels))
-    generator = rng.generator(seed, "bg_fmnist", split, "cells")
-    cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
-    groups = deal(labels, cells, rng.generator(seed, "bg_fmnist", split, "deal"))
-    counts = [len(bank) for bank in backgrounds]
-    choice = background_of(groups, counts, rng.generator(seed, "bg_fmnist", split, "backgrounds"))
-    return Split(composited(images, torch.cat(list(backgrounds)), choice, composite), labels, groups)
-
-
 def background_of(groups: Tensor, counts: Sequence[int], generator: Generator) -> Tensor:
     """Choose a background for every image: within a group all are used equally often, or once more, in drawn order.
 
@@ -218,16 +179,27 @@ class BGFMNIST(FromOriginal):
         """Return a hash of the photographs' names and sizes; None for drawn textures."""
         return None if self.scenes == TEXTURES else scenes_state(*self._scenes)
 
-    def build(self) -> dict[str, Split]:
-        """Build both splits."""
+    def backgrounds(self, split: str) -> list[Tensor]:
+        """Return the backgrounds of each group for one split: uint8, (n, 3, 32, 32), at least one each."""
         if self.scenes == TEXTURES:
-            banks = {split: textures.textures(SIZE, self.seed, split) for split in ("train", "test")}
-        else:
-            banks = {split: read_scenes(files, SIZE) for split, files in find_scenes(*self._scenes).items()}
-        return {
-            split: bg_fmnist(*self.load(train=split == "train"), banks[split], ratio, self.composite, self.seed, split)
-            for split, ratio in (("train", self.conflict_ratio), ("test", None))
-        }
+            return textures.textures(SIZE, self.seed, split)
+        return read_scenes(find_scenes(*self._scenes)[split], SIZE)
+
+    def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
+        """Build one split, in Fashion-MNIST's order; images in chunks.
+
+        Exactly ``round(conflict_ratio * N)`` training images conflict, spread over classes, and over the nine other
+        scenes, as evenly as possible, at random within a class.
+        """
+        ratio = self.conflict_ratio if split == "train" else None
+        conflicting = None if ratio is None else round(ratio * len(labels))
+        generator = rng.generator(self.seed, "bg_fmnist", split, "cells")
+        cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
+        groups = deal(labels, cells, rng.generator(self.seed, "bg_fmnist", split, "deal"))
+        banks = self.backgrounds(split)
+        draws = rng.generator(self.seed, "bg_fmnist", split, "backgrounds")
+        choice = background_of(groups, [len(bank) for bank in banks], draws)
+        return Split(composited(images, torch.cat(banks), choice, self.composite), labels, groups)
 
     @property
     def _scenes(self) -> tuple[Path, tuple[str, ...], int]:

@@ -38,38 +38,6 @@ def conflict_count(num_images: int, conflict_ratio: float) -> int:
     return round((NUM_CLASSES - 1) / NUM_CLASSES * conflict_ratio * num_images)
 
 
-def cmnist(images: Tensor, labels: Tensor, conflict_ratio: float | None, seed: int, split: str) -> Split:
-    """Build one split.
-
-    Of the training images one in twelve (5,000 of 60,000), stratified by class, is held out and not used, as DFA does.
-    The conflicting images are spread over classes and over the nine other colours as evenly as possible, at random
-    within a class.
-
-    Args:
-        images: uint8, (N, 28, 28).
-        labels: int64, (N,).
-        conflict_ratio: Share of images that draw any colour (see :func:`conflict_count`); None, as for the test split,
-            spreads every class evenly over all ten colours (the unbiased twin).
-        seed: Seed of the cut, of the assignment and of the colours.
-        split: ``train`` or ``test``; names the draws.
-
-    Returns:
-        The split, (55000, 3, 32, 32) or (10000, 3, 32, 32), in MNIST's order.
-
-    Raises:
-        ConfigError: A class has fewer images than it should have conflicting ones.
-    """
-    if split == "train":
-        cut = stratified_cut(labels, len(labels) // 12, rng.generator(seed, "cmnist", "held out"))
-        kept = all_but(cut, len(labels))
-        images, labels = images[kept], labels[kept]
-    conflicting = None if conflict_ratio is None else conflict_count(len(labels), conflict_ratio)
-    generator = rng.generator(seed, "cmnist", f"{split} cells")
-    cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
-    groups = deal(labels, cells, rng.generator(seed, "cmnist", f"{split} deal"))
-    return Split(colored(images, groups, rng.generator(seed, "cmnist", f"{split} colors")), labels, groups)
-
-
 def colored(images: Tensor, groups: Tensor, generator: torch.Generator) -> Tensor:
     """Colour as LfF does, ``clamp(mean + eps, 0, 1) * grey``, eps drawn once per image; then pad by two on every side.
 
@@ -108,9 +76,20 @@ class CMNIST(ReadyMade):
     origin = MNIST
     group_names = LFF_COLOR_NAMES
 
-    def build(self) -> dict[str, Split]:
-        """Build both splits, or read the ready-made ones."""
-        return self.ready_made() or {
-            "train": cmnist(*self.load(train=True), self.conflict_ratio, self.seed, "train"),
-            "test": cmnist(*self.load(train=False), None, self.seed, "test"),
-        }
+    def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
+        """Build one split, in MNIST's order.
+
+        Of the training images one in twelve, stratified by class, is held out, as DFA does. The conflicting images are
+        spread over classes and over the nine other colours as evenly as possible, at random within a class.
+        """
+        ratio = None
+        if split == "train":
+            ratio = self.conflict_ratio
+            cut = stratified_cut(labels, len(labels) // 12, rng.generator(self.seed, "cmnist", "held out"))
+            kept = all_but(cut, len(labels))
+            images, labels = images[kept], labels[kept]
+        conflicting = None if ratio is None else conflict_count(len(labels), ratio)
+        generator = rng.generator(self.seed, "cmnist", f"{split} cells")
+        cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
+        groups = deal(labels, cells, rng.generator(self.seed, "cmnist", f"{split} deal"))
+        return Split(colored(images, groups, rng.generator(self.seed, "cmnist", f"{split} colors")), labels, groups)

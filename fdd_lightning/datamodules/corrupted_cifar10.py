@@ -5,7 +5,7 @@ DFA distributes its images as files only; this rebuilds them from CIFAR-10.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -44,66 +44,6 @@ LISTS: dict[str, tuple[str, ...]] = {
 NUM_CLASSES = 10
 HELD_OUT = "held out, as in DFA"
 CHUNK = 1000
-
-
-def corrupted(
-    images: Tensor,
-    labels: Tensor,
-    conflict_ratio: float | None,
-    names: Sequence[str],
-    level: int,
-    textures: FrostTextures,
-    seed: int,
-    split: str,
-) -> Split:
-    """Build one split.
-
-    Of the training images one in ten (5,000 of 50,000), stratified by class, is held out and not used, as DFA does.
-    Exactly ``round(conflict_ratio * N)`` of the rest conflict (2,250 of 45,000 with 0.05): spread over classes, and
-    over the nine other corruptions, as evenly as possible, at random within a class.
-
-    Args:
-        images: uint8, (N, 3, 32, 32).
-        labels: int64, (N,).
-        conflict_ratio: Share of images under another class's corruption; None, as for the test split, spreads every
-            class evenly over all ten (the unbiased twin).
-        names: The corruption of each class, which is also that of the group of the same number.
-        level: How strongly, 1 to 5.
-        textures: What frost looks like.
-        seed: Seed of the cut, of the assignment and of the corruptions.
-        split: ``train`` or ``test``; names the draws.
-
-    Returns:
-        The split, (45000, 3, 32, 32) or (10000, 3, 32, 32), in CIFAR-10's order; images in chunks.
-
-    Raises:
-        ConfigError: A class has fewer images than it should have conflicting ones.
-    """
-    left_out = {}
-    if split == "train":
-        cut = stratified_cut(labels, len(labels) // 10, rng.generator(seed, "corrupted_cifar10", "held out"))
-        kept = all_but(cut, len(labels))
-        images, labels, left_out = images[kept], labels[kept], {HELD_OUT: len(cut)}
-    conflicting = None if conflict_ratio is None else round(conflict_ratio * len(labels))
-    generator = rng.generator(seed, "corrupted_cifar10", split, "cells")
-    cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
-    groups = deal(labels, cells, rng.generator(seed, "corrupted_cifar10", split, "deal"))
-
-    def chunks() -> Iterator[Tensor]:
-        for start in range(0, len(images), CHUNK):
-            part, here = images[start : start + CHUNK], groups[start : start + CHUNK]
-            out = torch.empty_like(part, memory_format=torch.contiguous_format)
-            for group, name in enumerate(names):
-                members = (here == group).nonzero().flatten()
-                # The draws for an image follow from the seed, the split and its place.
-                generators = [
-                    np.random.default_rng(rng.derive(seed, "corrupted_cifar10", split, "corruption", start + place))
-                    for place in members.tolist()
-                ]
-                out[members] = corrupt(part[members], name, level, generators, textures)
-            yield out
-
-    return Split(chunks(), labels, groups, left_out)
 
 
 class CorruptedCIFAR10(ReadyMade):
@@ -162,10 +102,37 @@ class CorruptedCIFAR10(ReadyMade):
         """The corruptions, in the order of the classes they belong to."""
         return tuple(name.replace("_", " ") for name in LISTS[self.corruptions])
 
-    def build(self) -> dict[str, Split]:
-        """Build both splits, or read the ready-made ones."""
-        names, textures = LISTS[self.corruptions], self.frost or "generated"
-        return self.ready_made() or {
-            split: corrupted(*self.load(train=split == "train"), ratio, names, self.level, textures, self.seed, split)
-            for split, ratio in (("train", self.conflict_ratio), ("test", None))
-        }
+    def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
+        """Build one split, in CIFAR-10's order; images in chunks.
+
+        Of the training images one in ten, stratified by class, is held out, as DFA does. Exactly
+        ``round(conflict_ratio * N)`` of the rest conflict: spread over classes, and over the nine other corruptions, as
+        evenly as possible, at random within a class.
+        """
+        ratio, left_out = None, {}
+        if split == "train":
+            ratio = self.conflict_ratio
+            cut = stratified_cut(labels, len(labels) // 10, rng.generator(self.seed, "corrupted_cifar10", "held out"))
+            kept = all_but(cut, len(labels))
+            images, labels, left_out = images[kept], labels[kept], {HELD_OUT: len(cut)}
+        conflicting = None if ratio is None else round(ratio * len(labels))
+        generator = rng.generator(self.seed, "corrupted_cifar10", split, "cells")
+        cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
+        groups = deal(labels, cells, rng.generator(self.seed, "corrupted_cifar10", split, "deal"))
+        return Split(self._corrupted(images, groups, split), labels, groups, left_out)
+
+    def _corrupted(self, images: Tensor, groups: Tensor, split: str) -> Iterator[Tensor]:
+        """Corrupt each image by its group's corruption, a chunk at a time; its place decides its draws."""
+        for start in range(0, len(images), CHUNK):
+            part, here = images[start : start + CHUNK], groups[start : start + CHUNK]
+            out = torch.empty_like(part, memory_format=torch.contiguous_format)
+            for group, name in enumerate(LISTS[self.corruptions]):
+                members = (here == group).nonzero().flatten()
+                generators = [
+                    np.random.default_rng(
+                        rng.derive(self.seed, "corrupted_cifar10", split, "corruption", start + place)
+                    )
+                    for place in members.tolist()
+                ]
+                out[members] = corrupt(part[members], name, self.level, generators, self.frost or "generated")
+            yield out

@@ -1,9 +1,4 @@
-"""A user's own images: which there are, of what class and group, and in which split.
-
-Two forms. A *table* has a row for each image: its file, its class, perhaps groups and a split. *Class folders*,
-``FOLDER/<class>/*.jpg`` or ``FOLDER/{train,test}/<class>/*.jpg``, say the class themselves; a table may add groups, a
-row for each image again. All is checked before any image is read.
-"""
+"""A user's own images: which there are, of what class and group, and in which split; checked before any is read."""
 
 from __future__ import annotations
 
@@ -40,6 +35,11 @@ class FolderIndex:
         splits: ``train``, ``test`` and, where one was named, ``val``: their files, in the order of their names.
         drawn: Whether the test images were drawn.
         state: Hash of files (names and sizes), classes, groups and splits.
+
+    Example:
+        >>> pair = LabelledFiles([Path("a.png"), Path("b.png")], torch.tensor([0, 1]), torch.tensor([0, 0]))
+        >>> str(FolderIndex(("cat", "dog"), ("all",), {"train": pair, "test": pair}, drawn=True, state=""))
+        '4 images in 2 classes (cat, dog), no groups: 2 for training, 2 for the test (drawn)'
     """
 
     class_names: tuple[str, ...]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC
 
 from fdd_lightning.datamodules.base import BaseDataModule
-from fdd_lightning.datasets.labelled_files import LabelledFiles, balanced
+from fdd_lightning.datasets.image_set import count_cells
+from fdd_lightning.datasets.labelled_files import LabelledFiles, draw_per_cell
+from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
 
 
@@ -38,8 +40,18 @@ class NaturalBias(BaseDataModule, ABC):
         self.balanced = balanced
 
     def train_files(self, files: LabelledFiles) -> LabelledFiles:
-        """Return the training files: all, or with ``balanced`` as many of every cell."""
+        """Return the training files: all, or with ``balanced`` as many of every cell.
+
+        Raises:
+            ConfigError: To be balanced, and a cell is empty.
+        """
         if not self.balanced:
             return files
+        counts = count_cells(files.targets, files.groups, self.num_classes, self.num_groups)
+        for target, group in (counts == 0).nonzero().tolist():
+            raise ConfigError(
+                f"{self.name}: balanced=true needs images in every cell, but no training image is "
+                f"{self.class_names[target]!r} and {self.group_names[group]!r}: use balanced=false, or another group"
+            )
         draws = rng.generator(self.seed, self.name, "train", "cut")
-        return balanced(files, self.name, self.class_names, self.group_names, draws)
+        return files.subset(draw_per_cell(files.targets, files.groups, int(counts.min()), draws))

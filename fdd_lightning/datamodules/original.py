@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,23 @@ class FromOriginal(BaseDataModule, ABC):
         """Read one split: images, uint8, and labels, int64."""
         return self.origin.load(self.source(), train=train, download=self.download)
 
+    def build(self) -> dict[str, Split]:
+        """Build both splits."""
+        return {split: self.construct(*self.load(train=split == "train"), split) for split in ("train", "test")}
+
+    @abstractmethod
+    def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
+        """Build one split; that for the test has no bias.
+
+        Args:
+            images: The published ones, uint8, (N, H, W) if grey, (N, 3, H, W) if not.
+            labels: int64, (N,).
+            split: ``train`` or ``test``; names the draws.
+
+        Raises:
+            ConfigError: A class has fewer images than it should have conflicting ones.
+        """
+
 
 class AsPublished(FromOriginal, ABC):
     """Base of published sets as they are, in their order, with one group; the seed orders batches alone.
@@ -112,13 +129,9 @@ class AsPublished(FromOriginal, ABC):
             conflict_ratio=None, batch_size=batch_size, seed=seed, validation=validation, root=root, download=download
         )
 
-    def build(self) -> dict[str, Split]:
-        """Take both splits as they are."""
-        splits = {}
-        for name in ("train", "test"):
-            images, labels = self.load(train=name == "train")
-            splits[name] = Split(images.view(len(images), *self.image_shape), labels, torch.zeros_like(labels))
-        return splits
+    def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
+        """Take the images as they are."""
+        return Split(images.view(len(images), *self.image_shape), labels, torch.zeros_like(labels))
 
 
 class CIFAR10(AsPublished):

@@ -62,9 +62,9 @@ class ReadyMade(FromOriginal, ABC):
         self.check_source()
         return dfa_state(*self._wanted)
 
-    def ready_made(self) -> dict[str, Split] | None:
-        """Read both splits from the ready-made folders, smaller images padded; None if the set is generated."""
+    def build(self) -> dict[str, Split]:
+        """Build both splits, or read them from the ready-made folders, smaller images padded."""
         if self._wanted is None:
-            return None
+            return super().build()
         splits = dfa_files(self.name, *self._wanted, self.class_names, self.group_names)
         return {split: files.split(padded(self.image_shape[1])) for split, files in splits.items()}

@@ -6,11 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.cmnist import cmnist, colored, conflict_count
+from fdd_lightning.datamodules import CMNIST
+from fdd_lightning.datamodules.cmnist import colored, conflict_count
+from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.colors import LFF_COLORS
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
 from tests.fakes import mnist_arrays
+
+
+def cmnist(images: Tensor, labels: Tensor, ratio: float | None, seed: int, split: str) -> Split:
+    return CMNIST(conflict_ratio=ratio, seed=seed).construct(images, labels, split)
 
 
 @pytest.mark.parametrize(

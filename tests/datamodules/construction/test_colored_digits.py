@@ -7,7 +7,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from fdd_lightning.datamodules.colored_digits import colored_digits, upsample
+from fdd_lightning.datamodules import ColoredDigits
+from fdd_lightning.datamodules.colored_digits import upsample
 from fdd_lightning.datasets.colors import FAIRDD_COLORS
 
 

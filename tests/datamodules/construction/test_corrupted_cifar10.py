@@ -5,14 +5,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.corrupted_cifar10 import HELD_OUT, LISTS, corrupted
+from fdd_lightning.datamodules import CorruptedCIFAR10
+from fdd_lightning.datamodules.corrupted_cifar10 import HELD_OUT, LISTS
 from fdd_lightning.datasets.corruptions import OPERATORS, corrupt
 from fdd_lightning.datasets.image_set import Split
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
 from tests.fakes_cifar import cifar_arrays
 
-HOW = LISTS["dfa"], 5, "generated"
+HOW = "dfa", 5
+
+
+def corrupted(
+    images: Tensor, labels: Tensor, ratio: float | None, names: str, level: int, seed: int, split: str
+) -> Split:
+    how = {"corruptions": names, "level": level, "frost": "generated", "seed": seed}
+    return CorruptedCIFAR10(conflict_ratio=ratio, **how).construct(images, labels, split)
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +66,10 @@ def test_the_unbiased_twin_and_the_test_split_are_even(source):
             assert max(row) - min(row) <= 1
 
 
-@pytest.mark.parametrize("names", LISTS.values())
-def test_images_are_source_images_under_their_corruption(source, names):
+@pytest.mark.parametrize(("corruptions", "names"), LISTS.items())
+def test_images_are_source_images_under_their_corruption(source, corruptions, names):
     images, labels = source
-    split = corrupted(images, labels, None, names, 3, "generated", 7, "test")
+    split = corrupted(images, labels, None, corruptions, 3, 7, "test")
     pixels = torch.cat(list(split.images))
     assert pixels.shape == images.shape
     assert torch.equal(split.targets, labels)
