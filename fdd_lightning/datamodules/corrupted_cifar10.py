@@ -129,10 +129,8 @@ class CorruptedCIFAR10(ReadyMade):
             for group, name in enumerate(LISTS[self.corruptions]):
                 members = (here == group).nonzero().flatten()
                 generators = [
-                    np.random.default_rng(
-                        rng.derive(self.seed, "corrupted_cifar10", split, "corruption", start + place)
-                    )
-                    for place in members.tolist()
+                    np.random.default_rng(rng.derive(self.seed, "corrupted_cifar10", split, "corruption", place))
+                    for place in (start + members).tolist()
                 ]
                 out[members] = corrupt(part[members], name, self.level, generators, self.frost or "generated")
             yield out
