@@ -4,15 +4,19 @@ from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datamodules.bffhq import BFFHQ
 from fdd_lightning.datamodules.bg_fmnist import BGFMNIST
 from fdd_lightning.datamodules.celeba import CelebA
-from fdd_lightning.datamodules.cfmnist import CFMNISTBackground, CFMNISTBackgroundIntended, CFMNISTForeground
-from fdd_lightning.datamodules.cifar10 import CIFAR10
 from fdd_lightning.datamodules.cifar10_s import CIFAR10S
 from fdd_lightning.datamodules.cmnist import CMNIST
-from fdd_lightning.datamodules.cmnist_fairdd import CMNISTBackground, CMNISTForeground
 from fdd_lightning.datamodules.colored_digits import ColoredDigits
 from fdd_lightning.datamodules.corrupted_cifar10 import CorruptedCIFAR10
-from fdd_lightning.datamodules.fashion_mnist import FashionMNIST
+from fdd_lightning.datamodules.fairdd_colored import (
+    CFMNISTBackground,
+    CFMNISTBackgroundIntended,
+    CFMNISTForeground,
+    CMNISTBackground,
+    CMNISTForeground,
+)
 from fdd_lightning.datamodules.folder import Folder
+from fdd_lightning.datamodules.original import CIFAR10, FashionMNIST
 from fdd_lightning.datamodules.utkface import UTKFace
 
 __all__ = [

@@ -49,6 +49,12 @@ class BaseDataModule(LightningDataModule, ABC):
             whose bias is natural.
         validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
         root: Folder of the source files, instead of the data root.
+
+    Example:
+        >>> from fdd_lightning.datamodules import ColoredDigits
+        >>> data = ColoredDigits(conflict_ratio=0.05)
+        >>> data.parameters
+        {'construction': 1, 'conflict_ratio': 0.05, 'seed': 0}
     """
 
     menu: ClassVar[str] = "data"

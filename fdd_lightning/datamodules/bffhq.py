@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.base import BaseDataModule
-from fdd_lightning.datamodules.cifar10 import MEAN, STD
+from fdd_lightning.datamodules.natural import NaturalBias
+from fdd_lightning.datamodules.original import CIFAR10_MEAN, CIFAR10_STD
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.dfa_folders import WEBSITE, dfa_files, dfa_state, require_dfa
 from fdd_lightning.datasets.image_files import resized
-from fdd_lightning.datasets.labelled_files import BEYOND, balanced
-from fdd_lightning.utils import rng
+from fdd_lightning.datasets.labelled_files import BEYOND
 
 SIZE = 64
 CONFLICT_RATIO = 0.005
@@ -22,18 +22,14 @@ AGES = ("young", "old")
 GENDERS = ("female", "male")
 
 
-class BFFHQ(BaseDataModule):
+class BFFHQ(NaturalBias):
     """BFFHQ: 64x64 faces, young or old, gender as group; 19,200 training images of which 96 conflict with the bias.
 
     The test split has 1,000 images, 250 of each (class, group) cell; DFA and SelecMix report on its conflicting half.
+    The folder ``bffhq`` of the data root is read.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the balanced and validation cuts and of the order of training batches.
-        balanced: Cut every (class, group) cell of the training split, by a seeded draw, to the size of the smallest.
         conflict_test: Test on the bias-conflicting half of the test images only (no group metrics then).
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds the folder ``bffhq``, instead of the data root.
 
     Example:
         >>> BFFHQ().aligned
@@ -46,21 +42,13 @@ class BFFHQ(BaseDataModule):
     class_names = AGES
     group_names = GENDERS
     image_shape = (3, SIZE, SIZE)
-    mean = MEAN  # CIFAR-10's, as in FairDD's code
-    std = STD
+    mean = CIFAR10_MEAN  # as in FairDD's code
+    std = CIFAR10_STD
     licence = "BFFHQ (Lee et al., NeurIPS 2021), faces of FFHQ (Karras et al.): non-commercial, CC BY-NC-SA 4.0"
 
-    def __init__(
-        self,
-        batch_size: int = 256,
-        seed: int = 0,
-        balanced: bool = False,
-        conflict_test: bool = False,
-        validation: float = 0.0,
-        root: str | None = None,
-    ) -> None:
-        super().__init__(batch_size, seed, None if balanced else CONFLICT_RATIO, validation, root)
-        self.balanced = balanced
+    def __init__(self, *, conflict_test: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.conflict_ratio = None if self.balanced else CONFLICT_RATIO
         self.conflict_test = conflict_test
 
     @property
@@ -91,9 +79,7 @@ class BFFHQ(BaseDataModule):
     def build(self) -> dict[str, Split]:
         """Build both splits, in the order of the file names, aligned training images first."""
         files = dfa_files(self.name, self.folder, CONFLICT_RATIO, AGES, GENDERS)
-        train, test = files["train"], files["test"]
-        if self.balanced:
-            train = balanced(train, self.name, AGES, GENDERS, rng.generator(self.seed, "bffhq", "train", "cut"))
+        train, test = self.train_files(files["train"]), files["test"]
         if self.conflict_test:
             test = test.subset((test.targets != test.groups).nonzero().flatten())
         return {

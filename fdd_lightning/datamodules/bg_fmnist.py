@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,9 +18,9 @@ from torch import Generator, Tensor
 
 from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datasets import Split, textures
-from fdd_lightning.datasets.assignment import biased_cells, class_sizes, deal
+from fdd_lightning.datasets.assignment import biased_cells, deal
 from fdd_lightning.datasets.originals import FASHION_MNIST
-from fdd_lightning.datasets.scenes import LICENCE, SceneFiles, find_scenes, read_scenes, scenes_folder, some_names
+from fdd_lightning.datasets.scenes import LICENCE, find_scenes, read_scenes, scenes_folder, scenes_state, some_names
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
 
@@ -44,45 +44,6 @@ SCENES = (
 NUM_CLASSES = len(SCENES)
 SIZE = 32
 CHUNK = 256
-
-
-def bg_fmnist(
-    images: Tensor,
-    labels: Tensor,
-    backgrounds: Sequence[Tensor],
-    conflict_ratio: float | None,
-    composite: Composite,
-    seed: int,
-    split: str,
-) -> Split:
-    """Build one split.
-
-    Exactly ``round(conflict_ratio * N)`` images conflict (600, 1,200, 3,000 of 60,000 with 0.01, 0.02, 0.05), spread
-    over classes, and over the nine other scenes, as evenly as possible, at random within a class.
-
-    Args:
-        images: uint8, (N, 28, 28).
-        labels: int64, (N,).
-        backgrounds: Per group, uint8, (n, 3, 32, 32), at least one each.
-        conflict_ratio: Share of images in front of another scene than their class's own; None, as for the test split,
-            spreads every class evenly over all ten (the unbiased twin).
-        composite: How garment and scene are laid on each other (see :func:`composited`).
-        seed: Seed of the assignment and of the backgrounds.
-        split: ``train`` or ``test``; names the draws.
-
-    Returns:
-        The split, (N, 3, 32, 32), in Fashion-MNIST's order; images in chunks.
-
-    Raises:
-        ConfigError: A class has fewer images than it should have conflicting ones.
-    """
-    conflicting = None if conflict_ratio is None else round(conflict_ratio * len(labels))
-    generator = rng.generator(seed, "bg_fmnist", split, "cells")
-    cells = biased_cells(class_sizes(labels, NUM_CLASSES), conflicting, NUM_CLASSES, generator)
-    groups = deal(labels, cells, rng.generator(seed, "bg_fmnist", split, "deal"))
-    counts = [len(bank) for bank in backgrounds]
-    choice = background_of(groups, counts, rng.generator(seed, "bg_fmnist", split, "backgrounds"))
-    return Split(composited(images, torch.cat(list(backgrounds)), choice, composite), labels, groups)
 
 
 def background_of(groups: Tensor, counts: Sequence[int], generator: Generator) -> Tensor:
@@ -147,16 +108,12 @@ class BGFMNIST(FromOriginal):
     """Fashion-MNIST in front of ten scenes, each class mostly in its own; 60,000 and 10,000 images, 32x32.
 
     Scenes of the training images come from the photographs for training, those of the test from the ones for
-    validation; every class of the test is evenly in all ten. Each photograph is resized as a whole.
+    validation; every class of the test is evenly in all ten. Each photograph is resized as a whole. Scenes
+    are never fetched.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
         conflict_ratio: Share of the training images in front of another scene than their class's own; published are
             0.01, 0.02 and 0.05 (600, 1,200 and 3,000 of 60,000). Null for the unbiased twin, all ten scenes evenly.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``FashionMNIST/raw`` and ``scenes`` or ``miniplaces``, instead of the data root.
-        download: Fetch Fashion-MNIST if it is not there; the scenes have to be put there by hand.
         scenes: Folder of scenes, relative to the current one: ``{train,val}/<scene>/*.jpg``, or MiniPlaces as published
             (``images``, ``train.txt``, ``val.txt``, ``categories.txt``), or ``<scene>/*.jpg``, of which one image in
             ten is for the test. Null: ``scenes`` or ``miniplaces`` in the data root. ``textures``: ten drawn patterns,
@@ -177,17 +134,14 @@ class BGFMNIST(FromOriginal):
 
     def __init__(
         self,
-        batch_size: int = 256,
-        seed: int = 0,
+        *,
         conflict_ratio: float | None = 0.05,
-        validation: float = 0.0,
-        root: str | None = None,
-        download: bool = False,
         scenes: str | None = None,
         scene_names: list[str] | None = None,
         composite: Composite = "alpha",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(batch_size, seed, conflict_ratio, validation, root, download)
+        super().__init__(conflict_ratio=conflict_ratio, **kwargs)
         if composite not in COMPOSITES:
             raise ConfigError(f"{self.name}: composite={composite!r}: it must be one of {', '.join(COMPOSITES)}")
         if scene_names is not None and scenes == TEXTURES:
@@ -219,25 +173,36 @@ class BGFMNIST(FromOriginal):
         """Check that Fashion-MNIST and the scenes are there."""
         super().check_source()
         if self.scenes != TEXTURES:
-            self._scene_files()
+            find_scenes(*self._scenes)
 
     def source_state(self) -> str | None:
         """Return a hash of the photographs' names and sizes; None for drawn textures."""
-        return None if self.scenes == TEXTURES else self._scene_files().state()
+        return None if self.scenes == TEXTURES else scenes_state(*self._scenes)
 
-    def build(self) -> dict[str, Split]:
-        """Build both splits."""
-        how = self.composite, self.seed
+    def backgrounds(self, split: str) -> list[Tensor]:
+        """Return the backgrounds of each group for one split: uint8, (n, 3, 32, 32), at least one each."""
         if self.scenes == TEXTURES:
-            train, test = (textures.textures(SIZE, self.seed, split) for split in ("train", "test"))
-        else:
-            files = self._scene_files()
-            train, test = read_scenes(files.train, SIZE), read_scenes(files.test, SIZE)
-        return {
-            "train": bg_fmnist(*self.load(train=True), train, self.conflict_ratio, *how, "train"),
-            "test": bg_fmnist(*self.load(train=False), test, None, *how, "test"),
-        }
+            return textures.textures(SIZE, self.seed, split)
+        return read_scenes(find_scenes(*self._scenes)[split], SIZE)
 
-    def _scene_files(self) -> SceneFiles:
+    def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
+        """Build one split, in Fashion-MNIST's order; images in chunks.
+
+        Exactly ``round(conflict_ratio * N)`` training images conflict, spread over classes, and over the nine other
+        scenes, as evenly as possible, at random within a class.
+        """
+        ratio = self.conflict_ratio if split == "train" else None
+        conflicting = None if ratio is None else round(ratio * len(labels))
+        generator = rng.generator(self.seed, "bg_fmnist", split, "cells")
+        cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
+        groups = deal(labels, cells, rng.generator(self.seed, "bg_fmnist", split, "deal"))
+        banks = self.backgrounds(split)
+        draws = rng.generator(self.seed, "bg_fmnist", split, "backgrounds")
+        choice = background_of(groups, [len(bank) for bank in banks], draws)
+        return Split(composited(images, torch.cat(banks), choice, self.composite), labels, groups)
+
+    @property
+    def _scenes(self) -> tuple[Path, tuple[str, ...], int]:
+        """The folder of scenes, the names wanted and the seed of the cut, if the folder has no splits."""
         folder = scenes_folder(self.source()) if self.scenes is None else Path(self.scenes).expanduser()
-        return find_scenes(folder, self.group_names, self.seed)
+        return folder, self.group_names, self.seed

@@ -7,20 +7,19 @@ table of attributes (1 or -1) and a table of the official split (0 training, 1 v
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datamodules.natural import NaturalBias
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.image_files import resized
 from fdd_lightning.datasets.labelled_files import (
     BEYOND,
     LabelledFiles,
-    balanced,
     draw_per_cell,
     product_names,
     product_values,
@@ -73,34 +72,25 @@ def require_celeba(folder: Path) -> None:
         )
 
 
-def attribute_names(path: Path) -> list[str]:
-    """Read the names of the attributes, in the order of the table's columns.
-
-    Raises:
-        FileFormatError: The table has no such line.
-    """
-    with _lines(path) as lines:
-        # The published table begins with the number of images, and names no column for the file names.
-        header = next(lines, []) if path.suffix == ".csv" else next((line for line in lines if len(line) > 1), [])
-    names = header[1:] if path.suffix == ".csv" else header
-    if not names:
-        raise FileFormatError(f"celeba: {str(path)!r} names no attributes: put the published table there")
-    return names
-
-
-def require_attributes(path: Path, wanted: Sequence[str]) -> None:
-    """Check that the table has these attributes.
+def require_attributes(path: Path, wanted: Sequence[str]) -> list[str]:
+    """Read the names of the attributes, in the order of the table's columns, and check that these are among them.
 
     Raises:
         ConfigError: One is unknown; the line names those that read alike.
+        FileFormatError: The table names no attributes.
     """
-    names = attribute_names(path)
-    lower = {name.lower(): name for name in names}
+    lines = _lines(path)
+    # The published table begins with the number of images, and names no column for the file names.
+    header = next(lines, [])[1:] if path.suffix == ".csv" else next((line for line in lines if len(line) > 1), [])
+    if not header:
+        raise FileFormatError(f"celeba: {str(path)!r} names no attributes: put the published table there")
+    lower = {name.lower(): name for name in header}
     for name in wanted:
-        if name not in names:
+        if name not in header:
             near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
             meant = f"did you mean {' or '.join(near)}?" if near else "its header has the names"
             raise ConfigError(f"celeba: {str(path)!r} has no attribute {name!r}: {meant}")
+    return header
 
 
 def read_labels(folder: Path, wanted: Sequence[str]) -> dict[str, tuple[list[str], torch.Tensor]]:
@@ -118,58 +108,48 @@ def read_labels(folder: Path, wanted: Sequence[str]) -> dict[str, tuple[list[str
         FileFormatError: A line cannot be read, or the tables do not list the same images.
     """
     attributes, partition = table_file(folder, ATTRIBUTES), table_file(folder, PARTITION)
-    require_attributes(attributes, wanted)
-    names = attribute_names(attributes)
+    names = require_attributes(attributes, wanted)
     columns = [names.index(name) + 1 for name in wanted]
     files: dict[str, list[str]] = {split: [] for split in SPLITS.values()}
     values: dict[str, list[list[bool]]] = {split: [] for split in SPLITS.values()}
-    with _rows(attributes, len(names) + 1) as first, _rows(partition, 2) as second:
-        for here, there in zip_longest(first, second):
-            if here is None or there is None or here[1][0] != there[1][0]:
-                raise FileFormatError(
-                    f"celeba: {str(partition)!r} does not list the images of {attributes.name}: {_place(there)} there, "
-                    f"{_place(here)} here; put both tables of one copy there"
-                )
-            number, fields = there
-            split = SPLITS.get(fields[1])
-            if split is None:
-                raise _unreadable(partition, number, f"split {fields[1]!r} is none of {', '.join(SPLITS)}")
-            number, fields = here
-            picked = [fields[column] for column in columns]
-            if not set(picked) <= {"1", "-1"}:
-                raise _unreadable(
-                    attributes, number, f"{' '.join(picked)} for {', '.join(wanted)}: values are 1 and -1"
-                )
-            files[split].append(fields[0])
-            values[split].append([value == "1" for value in picked])
+    for here, there in zip_longest(_rows(attributes, len(names) + 1), _rows(partition, 2)):
+        if here is None or there is None or here[1][0] != there[1][0]:
+            raise FileFormatError(
+                f"celeba: {str(partition)!r} does not list the images of {attributes.name}: {_place(there)} there, "
+                f"{_place(here)} here; put both tables of one copy there"
+            )
+        number, fields = there
+        split = SPLITS.get(fields[1])
+        if split is None:
+            raise _unreadable(partition, number, f"split {fields[1]!r} is none of {', '.join(SPLITS)}")
+        number, fields = here
+        picked = [fields[column] for column in columns]
+        if not set(picked) <= {"1", "-1"}:
+            raise _unreadable(attributes, number, f"{' '.join(picked)} for {', '.join(wanted)}: values are 1 and -1")
+        files[split].append(fields[0])
+        values[split].append([value == "1" for value in picked])
     return {
         split: (files[split], torch.tensor(values[split], dtype=torch.int64).view(-1, len(wanted))) for split in files
     }
 
 
-@contextmanager
-def _lines(path: Path) -> Iterator[Iterator[list[str]]]:
-    """Open a table as lists of fields, one per line."""
+def _lines(path: Path) -> Iterator[list[str]]:
+    """Read a table line by line, as lists of fields."""
+    comma = "," if path.suffix == ".csv" else None
     with path.open(encoding="utf-8", errors="replace") as stream:
-        comma = "," if path.suffix == ".csv" else None
-        yield (line.strip().split(comma) for line in stream)
+        for line in stream:
+            yield line.strip().split(comma)
 
 
-@contextmanager
-def _rows(path: Path, width: int) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """Open a table as numbered rows, each beginning with the name of an image; headers and empty lines are skipped."""
-
-    def rows() -> Iterator[tuple[int, list[str]]]:
-        for number, fields in enumerate(lines, 1):
-            # The published tables have at most two lines before the first image, the others one.
-            if fields[:1] == [""] or not fields or (number <= 2 and "." not in fields[0]):
-                continue
-            if len(fields) != width:
-                raise _unreadable(path, number, f"{len(fields)} fields, not {width}")
-            yield number, fields
-
-    with _lines(path) as lines:
-        yield rows()
+def _rows(path: Path, width: int) -> Iterator[tuple[int, list[str]]]:
+    """Number the rows of a table, each beginning with the name of an image; headers and empty lines are skipped."""
+    for number, fields in enumerate(_lines(path), 1):
+        # The published tables have at most two lines before the first image, the others one.
+        if fields[:1] == [""] or not fields or (number <= 2 and "." not in fields[0]):
+            continue
+        if len(fields) != width:
+            raise _unreadable(path, number, f"{len(fields)} fields, not {width}")
+        yield number, fields
 
 
 def _unreadable(path: Path, number: int, reason: str) -> FileFormatError:
@@ -181,22 +161,18 @@ def _place(row: tuple[int, list[str]] | None) -> str:
     return "nothing more" if row is None else f"{row[1][0]!r} in line {row[0]}"
 
 
-class CelebA(BaseDataModule):
+class CelebA(NaturalBias):
     """CelebA as in FairDD: 64x64 faces, attractive or not, gender as group; 162,770 training images.
 
     The test split is cut to its smallest (class, group) cell: 7,656 images, four times 1,914, with the attributes of
-    the paper. The bias is the set's own; the official validation images are not used.
+    the paper. The bias is the set's own; the official validation images are not used. The folder
+    ``celeba`` of the data root is read.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the test and validation cuts and of the order of training batches.
         target: Attribute that makes the two classes, as list_attr_celeba.txt names it.
         group: Protected attribute, or a list of several for their product, such as [Male, Wearing_Necktie].
-        balanced: Cut every (class, group) cell of the training split, by a seeded draw, to the size of the smallest.
         cut_test: Cut the test split to its smallest cell, as the paper does; false: all 19,962 test images, which
             serves attributes with rare combinations.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds the folder ``celeba``, instead of the data root.
 
     Example:
         >>> CelebA(target="Smiling", group="Wearing_Hat").group_names
@@ -214,22 +190,18 @@ class CelebA(BaseDataModule):
 
     def __init__(
         self,
-        batch_size: int = 256,
-        seed: int = 0,
+        *,
         target: str = "Attractive",
         group: str | list[str] = "Male",
-        balanced: bool = False,
         cut_test: bool = True,
-        validation: float = 0.0,
-        root: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(batch_size, seed, None, validation, root)
+        super().__init__(**kwargs)
         self.groups = [group] if isinstance(group, str) else list(group)
         if not self.groups or len({target, *self.groups}) != 1 + len(self.groups):
             raise ConfigError(f"{self.name}: target={target} and group={group}: name different attributes")
         self.target = target
         self.group = self.groups[0] if len(self.groups) == 1 else self.groups
-        self.balanced = balanced
         self.cut_test = cut_test
 
     @property
@@ -274,10 +246,7 @@ class CelebA(BaseDataModule):
             parts[split] = LabelledFiles([images / name for name in names], values[:, 0].contiguous(), groups)
             where = f"celeba: {split} of {str(self.folder)!r}"
             require_filled(parts[split], where, self.class_names, self.group_names, "name another target")
-        train, test = parts["train"], parts["test"]
-        if self.balanced:
-            draws = rng.generator(self.seed, "celeba", "train", "cut")
-            train = balanced(train, "celeba", self.class_names, self.group_names, draws)
+        train, test = self.train_files(parts["train"]), parts["test"]
         if self.cut_test:
             draws = rng.generator(self.seed, "celeba", "test", "cut")
             test = test.subset(draw_per_cell(test.targets, test.groups, smallest_cell(test), draws))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.assignment import class_sizes, deal
+from fdd_lightning.datasets.assignment import deal
 from fdd_lightning.datasets.originals import CIFAR10
 from fdd_lightning.utils import rng
 
@@ -18,45 +18,6 @@ UNBIASED = 0.5
 
 ALIGNED = torch.tensor([[c < 5, c >= 5] for c in range(NUM_CLASSES)])
 """Classes 0 to 4 belong in grey, 5 to 9 in colour."""
-
-
-def cifar10_s_train(images: Tensor, labels: Tensor, conflicting: float, seed: int) -> Split:
-    """Build the training split.
-
-    The whole is shuffled; of a class's n images the last round(n * conflicting) (in that order) are in the group that
-    is not its own, which makes 500 of 5,000 with 0.1.
-
-    Args:
-        images: uint8, (N, 3, 32, 32).
-        labels: int64, (N,).
-        conflicting: Share of each class in the other group, 0..1.
-        seed: Seed of the draws.
-
-    Returns:
-        The split, (N, 3, 32, 32), shuffled.
-    """
-    sizes = class_sizes(labels, NUM_CLASSES)
-    other = (sizes * conflicting).round().to(torch.int64)
-    cells = torch.where(ALIGNED, (sizes - other)[:, None], other[:, None])
-    groups = deal(labels, cells, rng.generator(seed, "cifar10_s", "train", "deal"))
-    order = torch.randperm(len(labels), generator=rng.generator(seed, "cifar10_s", "train", "order"))
-    images, labels, groups = images[order], labels[order], groups[order]
-    images[groups == GREY] = grey(images[groups == GREY])
-    return Split(images, labels, groups)
-
-
-def cifar10_s_test(images: Tensor, labels: Tensor) -> Split:
-    """Build the test split: every image twice, first all in grey, then all in colour.
-
-    Args:
-        images: uint8, (N, 3, 32, 32).
-        labels: int64, (N,).
-
-    Returns:
-        The split, (2 N, 3, 32, 32), in CIFAR-10's order.
-    """
-    groups = torch.tensor([GREY, COLOR]).repeat_interleave(len(labels))
-    return Split([grey(images), images], labels.repeat(2), groups)
 
 
 def grey(images: Tensor) -> Tensor:
@@ -80,13 +41,8 @@ class CIFAR10S(FromOriginal):
     The test set has every image in grey and in colour.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
         conflict_ratio: Share of each training class that is in colour where its class is mostly grey, and the other way
             round; null for the unbiased twin, half grey and half colour.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``cifar-10-batches-py`` or ``cifar10/{train,test}``, instead of the data root.
-        download: Fetch CIFAR-10 if it is not there.
 
     Example:
         >>> CIFAR10S().group_names
@@ -104,10 +60,21 @@ class CIFAR10S(FromOriginal):
         """Classes 0 to 4 in grey, 5 to 9 in colour; None for the unbiased twin."""
         return None if self.conflict_ratio is None else ALIGNED
 
-    def build(self) -> dict[str, Split]:
-        """Build both splits."""
-        conflicting = UNBIASED if self.conflict_ratio is None else self.conflict_ratio
-        return {
-            "train": cifar10_s_train(*self.load(train=True), conflicting, self.seed),
-            "test": cifar10_s_test(*self.load(train=False)),
-        }
+    def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
+        """Build one split.
+
+        For training the whole is shuffled; of a class's n images the last round(n * conflict_ratio) (in that order) are
+        in the group that is not its own. For the test every image is there twice: first all in grey, then all in
+        colour, in CIFAR-10's order.
+        """
+        if split == "test":
+            groups = torch.tensor([GREY, COLOR]).repeat_interleave(len(labels))
+            return Split([grey(images), images], labels.repeat(2), groups)
+        sizes = torch.bincount(labels, minlength=NUM_CLASSES)
+        other = (sizes * (UNBIASED if self.conflict_ratio is None else self.conflict_ratio)).round().to(torch.int64)
+        cells = torch.where(ALIGNED, (sizes - other)[:, None], other[:, None])
+        groups = deal(labels, cells, rng.generator(self.seed, "cifar10_s", split, "deal"))
+        order = torch.randperm(len(labels), generator=rng.generator(self.seed, "cifar10_s", split, "order"))
+        images, labels, groups = images[order], labels[order], groups[order]
+        images[groups == GREY] = grey(images[groups == GREY])
+        return Split(images, labels, groups)

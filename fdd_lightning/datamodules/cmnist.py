@@ -1,7 +1,7 @@
 """CMNIST as Cui et al., SelecMix and DFA have it: MNIST in LfF's ten soft colours, generated.
 
 DFA distributes its images as files only; this rebuilds them from MNIST with the published counts. FairDD's coloured
-MNIST is another data set, in ``cmnist_fairdd.py``.
+MNIST is another data set, in ``fairdd_colored.py``.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datamodules.ready_made import ReadyMade
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.assignment import all_but, biased_cells, class_sizes, deal, stratified_cut
+from fdd_lightning.datasets.assignment import all_but, biased_cells, deal, stratified_cut
 from fdd_lightning.datasets.colors import LFF_COLOR_NAMES, LFF_COLORS, tint
 from fdd_lightning.datasets.originals import MNIST
 from fdd_lightning.utils import rng
@@ -39,51 +38,6 @@ def conflict_count(num_images: int, conflict_ratio: float) -> int:
     return round((NUM_CLASSES - 1) / NUM_CLASSES * conflict_ratio * num_images)
 
 
-def cmnist_train(images: Tensor, labels: Tensor, conflict_ratio: float | None, seed: int) -> Split:
-    """Build the training split.
-
-    One image in twelve (5,000 of 60,000), stratified by class, is held out and not used, as DFA does. The conflicting
-    images are spread over classes and over the nine other colours as evenly as possible, at random within a class.
-
-    Args:
-        images: uint8, (N, 28, 28).
-        labels: int64, (N,).
-        conflict_ratio: Share of images that draw any colour (see :func:`conflict_count`); None spreads every class
-            evenly over all ten colours (the unbiased twin).
-        seed: Seed of the cut, of the assignment and of the colours.
-
-    Returns:
-        The split, (55000, 3, 32, 32), in MNIST's order.
-
-    Raises:
-        ConfigError: A class has fewer images than it should have conflicting ones.
-    """
-    kept = all_but(stratified_cut(labels, len(labels) // 12, rng.generator(seed, "cmnist", "held out")), len(labels))
-    images, labels = images[kept], labels[kept]
-    conflicting = None if conflict_ratio is None else conflict_count(len(labels), conflict_ratio)
-    generator = rng.generator(seed, "cmnist", "train cells")
-    cells = biased_cells(class_sizes(labels, NUM_CLASSES), conflicting, NUM_CLASSES, generator)
-    groups = deal(labels, cells, rng.generator(seed, "cmnist", "train deal"))
-    return Split(colored(images, groups, rng.generator(seed, "cmnist", "train colors")), labels, groups)
-
-
-def cmnist_test(images: Tensor, labels: Tensor, seed: int) -> Split:
-    """Build the unbiased test split: every class spread over the ten colours as evenly as possible.
-
-    Args:
-        images: uint8, (N, 28, 28).
-        labels: int64, (N,).
-        seed: Seed of the assignment and of the colours.
-
-    Returns:
-        The split, (N, 3, 32, 32), in MNIST's order.
-    """
-    generator = rng.generator(seed, "cmnist", "test cells")
-    cells = biased_cells(class_sizes(labels, NUM_CLASSES), None, NUM_CLASSES, generator)
-    groups = deal(labels, cells, rng.generator(seed, "cmnist", "test deal"))
-    return Split(colored(images, groups, rng.generator(seed, "cmnist", "test colors")), labels, groups)
-
-
 def colored(images: Tensor, groups: Tensor, generator: torch.Generator) -> Tensor:
     """Colour as LfF does, ``clamp(mean + eps, 0, 1) * grey``, eps drawn once per image; then pad by two on every side.
 
@@ -99,7 +53,7 @@ def colored(images: Tensor, groups: Tensor, generator: torch.Generator) -> Tenso
     return pad(tint(images, (LFF_COLORS[groups] + noise).clamp(0, 1)), (2, 2, 2, 2))
 
 
-class CMNIST(ReadyMade, FromOriginal):
+class CMNIST(ReadyMade):
     """MNIST in ten soft colours with little noise (LfF, DFA, SelecMix, Cui et al.), padded to 32x32, unbiased test.
 
     55,000 training images (5,000 are held out and not used), 10,000 test images with every class evenly in all colours.
@@ -108,16 +62,9 @@ class CMNIST(ReadyMade, FromOriginal):
     those of the papers; the counts of both are the same.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
         conflict_ratio: Nominal share of bias-conflicting training images: 0.005, 0.01, 0.02 and 0.05 have the published
             249, 491, 986 and 2,449 of 55,000, others ``round(0.9 * ratio * 55000)``, as if that share drew its colour
             from all ten. Null for the unbiased twin, all ten colours evenly. With ``folder``, which ``pct`` folder.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``MNIST/raw``, instead of the data root.
-        download: Fetch MNIST if it is not there.
-        folder: Folder of ready-made images, relative to the current one; it holds ``test`` and, for training,
-            ``{0.5pct,1pct,2pct,5pct}/{align,conflict}/DIGIT/*_DIGIT_COLOUR.png``; null generates the set from MNIST.
 
     Example:
         >>> CMNIST(conflict_ratio=0.01).group_names[:2]
@@ -129,22 +76,20 @@ class CMNIST(ReadyMade, FromOriginal):
     origin = MNIST
     group_names = LFF_COLOR_NAMES
 
-    def __init__(
-        self,
-        batch_size: int = 256,
-        seed: int = 0,
-        conflict_ratio: float | None = 0.05,
-        validation: float = 0.0,
-        root: str | None = None,
-        download: bool = False,
-        folder: str | None = None,
-    ) -> None:
-        super().__init__(batch_size, seed, conflict_ratio, validation, root, download)
-        self.take_folder(folder)
+    def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
+        """Build one split, in MNIST's order.
 
-    def build(self) -> dict[str, Split]:
-        """Build both splits, or read the ready-made ones."""
-        return self.ready_made() or {
-            "train": cmnist_train(*self.load(train=True), self.conflict_ratio, self.seed),
-            "test": cmnist_test(*self.load(train=False), self.seed),
-        }
+        Of the training images one in twelve, stratified by class, is held out, as DFA does. The conflicting images are
+        spread over classes and over the nine other colours as evenly as possible, at random within a class.
+        """
+        ratio = None
+        if split == "train":
+            ratio = self.conflict_ratio
+            cut = stratified_cut(labels, len(labels) // 12, rng.generator(self.seed, "cmnist", "held out"))
+            kept = all_but(cut, len(labels))
+            images, labels = images[kept], labels[kept]
+        conflicting = None if ratio is None else conflict_count(len(labels), ratio)
+        generator = rng.generator(self.seed, "cmnist", f"{split} cells")
+        cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
+        groups = deal(labels, cells, rng.generator(self.seed, "cmnist", f"{split} deal"))
+        return Split(colored(images, groups, rng.generator(self.seed, "cmnist", f"{split} colors")), labels, groups)

@@ -5,19 +5,17 @@ DFA distributes its images as files only; this rebuilds them from CIFAR-10.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.cifar10 import MEAN, STD
-from fdd_lightning.datamodules.original import FromOriginal
+from fdd_lightning.datamodules.original import CIFAR10_MEAN, CIFAR10_STD
 from fdd_lightning.datamodules.ready_made import ReadyMade
 from fdd_lightning.datasets import Split
-from fdd_lightning.datasets.assignment import all_but, biased_cells, class_sizes, deal, stratified_cut
+from fdd_lightning.datasets.assignment import all_but, biased_cells, deal, stratified_cut
 from fdd_lightning.datasets.corruptions import LEVELS, FrostTextures, corrupt
 from fdd_lightning.datasets.corruptions.frost import best_textures
 from fdd_lightning.datasets.originals import CIFAR10
@@ -48,108 +46,7 @@ HELD_OUT = "held out, as in DFA"
 CHUNK = 1000
 
 
-@dataclass(frozen=True)
-class Corrupter:
-    """Corrupts each image by its group's corruption.
-
-    Attributes:
-        names: The corruption of each group.
-        level: How strongly, 1 to 5.
-        textures: What frost looks like.
-    """
-
-    names: Sequence[str]
-    level: int = 5
-    textures: FrostTextures = "photographs"
-
-    def chunks(self, images: Tensor, groups: Tensor, seed: int, split: str) -> Iterator[Tensor]:
-        """Corrupt images; the draws for each follow from the seed, the split and its place.
-
-        Args:
-            images: uint8, (N, 3, 32, 32).
-            groups: int64, (N,).
-            seed: Seed of the draws.
-            split: ``train`` or ``test``; names the draws.
-
-        Yields:
-            uint8, (n, 3, 32, 32), n at most 1,000.
-        """
-        for start in range(0, len(images), CHUNK):
-            part, here = images[start : start + CHUNK], groups[start : start + CHUNK]
-            out = torch.empty_like(part, memory_format=torch.contiguous_format)
-            for group, name in enumerate(self.names):
-                members = (here == group).nonzero().flatten()
-                generators = [
-                    np.random.default_rng(rng.derive(seed, "corrupted_cifar10", split, "corruption", start + place))
-                    for place in members.tolist()
-                ]
-                out[members] = corrupt(part[members], name, self.level, generators, self.textures)
-            yield out
-
-
-def corrupted_train(
-    images: Tensor,
-    labels: Tensor,
-    conflict_ratio: float | None,
-    corrupter: Corrupter,
-    seed: int,
-) -> Split:
-    """Build the training split.
-
-    One image in ten (5,000 of 50,000), stratified by class, is held out and not used, as DFA does. Exactly
-    ``round(conflict_ratio * N)`` of the rest conflict (2,250 of 45,000 with 0.05): spread over classes, and over the
-    nine other corruptions, as evenly as possible, at random within a class.
-
-    Args:
-        images: uint8, (N, 3, 32, 32).
-        labels: int64, (N,).
-        conflict_ratio: Share of images under another class's corruption; None spreads every class evenly over all ten.
-        corrupter: Has the corruption of each class, which is also that of the group of the same number.
-        seed: Seed of the cut, of the assignment and of the corruptions.
-
-    Returns:
-        The split, (45000, 3, 32, 32), in CIFAR-10's order; images in chunks.
-
-    Raises:
-        ConfigError: A class has fewer images than it should have conflicting ones.
-    """
-    cut = stratified_cut(labels, len(labels) // 10, rng.generator(seed, "corrupted_cifar10", "held out"))
-    kept = all_but(cut, len(labels))
-    conflicting = None if conflict_ratio is None else round(conflict_ratio * len(kept))
-    return _corrupted(images[kept], labels[kept], conflicting, corrupter, seed, "train", {HELD_OUT: len(cut)})
-
-
-def corrupted_test(images: Tensor, labels: Tensor, corrupter: Corrupter, seed: int) -> Split:
-    """Build the unbiased test split: every class spread over the ten corruptions as evenly as possible.
-
-    Args:
-        images: uint8, (N, 3, 32, 32).
-        labels: int64, (N,).
-        corrupter: Has the corruption of each group.
-        seed: Seed of the assignment and of the corruptions.
-
-    Returns:
-        The split, (N, 3, 32, 32), in CIFAR-10's order; images in chunks.
-    """
-    return _corrupted(images, labels, None, corrupter, seed, "test", {})
-
-
-def _corrupted(
-    images: Tensor,
-    labels: Tensor,
-    conflicting: int | None,
-    corrupter: Corrupter,
-    seed: int,
-    split: str,
-    left_out: dict[str, int],
-) -> Split:
-    generator = rng.generator(seed, "corrupted_cifar10", split, "cells")
-    cells = biased_cells(class_sizes(labels, NUM_CLASSES), conflicting, NUM_CLASSES, generator)
-    groups = deal(labels, cells, rng.generator(seed, "corrupted_cifar10", split, "deal"))
-    return Split(corrupter.chunks(images, groups, seed, split), labels, groups, left_out)
-
-
-class CorruptedCIFAR10(ReadyMade, FromOriginal):
+class CorruptedCIFAR10(ReadyMade):
     """CIFAR-10 with a corruption per class (LfF, DFA, SelecMix, Cui et al.), unbiased test; 45,000 and 10,000 images.
 
     5,000 training images are held out and not used. The test set has every class evenly under all ten corruptions.
@@ -158,8 +55,6 @@ class CorruptedCIFAR10(ReadyMade, FromOriginal):
     papers (published counts of conflicting ones: 228, 442, 887 and 2,242).
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
         conflict_ratio: Share of the training images under another class's corruption; published are 0.005, 0.01, 0.02
             and 0.05 (225, 450, 900 and 2,250 of 45,000 here). Null for the unbiased twin, all ten evenly. With
             ``folder``, which ``pct`` folder.
@@ -169,12 +64,6 @@ class CorruptedCIFAR10(ReadyMade, FromOriginal):
         frost: Where textures of frost come from: the published photographs, which the package imagecorruptions-imaug
             brings, or generated ones. Null takes the photographs if they are installed. Where no class has frost, or
             with ``folder``, it means nothing.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``cifar-10-batches-py`` or ``cifar10/{train,test}``, instead of the data root.
-        download: Fetch CIFAR-10 if it is not there.
-        folder: Folder of ready-made images, relative to the current one; it holds ``test`` and, for training,
-            ``{0.5pct,1pct,2pct,5pct}/{align,conflict}/CLASS/*_CLASS_CORRUPTION.png``, with numbers 0 to 9; null
-            generates the set from CIFAR-10.
 
     Example:
         >>> CorruptedCIFAR10(corruptions="lff_type0").group_names[:3]
@@ -183,25 +72,20 @@ class CorruptedCIFAR10(ReadyMade, FromOriginal):
 
     name = "corrupted_cifar10"
     origin = CIFAR10
-    mean = MEAN
-    std = STD
+    mean = CIFAR10_MEAN
+    std = CIFAR10_STD
     determines = ("conflict_ratio", "corruptions", "level", "frost", "folder", "seed")
 
     def __init__(
         self,
-        batch_size: int = 256,
-        seed: int = 0,
+        *,
         conflict_ratio: float | None = 0.05,
         corruptions: Corruptions = "dfa",
         level: int = 5,
         frost: FrostTextures | None = None,
-        validation: float = 0.0,
-        root: str | None = None,
-        download: bool = False,
-        folder: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(batch_size, seed, conflict_ratio, validation, root, download)
-        self.take_folder(folder)
+        super().__init__(conflict_ratio=conflict_ratio, **kwargs)
         if corruptions not in LISTS:
             raise ConfigError(f"{self.name}: corruptions={corruptions!r}: it must be one of {', '.join(LISTS)}")
         require({"level": level}, least=1, most=LEVELS, of=f"{self.name}:")
@@ -210,7 +94,7 @@ class CorruptedCIFAR10(ReadyMade, FromOriginal):
         self.corruptions = corruptions
         self.level = level
         # What is left to the installation is settled here, so that the parameters say what was taken.
-        draws_frost = folder is None and "frost" in LISTS[corruptions]
+        draws_frost = self.folder is None and "frost" in LISTS[corruptions]
         self.frost: FrostTextures | None = (frost or best_textures()) if draws_frost else None
 
     @property
@@ -218,10 +102,35 @@ class CorruptedCIFAR10(ReadyMade, FromOriginal):
         """The corruptions, in the order of the classes they belong to."""
         return tuple(name.replace("_", " ") for name in LISTS[self.corruptions])
 
-    def build(self) -> dict[str, Split]:
-        """Build both splits, or read the ready-made ones."""
-        corrupter = Corrupter(LISTS[self.corruptions], self.level, self.frost or "generated")
-        return self.ready_made() or {
-            "train": corrupted_train(*self.load(train=True), self.conflict_ratio, corrupter, self.seed),
-            "test": corrupted_test(*self.load(train=False), corrupter, self.seed),
-        }
+    def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
+        """Build one split, in CIFAR-10's order; images in chunks.
+
+        Of the training images one in ten, stratified by class, is held out, as DFA does. Exactly
+        ``round(conflict_ratio * N)`` of the rest conflict: spread over classes, and over the nine other corruptions, as
+        evenly as possible, at random within a class.
+        """
+        ratio, left_out = None, {}
+        if split == "train":
+            ratio = self.conflict_ratio
+            cut = stratified_cut(labels, len(labels) // 10, rng.generator(self.seed, "corrupted_cifar10", "held out"))
+            kept = all_but(cut, len(labels))
+            images, labels, left_out = images[kept], labels[kept], {HELD_OUT: len(cut)}
+        conflicting = None if ratio is None else round(ratio * len(labels))
+        generator = rng.generator(self.seed, "corrupted_cifar10", split, "cells")
+        cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
+        groups = deal(labels, cells, rng.generator(self.seed, "corrupted_cifar10", split, "deal"))
+        return Split(self._corrupted(images, groups, split), labels, groups, left_out)
+
+    def _corrupted(self, images: Tensor, groups: Tensor, split: str) -> Iterator[Tensor]:
+        """Corrupt each image by its group's corruption, a chunk at a time; its place decides its draws."""
+        for start in range(0, len(images), CHUNK):
+            part, here = images[start : start + CHUNK], groups[start : start + CHUNK]
+            out = torch.empty_like(part, memory_format=torch.contiguous_format)
+            for group, name in enumerate(LISTS[self.corruptions]):
+                members = (here == group).nonzero().flatten()
+                generators = [
+                    np.random.default_rng(rng.derive(self.seed, "corrupted_cifar10", split, "corruption", place))
+                    for place in (start + members).tolist()
+                ]
+                out[members] = corrupt(part[members], name, self.level, generators, self.frost or "generated")
+            yield out

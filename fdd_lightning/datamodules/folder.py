@@ -1,9 +1,4 @@
-"""A user's own images: which there are, of what class and group, and in which split.
-
-Two forms. A *table* has a row for each image: its file, its class, perhaps groups and a split. *Class folders*,
-``FOLDER/<class>/*.jpg`` or ``FOLDER/{train,test}/<class>/*.jpg``, say the class themselves; a table may add groups, a
-row for each image again. All is checked before any image is read.
-"""
+"""A user's own images: which there are, of what class and group, and in which split; checked before any is read."""
 
 from __future__ import annotations
 
@@ -17,13 +12,13 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datamodules.natural import NaturalBias
 from fdd_lightning.datasets import ImageSet, Split
 from fdd_lightning.datasets.assignment import all_but, stratified_cut
 from fdd_lightning.datasets.folder_files import Columns, FolderImages, below, find_images
 from fdd_lightning.datasets.image_files import resized
 from fdd_lightning.datasets.label_table import did_you_mean, shortened
-from fdd_lightning.datasets.labelled_files import LabelledFiles, balanced
+from fdd_lightning.datasets.labelled_files import LabelledFiles
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils import paths, rng
 from fdd_lightning.utils.checks import require
@@ -40,6 +35,11 @@ class FolderIndex:
         splits: ``train``, ``test`` and, where one was named, ``val``: their files, in the order of their names.
         drawn: Whether the test images were drawn.
         state: Hash of files (names and sizes), classes, groups and splits.
+
+    Example:
+        >>> pair = LabelledFiles([Path("a.png"), Path("b.png")], torch.tensor([0, 1]), torch.tensor([0, 0]))
+        >>> str(FolderIndex(("cat", "dog"), ("all",), {"train": pair, "test": pair}, drawn=True, state=""))
+        '4 images in 2 classes (cat, dog), no groups: 2 for training, 2 for the test (drawn)'
     """
 
     class_names: tuple[str, ...]
@@ -184,7 +184,7 @@ def _check_classes(
 LICENCE = "a folder of images of the user's own; no licence was stated"
 
 
-class Folder(BaseDataModule):
+class Folder(NaturalBias):
     """Your own images: class folders, or a table (CSV, Parquet) with file, class, protected attributes and split.
 
     Class folders are ``PATH/<class>/*.jpg`` or ``PATH/{train,test}/<class>/*.jpg``. A table needs a row for each image
@@ -211,15 +211,10 @@ class Folder(BaseDataModule):
             numbers).
         size: Height and width of the images, in pixels.
         test_share: Share of the images drawn for the test where no split is given, above 0 and below 1.
-        balanced: Cut every (class, group) cell of the training split, by a seeded draw, to the size of the smallest.
         mean: Mean to normalise with, per channel, on the 0..1 scale; it is not measured, as it is asked for before any
             image is read.
         std: Standard deviation to normalise with, per channel, on the 0..1 scale.
         licence: A line about the images' licence, for the files made of them.
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the test, balance and validation cuts and of the order of training batches.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds ``folder``, instead of the data root, where there is no ``path``.
 
     Example:
         >>> Folder("photos", table="labels.csv", group=["sex", "age"], size=32).image_shape
@@ -247,16 +242,12 @@ class Folder(BaseDataModule):
         classes: Sequence[str | int] | None = None,
         size: int = 64,
         test_share: float = 0.2,
-        balanced: bool = False,
         mean: tuple[float, float, float] = (0.5, 0.5, 0.5),
         std: tuple[float, float, float] = (0.5, 0.5, 0.5),
         licence: str = LICENCE,
-        batch_size: int = 256,
-        seed: int = 0,
-        validation: float = 0.0,
-        root: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(batch_size, seed, None, validation, root)
+        super().__init__(**kwargs)
         self.path = _from_home(path)
         self.table = _from_home(table)
         self.image = image
@@ -266,18 +257,14 @@ class Folder(BaseDataModule):
         self.classes = None if classes is None else [str(name) for name in classes]
         self.size = size
         self.test_share = test_share
-        self.balanced = balanced
         self.image_shape = (3, size, size)
         self.mean, self.std = tuple(mean), tuple(std)
         self.licence = " ".join(licence.split())
         self.reads_root = path is None
-        self._columns = Columns(image, target, self._group_columns(group), split or None)
+        groups = (group,) if isinstance(group, str) else tuple(group or ())
+        self._columns = Columns(image, target, groups if group else None, split or None)
         self._looked: dict[Path, FolderIndex] = {}
         self._check()
-
-    @staticmethod
-    def _group_columns(group: list[str] | str | None) -> tuple[str, ...] | None:
-        return ((group,) if isinstance(group, str) else tuple(group)) if group else None
 
     def _check(self) -> None:
         """Refuse what cannot mean anything."""
@@ -383,10 +370,7 @@ class Folder(BaseDataModule):
     def build(self) -> dict[str, Split]:
         """Say what was found and name the images of each split: turned as their EXIF says, middle square, resized."""
         sys.stderr.write(f"folder: {self.index}\n")
-        parts = dict(self.index.splits)
-        if self.balanced:
-            draws = rng.generator(self.seed, "folder", "train", "cut")
-            parts["train"] = balanced(parts["train"], "folder", self.class_names, self.group_names, draws)
+        parts = {**self.index.splits, "train": self.train_files(self.index.splits["train"])}
         resize = resized(self.size)
 
         def prepare(image: Image.Image) -> Image.Image:

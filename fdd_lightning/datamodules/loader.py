@@ -13,7 +13,7 @@ from fdd_lightning.utils import rng
 from fdd_lightning.utils.checks import require
 
 
-class Batched(Protocol):
+class _Batched(Protocol):
     """What the loader reads from: an :class:`~fdd_lightning.datasets.ImageSet`, or anything alike."""
 
     def __len__(self) -> int:
@@ -71,7 +71,7 @@ class BatchLoader:
 
     def __init__(
         self,
-        dataset: Batched,
+        dataset: _Batched,
         batch_size: int,
         shuffle: bool,
         seed: int,

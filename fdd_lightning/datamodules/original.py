@@ -1,33 +1,42 @@
-"""What the data modules built from MNIST, Fashion-MNIST or CIFAR-10 share."""
+"""Data modules built from MNIST, Fashion-MNIST or CIFAR-10: what they share, and these sets as they are."""
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from fdd_lightning.datamodules.base import BaseDataModule
-from fdd_lightning.datasets import Split
+from fdd_lightning.datasets import Split, originals
 from fdd_lightning.datasets.originals import Original
 from fdd_lightning.utils import paths
+
+CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
+CIFAR10_STD = (0.2023, 0.1994, 0.2010)
+"""What DC, DSA and DM normalise by; the true deviation over all pixels is larger, (0.247, 0.243, 0.262)."""
 
 
 class FromOriginal(BaseDataModule, ABC):
     """Base of data modules built from a published set; biased ones are 3x32x32, group c being that of class c.
 
+    The data root, or ``root``, holds ``MNIST/raw``, ``FashionMNIST/raw``, or for CIFAR-10 ``cifar-10-batches-py`` or
+    ``cifar10/{train,test}/CLASS``.
+
     Attributes:
         origin: The published set.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
         conflict_ratio: Share of each training class in another group than its own (1 - rho of the papers); null for the
             unbiased twin, built like the test set.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds the published set (``MNIST/raw`` and the like), instead of the data root.
         download: Fetch the published set if it is not there.
+
+    Example:
+        >>> from fdd_lightning.datamodules import CIFAR10S
+        >>> CIFAR10S(conflict_ratio=0.05, download=True).origin.name
+        'CIFAR-10'
     """
 
     origin: Original
@@ -35,16 +44,8 @@ class FromOriginal(BaseDataModule, ABC):
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
 
-    def __init__(
-        self,
-        batch_size: int = 256,
-        seed: int = 0,
-        conflict_ratio: float | None = 0.1,
-        validation: float = 0.0,
-        root: str | None = None,
-        download: bool = False,
-    ) -> None:
-        super().__init__(batch_size, seed, conflict_ratio, validation, root)
+    def __init__(self, *, conflict_ratio: float | None = 0.1, download: bool = False, **kwargs: Any) -> None:
+        super().__init__(conflict_ratio=conflict_ratio, **kwargs)
         self.download = download
 
     @property
@@ -79,6 +80,23 @@ class FromOriginal(BaseDataModule, ABC):
         """Read one split: images, uint8, and labels, int64."""
         return self.origin.load(self.source(), train=train, download=self.download)
 
+    def build(self) -> dict[str, Split]:
+        """Build both splits."""
+        return {split: self.construct(*self.load(train=split == "train"), split) for split in ("train", "test")}
+
+    @abstractmethod
+    def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
+        """Build one split; that for the test has no bias.
+
+        Args:
+            images: The published ones, uint8, (N, H, W) if grey, (N, 3, H, W) if not.
+            labels: int64, (N,).
+            split: ``train`` or ``test``; names the draws.
+
+        Raises:
+            ConfigError: A class has fewer images than it should have conflicting ones.
+        """
+
 
 class AsPublished(FromOriginal, ABC):
     """Base of published sets as they are, in their order, with one group; the seed orders batches alone.
@@ -89,6 +107,10 @@ class AsPublished(FromOriginal, ABC):
         validation: Share of the training images set aside for validation, in 0..1, drawn per class.
         root: Folder that holds the published set (``MNIST/raw`` and the like), instead of the data root.
         download: Fetch the published set if it is not there.
+
+    Example:
+        >>> CIFAR10().num_groups, CIFAR10().aligned
+        (1, None)
     """
 
     determines = ()
@@ -96,18 +118,46 @@ class AsPublished(FromOriginal, ABC):
 
     def __init__(
         self,
+        *,
         batch_size: int = 256,
         seed: int = 0,
         validation: float = 0.0,
         root: str | None = None,
         download: bool = False,
     ) -> None:
-        super().__init__(batch_size, seed, None, validation, root, download)
+        super().__init__(
+            conflict_ratio=None, batch_size=batch_size, seed=seed, validation=validation, root=root, download=download
+        )
 
-    def build(self) -> dict[str, Split]:
-        """Take both splits as they are."""
-        splits = {}
-        for name in ("train", "test"):
-            images, labels = self.load(train=name == "train")
-            splits[name] = Split(images.view(len(images), *self.image_shape), labels, torch.zeros_like(labels))
-        return splits
+    def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
+        """Take the images as they are."""
+        return Split(images.view(len(images), *self.image_shape), labels, torch.zeros_like(labels))
+
+
+class CIFAR10(AsPublished):
+    """CIFAR-10 as it is: ten classes, no groups; 50,000 and 10,000 images.
+
+    Example:
+        >>> CIFAR10().class_names[:3]
+        ('airplane', 'automobile', 'bird')
+    """
+
+    name = "cifar10"
+    origin = originals.CIFAR10
+    mean = CIFAR10_MEAN
+    std = CIFAR10_STD
+
+
+class FashionMNIST(AsPublished):
+    """Fashion-MNIST as it is: 60,000 and 10,000 grey images, 28x28, one group; normalised as in DC, DSA and DM.
+
+    Example:
+        >>> FashionMNIST().class_names[:3]
+        ('T-shirt/top', 'Trouser', 'Pullover')
+    """
+
+    name = "fashion_mnist"
+    origin = originals.FASHION_MNIST
+    image_shape = (1, 28, 28)
+    mean = (0.2861,)
+    std = (0.3530,)

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from abc import ABC
 from pathlib import Path
+from typing import Any
 
-from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.dfa_folders import WEBSITE, dfa_files, dfa_state, padded, require_dfa
 from fdd_lightning.errors import ConfigError
 
 
-class ReadyMade(BaseDataModule, ABC):
-    """Mixin, to stand before the base that generates; the subclass calls :meth:`take_folder` in its ``__init__``."""
+class ReadyMade(FromOriginal, ABC):
+    """Base of sets that are built from a published set, or read from DFA's folders.
 
-    folder: str | None = None
+    Args:
+        conflict_ratio: Nominal share of bias-conflicting training images; null for the unbiased twin. With ``folder``,
+            which ``pct`` folder.
+        folder: Folder of ready-made images, relative to the current one; it holds ``test`` and, for training,
+            ``{0.5pct,1pct,2pct,5pct}/{align,conflict}/CLASS/*_CLASS_GROUP.png``, with numbers 0 to 9; null generates
+            the set.
 
-    def take_folder(self, folder: str | None) -> None:
-        """Note the folder of ready-made images, if one is given.
+    Raises:
+        ConfigError: Of ``folder`` the unbiased twin is wanted, which nobody hands out.
 
-        Raises:
-            ConfigError: The unbiased twin is wanted, which nobody hands out.
-        """
+    Example:
+        >>> from fdd_lightning.datamodules import CMNIST
+        >>> CMNIST(conflict_ratio=0.01, folder="ColoredMNIST").reads_root
+        False
+    """
+
+    def __init__(self, *, conflict_ratio: float | None = 0.05, folder: str | None = None, **kwargs: Any) -> None:
+        super().__init__(conflict_ratio=conflict_ratio, **kwargs)
         self.folder = folder
         self.reads_root = folder is None
-        if folder is not None and self.conflict_ratio is None:
+        if folder is not None and conflict_ratio is None:
             raise ConfigError(
                 f"{self.name}: there are no ready-made folders of the unbiased twin: leave out `folder` to generate it"
             )
@@ -51,9 +62,9 @@ class ReadyMade(BaseDataModule, ABC):
         self.check_source()
         return dfa_state(*self._wanted)
 
-    def ready_made(self) -> dict[str, Split] | None:
-        """Read both splits from the ready-made folders, smaller images padded; None if the set is generated."""
+    def build(self) -> dict[str, Split]:
+        """Build both splits, or read them from the ready-made folders, smaller images padded."""
         if self._wanted is None:
-            return None
+            return super().build()
         splits = dfa_files(self.name, *self._wanted, self.class_names, self.group_names)
         return {split: files.split(padded(self.image_shape[1])) for split, files in splits.items()}

@@ -10,19 +10,18 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datamodules.natural import NaturalBias
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.assignment import all_but
 from fdd_lightning.datasets.image_files import image_files, listing, resized
 from fdd_lightning.datasets.labelled_files import (
     BEYOND,
     LabelledFiles,
-    balanced,
     draw_per_cell,
     product_names,
     product_values,
@@ -100,22 +99,18 @@ Field = Literal["age", "gender", "race"]
 FIELDS = ("age", "gender", "race")
 
 
-class UTKFace(BaseDataModule):
+class UTKFace(NaturalBias):
     """UTKFace as in FairDD: 64x64 faces, three age classes, race (four values, "others" left out) as group.
 
     The test split has equally many images of every (class, group) cell: 100, or half of the smallest cell; the rest is
-    for training (1,200 and 20,813 of the official faces). The bias is the set's own.
+    for training (1,200 and 20,813 of the official faces). The bias is the set's own. The
+    folder ``UTKFace`` of the data root is read.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the test and validation cuts and of the order of training batches.
         target: What the classes are: age, gender or race.
         group: The protected attribute: another of these, or a list of two for their product.
         age_bins: First ages of the second and all later age classes, in years: [20, 40] makes under 20, 20 to 39, 40
             and over.
-        balanced: Cut every (class, group) cell of the training split, by a seeded draw, to the size of the smallest.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder that holds the folder ``UTKFace`` of aligned and cropped faces, instead of the data root.
 
     Example:
         >>> UTKFace(age_bins=[30]).class_names
@@ -133,19 +128,15 @@ class UTKFace(BaseDataModule):
 
     def __init__(
         self,
-        batch_size: int = 256,
-        seed: int = 0,
+        *,
         target: Field = "age",
         group: Field | list[Field] = "race",
         age_bins: Sequence[int] = (20, 40),
-        balanced: bool = False,
-        validation: float = 0.0,
-        root: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(batch_size, seed, None, validation, root)
+        super().__init__(**kwargs)
         self.groups = [group] if isinstance(group, str) else list(group)
         self.age_bins = list(age_bins)
-        self.balanced = balanced
         strange = {target, *self.groups} - set(FIELDS)
         if strange or not self.groups or len({target, *self.groups}) != 1 + len(self.groups):
             raise ConfigError(
@@ -209,10 +200,8 @@ class UTKFace(BaseDataModule):
             )
         draws = rng.generator(self.seed, "utkface", "test", "draw")
         test = draw_per_cell(faces.targets, faces.groups, count, draws)
-        train = whole = faces.subset(all_but(test, len(faces)))
-        if self.balanced:
-            draws = rng.generator(self.seed, "utkface", "train", "cut")
-            train = balanced(whole, "utkface", self.class_names, self.group_names, draws)
+        whole = faces.subset(all_but(test, len(faces)))
+        train = self.train_files(whole)
         left_out = {
             "file names without age_gender_race_date": malformed,
             "faces of race 4 (others)": len(named) - len(files),

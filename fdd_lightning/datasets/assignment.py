@@ -11,22 +11,6 @@ from torch import Generator, Tensor
 from fdd_lightning.errors import ConfigError
 
 
-def class_sizes(labels: Tensor, num_classes: int) -> Tensor:
-    """Count the images of each class: int64, (num_classes,)."""
-    return torch.bincount(labels, minlength=num_classes)
-
-
-def even_totals(total: int, num_parts: int, generator: Generator) -> Tensor:
-    """Split a number into parts that differ by at most one; which ones are larger is drawn.
-
-    Returns:
-        int64, (num_parts,), with the given sum.
-    """
-    parts = torch.full((num_parts,), total // num_parts)
-    parts[torch.randperm(num_parts, generator=generator)[: total % num_parts]] += 1
-    return parts
-
-
 def even_cells(totals: Tensor, num_groups: int, generator: Generator, *, own: bool) -> Tensor:
     """Spread each class over groups as evenly as possible.
 
@@ -71,7 +55,9 @@ def biased_cells(sizes: Tensor, conflicting: int | None, num_groups: int, genera
     """
     if conflicting is None:
         return even_cells(sizes, num_groups, generator, own=True)
-    totals = even_totals(conflicting, len(sizes), generator)
+    # Totals that differ by at most one; which classes have the larger one is drawn.
+    totals = torch.full((len(sizes),), conflicting // len(sizes))
+    totals[torch.randperm(len(sizes), generator=generator)[: conflicting % len(sizes)]] += 1
     if (totals > sizes).any():
         raise ConfigError(
             f"conflict_ratio asks for {int(totals.max())} conflicting images of a class, but the smallest has "
@@ -145,9 +131,23 @@ def stratified_cut(strata: Tensor, count: int, generator: Generator) -> Tensor:
     ends = sizes.cumsum(0)
     reached = (2 * count * ends + total) // (2 * max(total, 1))
     quota = torch.diff(reached, prepend=reached.new_zeros(1)).minimum((sizes - 1).clamp(min=0))
+    return drawn(strata, quota, generator)
+
+
+def drawn(strata: Tensor, quota: Tensor, generator: Generator) -> Tensor:
+    """Draw images of every stratum.
+
+    Args:
+        strata: int64, (N,), the stratum of each image, from 0.
+        quota: int64, how many of each stratum; a smaller one gives all it has.
+        generator: Draws them.
+
+    Returns:
+        int64, sorted places of the images drawn.
+    """
     order = shuffled_by(strata, generator)
-    owner = strata[order]
-    place = torch.arange(total) - (ends - sizes)[owner]
+    owner, sizes = strata[order], torch.bincount(strata)
+    place = torch.arange(len(strata)) - (sizes.cumsum(0) - sizes)[owner]
     return order[place < quota[owner]].sort().values
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.datasets.image_set import Split, count_cells
-from fdd_lightning.datasets.manifest import Manifest, digest, make_manifest
+from fdd_lightning.datasets.manifest import Manifest, conflict_ratio, digest
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
 from fdd_lightning.utils.files import locked, read_json, sha256_file, write_json
 from fdd_lightning.utils.progress import track
@@ -75,15 +75,29 @@ def write(
                 _check_labels(where, split, *sizes)
                 cells[name] = count_cells(split.targets, split.groups, *sizes)
                 left_out.update(split.left_out)
+                images = [split.images] if isinstance(split.images, Tensor) else split.images
                 parts: dict[str, tuple[Iterable[Tensor], torch.dtype, tuple[int, ...]]] = {
-                    "images": (track(_chunks(split.images), len(split.targets), where), torch.uint8, image_shape),
+                    "images": (track(images, len(split.targets), where), torch.uint8, image_shape),
                     "targets": ([split.targets], torch.int64, ()),
                     "groups": ([split.groups], torch.int64, ()),
                 }
                 for part, (chunks, dtype, shape) in parts.items():
                     file = f"{name}_{part}.npy"
                     files[file] = _write_array(temporary / file, chunks, dtype, (len(split.targets), *shape), where)
-            manifest = make_manifest(dataset, parameters, class_names, group_names, cells, aligned, files, left_out)
+            manifest: Manifest = {
+                "dataset": dataset,
+                "parameters": dict(parameters),
+                "seed": int(parameters.get("seed", 0)),
+                "classes": list(class_names),
+                "groups": list(group_names),
+                "cells": {split: counts.tolist() for split, counts in cells.items()},
+                "conflict_ratio": conflict_ratio(cells["train"], aligned),
+                "sha256": digest(files),
+                "files": dict(sorted(files.items())),
+            }
+            told = {reason: count for reason, count in left_out.items() if count}
+            if told:
+                manifest["left_out"] = told
             write_json(temporary / MANIFEST, manifest)
             temporary.rename(folder)
     except OSError as error:
@@ -171,10 +185,6 @@ def _check_labels(where: str, split: Split, num_classes: int, num_groups: int) -
             raise ConfigError(
                 f"{where} has a {kind} {low if low < 0 else high}, outside 0..{size - 1}: correct the labels"
             )
-
-
-def _chunks(images: Tensor | Iterable[Tensor]) -> Iterable[Tensor]:
-    return [images] if isinstance(images, Tensor) else images
 
 
 def _write_array(path: Path, chunks: Iterable[Tensor], dtype: torch.dtype, shape: tuple[int, ...], where: str) -> str:

@@ -36,6 +36,10 @@ class Columns:
         target: The class.
         group: Protected attributes; several make a product. None where there are none.
         split: ``train``, ``test`` or ``val``; None to draw the test images whatever the table says.
+
+    Example:
+        >>> Columns(target="breed", group=("sex", "age")).chosen()
+        {'target': 'breed', 'group': 'sex, age'}
     """
 
     image: str = "image"
@@ -65,6 +69,10 @@ class FolderImages:
         targets: Classes.
         groups: Values of the protected attributes; None where there are none.
         splits: Names of splits as they are in :data:`SPLITS`; None where none is given.
+
+    Example:
+        >>> FolderImages([Path("cat/1.jpg")], where=lambda place: f"row {place + 2}", targets=["cat"]).where(0)
+        'row 2'
     """
 
     files: list[Path]

@@ -91,18 +91,15 @@ def resized(size: int) -> Callable[[Image.Image], Image.Image]:
     return resize
 
 
-def read_images(
-    files: Sequence[Path], prepare: Callable[[Image.Image], Image.Image], chunk: int = CHUNK
-) -> Iterator[Tensor]:
+def read_images(files: Sequence[Path], prepare: Callable[[Image.Image], Image.Image]) -> Iterator[Tensor]:
     """Read image files in order, several at a time; constant memory.
 
     Args:
         files: The files.
         prepare: Turns an RGB image into one of the size wanted.
-        chunk: Images per chunk.
 
     Yields:
-        uint8, (n, 3, H, W), n at most ``chunk``.
+        uint8, (n, 3, H, W), n at most 1,024.
 
     Raises:
         FileFormatError: A file cannot be read.
@@ -112,6 +109,6 @@ def read_images(
         return np.asarray(prepare(read_image(path)))
 
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter's lock
-        for start in range(0, len(files), chunk):
-            images = list(pool.map(read, files[start : start + chunk]))
+        for start in range(0, len(files), CHUNK):
+            images = list(pool.map(read, files[start : start + CHUNK]))
             yield torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()

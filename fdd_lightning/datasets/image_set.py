@@ -25,6 +25,11 @@ class Split:
         targets: int64, (N,), classes from 0.
         groups: int64, (N,), values of the protected attribute from 0.
         left_out: How many source images were not used, by reason, where that is worth telling; goes to the manifest.
+
+    Example:
+        >>> chunks = (torch.zeros(2, 3, 8, 8, dtype=torch.uint8) for _ in range(2))
+        >>> Split(chunks, targets=torch.tensor([0, 0, 1, 1]), groups=torch.tensor([0, 1, 0, 1])).left_out
+        {}
     """
 
     images: Tensor | Iterable[Tensor]

@@ -29,6 +29,11 @@ class LabelTable:
         names: Names of all its columns.
         columns: The cells of the columns that were asked for and are there.
         numbers: The number of each row, as a spreadsheet shows it (the head of a CSV is row 1).
+
+    Example:
+        >>> table = LabelTable(Path("t.csv"), ("image", "sex"), {"sex": ["f", "m"]}, [2, 3])
+        >>> table.cells("sex", "group"), table.row(1)
+        (['f', 'm'], 't.csv, row 3')
     """
 
     file: Path

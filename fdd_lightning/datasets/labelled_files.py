@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Generator, Tensor
 
-from fdd_lightning.datasets.assignment import shuffled_by
+from fdd_lightning.datasets.assignment import drawn
 from fdd_lightning.datasets.image_files import read_images
 from fdd_lightning.datasets.image_set import Split, count_cells
-from fdd_lightning.errors import ConfigError, FileFormatError
+from fdd_lightning.errors import FileFormatError
 
 BEYOND = "training images beyond the smallest cell"
 """Why images are left out of a balanced training split, as manifests say it."""
@@ -31,6 +32,11 @@ class LabelledFiles:
         files: The files.
         targets: int64, (N,), classes from 0.
         groups: int64, (N,), values of the protected attribute from 0.
+
+    Example:
+        >>> pair = LabelledFiles([Path("a.png"), Path("b.png")], torch.tensor([0, 1]), torch.tensor([0, 0]))
+        >>> [path.name for path in pair.subset(torch.tensor([1])).files]
+        ['b.png']
     """
 
     files: Sequence[Path]
@@ -68,41 +74,13 @@ def draw_per_cell(targets: Tensor, groups: Tensor, count: int, generator: Genera
         int64, sorted places of the images drawn.
     """
     cells = _cells(targets, groups)
-    order = shuffled_by(cells, generator)
-    sizes = torch.bincount(cells)
-    owner = cells[order]
-    place = torch.arange(len(cells)) - (sizes.cumsum(0) - sizes)[owner]
-    return order[place < count].sort().values
+    return drawn(cells, torch.full_like(torch.bincount(cells), count), generator)
 
 
 def smallest_cell(labelled: LabelledFiles) -> int:
     """Return the size of the smallest (class, group) cell that is not empty."""
     sizes = torch.bincount(_cells(labelled.targets, labelled.groups))
     return int(sizes[sizes > 0].min())
-
-
-def balanced(
-    labelled: LabelledFiles, name: str, class_names: Sequence[str], group_names: Sequence[str], generator: Generator
-) -> LabelledFiles:
-    """Cut every (class, group) cell, by a draw, to the size of the smallest: the unbiased twin of a biased set.
-
-    Args:
-        labelled: The training files.
-        name: Row name of the data set, for the error.
-        class_names: Names of the classes.
-        group_names: Names of the groups.
-        generator: Draws the files that stay.
-
-    Raises:
-        ConfigError: A cell is empty.
-    """
-    counts = count_cells(labelled.targets, labelled.groups, len(class_names), len(group_names))
-    for target, group in (counts == 0).nonzero().tolist():
-        raise ConfigError(
-            f"{name}: balanced=true needs images in every cell, but no training image is {class_names[target]!r} and "
-            f"{group_names[group]!r}: use balanced=false, or another group"
-        )
-    return labelled.subset(draw_per_cell(labelled.targets, labelled.groups, int(counts.min()), generator))
 
 
 def require_filled(
@@ -149,10 +127,7 @@ def product_values(factors: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
     Returns:
         int64, (N,).
     """
-    value = torch.zeros_like(factors[0])
-    for factor, size in zip(factors, sizes, strict=True):
-        value = value * size + factor
-    return value
+    return torch.from_numpy(np.ravel_multi_index([factor.numpy() for factor in factors], sizes))
 
 
 def _cells(targets: Tensor, groups: Tensor) -> Tensor:

@@ -1,27 +1,13 @@
 """The manifest that every build leaves beside its arrays: what was built, how, and what came out."""
 
-from __future__ import annotations
-
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
 
 from torch import Tensor
 
 
-class _Always(TypedDict):
-    dataset: str
-    parameters: dict[str, Any]
-    seed: int
-    classes: list[str]
-    groups: list[str]
-    cells: dict[str, list[list[int]]]
-    conflict_ratio: float | None
-    sha256: str
-    files: dict[str, str]
-
-
-class Manifest(_Always, total=False):
+class Manifest(TypedDict):
     """Contents of ``manifest.json``.
 
     Attributes:
@@ -36,37 +22,22 @@ class Manifest(_Always, total=False):
         sha256: Of the text that ``sha256sum *.npy`` prints: one figure for the whole result.
         files: SHA-256 of each file.
         left_out: Source images that were not used, by reason; only where there are any.
+
+    Example:
+        >>> sorted(Manifest.__optional_keys__)
+        ['left_out']
     """
 
-    left_out: dict[str, int]
-
-
-def make_manifest(
-    dataset: str,
-    parameters: Mapping[str, Any],
-    class_names: Sequence[str],
-    group_names: Sequence[str],
-    cells: Mapping[str, Tensor],
-    aligned: Tensor | None,
-    files: Mapping[str, str],
-    left_out: Mapping[str, int] | None = None,
-) -> Manifest:
-    """Put a manifest together (see :class:`Manifest`); ``aligned`` is a bool mask of (class, group) cells."""
-    manifest: Manifest = {
-        "dataset": dataset,
-        "parameters": dict(parameters),
-        "seed": int(parameters.get("seed", 0)),
-        "classes": list(class_names),
-        "groups": list(group_names),
-        "cells": {split: counts.tolist() for split, counts in cells.items()},
-        "conflict_ratio": conflict_ratio(cells["train"], aligned),
-        "sha256": digest(files),
-        "files": dict(sorted(files.items())),
-    }
-    told = {reason: count for reason, count in (left_out or {}).items() if count}
-    if told:
-        manifest["left_out"] = told
-    return manifest
+    dataset: str
+    parameters: dict[str, Any]
+    seed: int
+    classes: list[str]
+    groups: list[str]
+    cells: dict[str, list[list[int]]]
+    conflict_ratio: float | None
+    sha256: str
+    files: dict[str, str]
+    left_out: NotRequired[dict[str, int]]
 
 
 def conflict_ratio(cells: Tensor, aligned: Tensor | None) -> float | None:

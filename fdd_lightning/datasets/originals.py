@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,13 @@ from fdd_lightning.datasets.image_files import image_files, listing, read_images
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
 from fdd_lightning.utils.files import locked
 
+IDX_FILES = tuple(f"{split}-{part}-ubyte" for split in ("train", "t10k") for part in ("images-idx3", "labels-idx1"))
+"""The files of MNIST and Fashion-MNIST: 28x28 grey images and labels."""
+
 
 @dataclass(frozen=True)
-class Original(ABC):
-    """A published set: where its files lie below a root, and how they are read.
+class Original:
+    """A published set, MNIST or Fashion-MNIST: where its files lie below a root, and how they are read.
 
     Attributes:
         name: Name in print.
@@ -26,6 +28,10 @@ class Original(ABC):
         licence: One line about the images.
         megabytes: Size of the download.
         folder: Folder of the published files, below the root.
+
+    Example:
+        >>> MNIST.lacking(Path("nowhere"))
+        'no MNIST/raw/train-images-idx3-ubyte'
     """
 
     name: str
@@ -35,9 +41,10 @@ class Original(ABC):
     megabytes: int
     folder: Path
 
-    @abstractmethod
     def lacking(self, root: Path) -> str | None:
         """Say what is not there; None if all is."""
+        names = (self.folder / name for name in IDX_FILES)
+        return next((f"no {name}" for name in names if not (root / name).is_file()), None)
 
     def state(self, root: Path) -> str | None:
         """Tell one state of the files from another; None where all copies are the same."""
@@ -123,22 +130,14 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-class GreyOriginal(Original):
-    """MNIST or Fashion-MNIST: four files of 28x28 grey images and labels."""
-
-    FILES = tuple(f"{split}-{part}-ubyte" for split in ("train", "t10k") for part in ("images-idx3", "labels-idx1"))
-
-    def lacking(self, root: Path) -> str | None:
-        """Name the first file that is not there."""
-        return next(
-            (f"no {self.folder / name}" for name in self.FILES if not (root / self.folder / name).is_file()), None
-        )
-
-
 class CIFAR10Original(Original):
     """CIFAR-10 as published or, where that is missing, as class folders ``cifar10/{train,test}/CLASS`` of image files.
 
     The two need not hold the same bytes: folders usually hold JPEG files. So :meth:`state` tells which was read.
+
+    Example:
+        >>> CIFAR10.state(Path("nowhere"))
+        'official batches'
     """
 
     FOLDER = "cifar10"
@@ -172,7 +171,7 @@ class CIFAR10Original(Original):
         return torch.cat(list(chunks)), labels
 
 
-MNIST = GreyOriginal(
+MNIST = Original(
     name="MNIST",
     kind="MNIST",
     class_names=tuple(str(digit) for digit in range(10)),
@@ -181,7 +180,7 @@ MNIST = GreyOriginal(
     folder=Path("MNIST", "raw"),
 )
 
-FASHION_MNIST = GreyOriginal(
+FASHION_MNIST = Original(
     name="FashionMNIST",
     kind="FashionMNIST",
     class_names=(

@@ -14,7 +14,6 @@ A scene ``track/outdoor`` of MiniPlaces is called ``track_outdoor`` here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -35,25 +34,6 @@ LICENCE = (
     "MiniPlaces (B. Zhou, A. Khosla and others, 2015; part of Places2: photographs of the web without a stated "
     "licence, for research)"
 )
-
-
-@dataclass(frozen=True)
-class SceneFiles:
-    """The image files of some scenes.
-
-    Attributes:
-        root: The folder that they lie in.
-        train: Per scene, the files for training.
-        test: Per scene, the files for the test.
-    """
-
-    root: Path
-    train: tuple[list[Path], ...]
-    test: tuple[list[Path], ...]
-
-    def state(self) -> str:
-        """Sum up which files there are (see :func:`~fdd_lightning.datasets.image_files.listing`)."""
-        return listing(self.root, [path for part in (self.train, self.test) for files in part for path in files])
 
 
 def scenes_folder(root: Path) -> Path:
@@ -102,13 +82,16 @@ def some_names(folder: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
     return present if len(present) == len(wanted) and not set(present) & set(wanted) else wanted
 
 
-def find_scenes(folder: Path, names: Sequence[str], seed: int) -> SceneFiles:
+def find_scenes(folder: Path, names: Sequence[str], seed: int) -> dict[str, list[list[Path]]]:
     """Find the files of the named scenes, in any of the layouts; images are not read.
 
     Args:
         folder: The folder of scenes.
         names: The scenes wanted, in the order in which the files are given back.
         seed: Draws which images are for the test where the folder has no splits.
+
+    Returns:
+        For ``train`` and ``test`` the files of each scene.
 
     Raises:
         DatasetNotFoundError: The folder, a scene, or an image that a list names is missing, or a scene has no images.
@@ -129,7 +112,13 @@ def find_scenes(folder: Path, names: Sequence[str], seed: int) -> SceneFiles:
     else:
         cuts = [_cut(folder, name, seed) for name in names]
         train, test = [cut[0] for cut in cuts], [cut[1] for cut in cuts]
-    return SceneFiles(folder, tuple(train), tuple(test))
+    return {"train": train, "test": test}
+
+
+def scenes_state(folder: Path, names: Sequence[str], seed: int) -> str:
+    """Hash which files :func:`find_scenes` finds: their names and sizes."""
+    found = find_scenes(folder, names, seed)
+    return listing(folder, [path for part in found.values() for files in part for path in files])
 
 
 def read_scenes(scenes: Sequence[Sequence[Path]], size: int) -> list[Tensor]:

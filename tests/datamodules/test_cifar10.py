@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.datamodules import CIFAR10, CIFAR10S, CorruptedCIFAR10
-from fdd_lightning.datamodules.cifar10 import MEAN
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import originals
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
@@ -117,4 +116,4 @@ def test_real_cifar10():
     images, labels = real_test_images()
     assert images.shape == (10_000, 3, 32, 32)
     assert torch.bincount(labels).tolist() == [1000] * 10
-    assert images.double().mean(dim=(0, 2, 3)).div(255).tolist() == pytest.approx(MEAN, abs=0.005)
+    assert images.double().mean(dim=(0, 2, 3)).div(255).tolist() == pytest.approx(CIFAR10.mean, abs=0.005)

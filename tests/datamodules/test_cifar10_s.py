@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from fdd_lightning.datamodules import CIFAR10S
-from fdd_lightning.datamodules.cifar10_s import cifar10_s_test, cifar10_s_train
 from fdd_lightning.datasets.image_set import count_cells
 from tests.datamodules.contract import DataModuleContract
 from tests.datamodules.test_cifar10 import needs_cifar, real_test_images
@@ -40,11 +39,13 @@ def test_published_counts_and_normalisation_on_real_cifar10():
     """Labels are those of the whole set, pixels those of its test part, because reading JPEG files takes long."""
     images, labels = real_test_images()
     whole = torch.arange(10).repeat_interleave(5000)
-    train = cifar10_s_train(torch.zeros(50_000, 3, 1, 1, dtype=torch.uint8), whole, 0.1, 0)
+    train = CIFAR10S(conflict_ratio=0.1, seed=0).construct(
+        torch.zeros(50_000, 3, 1, 1, dtype=torch.uint8), whole, "train"
+    )
     assert count_cells(train.targets, train.groups, 10, 2).tolist() == [[4500, 500]] * 5 + [[500, 4500]] * 5
-    test = cifar10_s_test(images, labels)
+    test = CIFAR10S().construct(images, labels, "test")
     assert count_cells(test.targets, test.groups, 10, 2).tolist() == [[1000, 1000]] * 10
-    biased = cifar10_s_train(images, labels, 0.1, 0).images
+    biased = CIFAR10S(conflict_ratio=0.1, seed=0).construct(images, labels, "train").images
     assert isinstance(biased, torch.Tensor)
     assert biased.double().mean(dim=(0, 2, 3)).div(255).tolist() == pytest.approx(CIFAR10S.mean, abs=0.01)
     assert biased.double().std(dim=(0, 2, 3)).div(255).tolist() == pytest.approx(CIFAR10S.std, abs=0.01)

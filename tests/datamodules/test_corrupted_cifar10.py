@@ -10,7 +10,7 @@ from PIL import Image
 
 from fdd_lightning.datamodules import CorruptedCIFAR10
 from fdd_lightning.datamodules import corrupted_cifar10 as module
-from fdd_lightning.datamodules.corrupted_cifar10 import HELD_OUT, LISTS, Corrupter, corrupted_train
+from fdd_lightning.datamodules.corrupted_cifar10 import HELD_OUT
 from fdd_lightning.datasets.image_set import count_cells
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError
 from fdd_lightning.utils import paths
@@ -115,7 +115,7 @@ def test_counts_on_real_cifar10(ratio, conflicting, cells):
     """Labels alone decide, and those of the whole set are known; pixels are not read."""
     labels = torch.arange(10).repeat_interleave(5000)
     pixels = torch.zeros(1, 3, 32, 32, dtype=torch.uint8).expand(50_000, 3, 32, 32)
-    split = corrupted_train(pixels, labels, ratio, Corrupter(["original"] * 10), 0)
+    split = CorruptedCIFAR10(conflict_ratio=ratio).construct(pixels, labels, "train")
     counts = count_cells(split.targets, split.groups, 10, 10)
     assert counts.sum(1).tolist() == [4500] * 10
     assert int(counts[OTHER].sum()) == conflicting
@@ -127,7 +127,7 @@ def test_a_part_of_real_cifar10_is_corrupted_in_time():
     images, labels = real_test_images()
     images, labels = images[::5], labels[::5]
     start = time.process_time()
-    split = corrupted_train(images, labels, 0.05, Corrupter(LISTS["lff_type0"], 5, "generated"), 0)
+    split = CorruptedCIFAR10(corruptions="lff_type0", frost="generated").construct(images, labels, "train")
     pixels = torch.cat(list(split.images))
     assert time.process_time() - start < 8  # 1,800 images; the whole set may then take some minutes
     assert len(pixels) == len(split.targets) == 1800

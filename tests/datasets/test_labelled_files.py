@@ -8,14 +8,13 @@ import torch
 from fdd_lightning.datasets.image_files import resized
 from fdd_lightning.datasets.labelled_files import (
     LabelledFiles,
-    balanced,
     draw_per_cell,
     product_names,
     product_values,
     require_filled,
     smallest_cell,
 )
-from fdd_lightning.errors import ConfigError, FileFormatError
+from fdd_lightning.errors import FileFormatError
 from fdd_lightning.utils import rng
 from tests.fakes_natural import write_picture
 
@@ -57,24 +56,6 @@ def test_the_smallest_cell_is_not_empty():
     files = labels(groups=3)
     sizes = [int(((files.targets == t) & (files.groups == g)).sum()) for t in range(3) for g in (1, 2)]
     assert smallest_cell(files) == min(sizes) > 0
-
-
-def test_balanced_cuts_to_the_smallest_cell():
-    files = labels()
-    cut = balanced(files, "toy", "abc", "xy", rng.generator(0, "cut"))
-    sizes = [int(((cut.targets == t) & (cut.groups == g)).sum()) for t in range(3) for g in range(2)]
-    assert sizes == [smallest_cell(files)] * 6
-    for path, target, group in zip(cut.files, cut.targets, cut.groups, strict=True):
-        place = int(path.stem)
-        assert files.targets[place] == target
-        assert files.groups[place] == group
-
-
-def test_balanced_needs_every_cell():
-    files = labels()
-    files = files.subset(((files.targets != 1) | (files.groups != 1)).nonzero().flatten())
-    with pytest.raises(ConfigError, match=r"toy: balanced.*'b' and 'y'"):
-        balanced(files, "toy", "abc", "xy", rng.generator(0, "cut"))
 
 
 def test_an_empty_class_and_a_single_group_are_refused():

@@ -13,12 +13,10 @@ import torchvision
 from PIL import Image
 from torchvision.datasets import utils as downloads
 
-from fdd_lightning.datasets.originals import CIFAR10, FASHION_MNIST, MNIST, GreyOriginal
+from fdd_lightning.datasets.originals import CIFAR10, FASHION_MNIST, IDX_FILES, MNIST
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 from tests.fakes import mnist_arrays, write_mnist
 from tests.fakes_cifar import cifar_arrays, write_cifar_batches, write_cifar_folders
-
-FILES = GreyOriginal.FILES
 
 
 @pytest.fixture
@@ -58,7 +56,7 @@ def site(root, source, web, monkeypatch):
     folder, asked = web
     kind = getattr(torchvision.datasets, source.kind)
     checksums = []
-    for name in FILES:
+    for name in IDX_FILES:
         content = gzip.compress((root / source.folder / name).read_bytes(), mtime=0)
         (folder / f"{name}.gz").write_bytes(content)
         checksums.append((f"{name}.gz", hashlib.md5(content).hexdigest()))
@@ -79,13 +77,13 @@ def test_the_miniature_loads_as_the_real_one(root, source):
 def test_they_are_torchvisions():
     for source in (MNIST, FASHION_MNIST):
         kind = getattr(torchvision.datasets, source.kind)
-        assert [Path(name).stem for name, _ in kind.resources] == list(FILES)
+        assert [Path(name).stem for name, _ in kind.resources] == list(IDX_FILES)
     assert list(FASHION_MNIST.class_names) == torchvision.datasets.FashionMNIST.classes
     assert [name[0] for name in torchvision.datasets.MNIST.classes] == list(MNIST.class_names)
     assert str(CIFAR10.folder) == torchvision.datasets.CIFAR10.base_folder
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", IDX_FILES)
 def test_missing_files_are_one_line_with_both_ways_out(root, source, name):
     (root / source.folder / name).unlink()
     with pytest.raises(DatasetNotFoundError) as caught:
@@ -118,7 +116,7 @@ def test_a_download_ends_in_torchvisions_layout(site, source, tmp_path):
     images, labels = source.load(tmp_path / "new", train=True, download=True)
     assert torch.equal(images, mnist_arrays(60)[0])
     assert torch.equal(labels, mnist_arrays(60)[1])
-    assert {path.name for path in (tmp_path / "new" / source.folder).iterdir()} >= set(FILES)
+    assert {path.name for path in (tmp_path / "new" / source.folder).iterdir()} >= set(IDX_FILES)
     assert [path.name for path in (tmp_path / "new").iterdir()] == [source.folder.parts[0]]
     asked = len(site[1])
     source.load(tmp_path / "new", train=False, download=True)
@@ -133,7 +131,7 @@ def test_nothing_is_fetched_unless_asked_for(site, source, tmp_path):
 
 @pytest.mark.parametrize("content", [None, gzip.compress(b"something else")])
 def test_a_failed_download_says_what_to_do_and_unpacks_nothing(site, source, tmp_path, content):
-    archive = site[0] / f"{FILES[0]}.gz"
+    archive = site[0] / f"{IDX_FILES[0]}.gz"
     archive.unlink() if content is None else archive.write_bytes(content)
     with pytest.raises(DatasetNotFoundError, match="by hand") as caught:
         source.load(tmp_path / "new", train=True, download=True)
@@ -142,7 +140,7 @@ def test_a_failed_download_says_what_to_do_and_unpacks_nothing(site, source, tmp
     assert len(line) < 400
     assert all(word in line for word in (archive.name, str(tmp_path / "new" / source.folder)))
     assert ("404" in line) or content
-    assert not (tmp_path / "new" / source.folder / FILES[0]).exists()
+    assert not (tmp_path / "new" / source.folder / IDX_FILES[0]).exists()
 
 
 # CIFAR-10

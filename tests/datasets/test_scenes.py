@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from fdd_lightning.datamodules.bg_fmnist import SCENES
-from fdd_lightning.datasets.scenes import find_scenes, read_scenes, scene_names, scenes_folder, some_names
+from fdd_lightning.datasets.scenes import find_scenes, read_scenes, scene_names, scenes_folder, scenes_state, some_names
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
 from tests.fakes_scenes import write_flat_scenes, write_miniplaces, write_picture, write_scenes
 
@@ -22,11 +22,11 @@ def test_miniplaces_gives_what_class_folders_give(tmp_path, where):
     write_miniplaces(tmp_path / "miniplaces" / where)
     listed = find_scenes(tmp_path / "miniplaces", SCENES, 0)
     for split, count in (("train", 4), ("test", 2)):
-        one, other = (read_scenes(getattr(found, split), 32) for found in (folders, listed))
+        one, other = (read_scenes(found[split], 32) for found in (folders, listed))
         assert [len(bank) for bank in one] == [count] * 10
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
-    assert all("bakery" not in str(path) for files in listed.train for path in files)
-    assert {path.parent.name for files in listed.test for path in files} == {"val"}
+    assert all("bakery" not in str(path) for files in listed["train"] for path in files)
+    assert {path.parent.name for files in listed["test"] for path in files} == {"val"}
 
 
 def test_miniplaces_without_a_folder_of_images(tmp_path):
@@ -35,7 +35,7 @@ def test_miniplaces_without_a_folder_of_images(tmp_path):
     for split in ("train", "val"):
         (tmp_path / "images" / split).rename(tmp_path / split)
     (tmp_path / "images").rmdir()
-    assert [len(files) for files in find_scenes(tmp_path, TWO, 0).train] == [4, 4]
+    assert [len(files) for files in find_scenes(tmp_path, TWO, 0)["train"]] == [4, 4]
 
 
 def test_lists_without_images_say_where_those_go(tmp_path):
@@ -52,21 +52,21 @@ def test_names_of_miniplaces_are_joined(tmp_path):
 def test_scenes_come_in_the_order_asked_for(tmp_path):
     write_scenes(tmp_path)
     found = find_scenes(tmp_path, TWO, 0)
-    assert [files[0].parent.name for files in found.train] == list(TWO)
-    assert [files[0].parent.parent.name for files in found.test] == ["val", "val"]
+    assert [files[0].parent.name for files in found["train"]] == list(TWO)
+    assert [files[0].parent.parent.name for files in found["test"]] == ["val", "val"]
 
 
 def test_one_in_ten_is_for_the_test_where_there_are_no_splits(tmp_path):
     write_flat_scenes(tmp_path, TWO, count=21)
     found = find_scenes(tmp_path, TWO, 0)
-    for train, test in zip(found.train, found.test, strict=True):
+    for train, test in zip(found["train"], found["test"], strict=True):
         assert (len(train), len(test)) == (19, 2)
         assert not set(train) & set(test)
         assert train == sorted(train)
     assert find_scenes(tmp_path, TWO, 0) == found
-    assert any(find_scenes(tmp_path, TWO, seed).test != found.test for seed in (1, 2))
+    assert any(find_scenes(tmp_path, TWO, seed)["test"] != found["test"] for seed in (1, 2))
     alone = find_scenes(tmp_path, TWO[:1], 0)
-    assert alone.test == found.test[:1]
+    assert alone["test"] == found["test"][:1]
 
 
 def test_a_picture_is_resized_as_a_whole_or_its_centre(tmp_path):
@@ -82,12 +82,12 @@ def test_a_picture_is_resized_as_a_whole_or_its_centre(tmp_path):
 def test_the_state_follows_the_files(tmp_path):
     for name in ("here", "there"):
         write_scenes(tmp_path / name)
-    here, there = (find_scenes(tmp_path / name, TWO, 0) for name in ("here", "there"))
-    assert here.state() == there.state()
+    here, there = (scenes_state(tmp_path / name, TWO, 0) for name in ("here", "there"))
+    assert here == there
     write_picture(tmp_path / "there" / "train" / "runway" / "new.jpg", (7,))
-    assert find_scenes(tmp_path / "there", TWO, 0).state() == here.state()  # another scene
+    assert scenes_state(tmp_path / "there", TWO, 0) == here  # another scene
     write_picture(tmp_path / "there" / "val" / "cockpit" / "new.jpg", (7,))
-    assert find_scenes(tmp_path / "there", TWO, 0).state() != here.state()
+    assert scenes_state(tmp_path / "there", TWO, 0) != here
 
 
 def test_where_scenes_are_looked_for(tmp_path):
@@ -119,7 +119,7 @@ def test_a_folder_of_as_many_other_scenes_is_taken_as_it_is(tmp_path):
 
 def failure(folder: Path, names: tuple[str, ...] = TWO) -> tuple[type[FDDError], str]:
     with pytest.raises(FDDError) as caught:
-        read_scenes(find_scenes(folder, names, 0).train, 32)
+        read_scenes(find_scenes(folder, names, 0)["train"], 32)
     line = str(caught.value)
     assert "\n" not in line
     return type(caught.value), line

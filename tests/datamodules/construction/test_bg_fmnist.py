@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.bg_fmnist import COMPOSITES, SCENES, background_of, bg_fmnist, composited
+from fdd_lightning.datamodules import BGFMNIST
+from fdd_lightning.datamodules.bg_fmnist import COMPOSITES, SCENES, background_of, composited
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.originals import FASHION_MNIST
 from fdd_lightning.errors import ConfigError
@@ -22,6 +23,14 @@ def banks() -> list[Tensor]:
     """Backgrounds of distinct images."""
     generator = rng.generator(0, "banks")
     return [torch.randint(256, (n, 3, 32, 32), dtype=torch.uint8, generator=generator) for n in COUNTS]
+
+
+def bg_fmnist(images, labels, banks, ratio, composite, seed, split) -> Split:
+    class Given(BGFMNIST):
+        def backgrounds(self, split: str) -> list[Tensor]:
+            return banks
+
+    return Given(conflict_ratio=ratio, composite=composite, seed=seed).construct(images, labels, split)
 
 
 def pixels(split: Split) -> Tensor:

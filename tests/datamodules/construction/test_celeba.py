@@ -23,7 +23,8 @@ def folder(tmp_path: Path) -> Path:
 
 def build(folder, *, target="Attractive", group=("Male",), cut_train=False, cut_test=True, seed=0):
     root = str(folder.parent)
-    return CelebA(256, seed, target, list(group), balanced=cut_train, cut_test=cut_test, root=root).build()
+    how = {"balanced": cut_train, "cut_test": cut_test, "seed": seed}
+    return CelebA(target=target, group=list(group), root=root, **how).build()
 
 
 def literal(split: int, target: str, group: tuple[str, ...]) -> Counter:

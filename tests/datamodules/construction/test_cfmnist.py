@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.datamodules import CFMNISTBackground, CFMNISTBackgroundIntended, CFMNISTForeground
-from fdd_lightning.datamodules.fairdd_colored import fairdd_colored
 from fdd_lightning.datasets.colors import FAIRDD_COLORS, tint
 from fdd_lightning.utils import rng
 from tests.fakes import mnist_arrays
@@ -18,15 +17,15 @@ SHADES = (0, 128, 255)
 """The values that a channel of the ten colours has."""
 
 
-PAINTERS = {
-    "foreground": CFMNISTForeground.paint,
-    "background": CFMNISTBackground.paint,
-    "background_intended": CFMNISTBackgroundIntended.paint,
+KINDS = {
+    "foreground": CFMNISTForeground,
+    "background": CFMNISTBackground,
+    "background_intended": CFMNISTBackgroundIntended,
 }
 
 
 def cfmnist(images, labels, majority, ground, seed, split):
-    return fairdd_colored(images, labels, majority, PAINTERS[ground], seed, "cfmnist", split)
+    return KINDS[ground](conflict_ratio=1 - majority, seed=seed).construct(images, labels, split)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,7 @@ def test_the_published_single_precision_changes_nothing_elsewhere():
             assert ((level / 255 * (torch.tensor(float(shade)) / 255)) * 255).int().tolist() == painted
 
 
-@pytest.mark.parametrize("ground", PAINTERS)
+@pytest.mark.parametrize("ground", KINDS)
 def test_pixels_equal_the_literal_rule(source, ground):
     images, labels = source
     split = cfmnist(images, labels, 0.9, ground, 0, "train")
@@ -87,7 +86,7 @@ def test_pixels_equal_the_literal_rule(source, ground):
     assert split.images.dtype == torch.uint8
     order = torch.randperm(2000, generator=rng.generator(0, "cfmnist", "train", "order"))
     assert torch.equal(split.targets, labels[order])
-    ramps = ramp(PAINTERS[ground])
+    ramps = ramp(KINDS[ground].paint)
     for n in range(0, 2000, 400):
         color = FAIRDD_COLORS[split.groups[n]].tolist()
         for y in range(32):
@@ -125,7 +124,7 @@ def test_cells_equal_the_literal_rule(source, majority, split):
 
 
 def test_all_grounds_share_assignment_and_order(source):
-    first, *others = (cfmnist(source[0], source[1], 0.9, ground, 0, "train") for ground in PAINTERS)
+    first, *others = (cfmnist(source[0], source[1], 0.9, ground, 0, "train") for ground in KINDS)
     for other in others:
         assert torch.equal(first.targets, other.targets)
         assert torch.equal(first.groups, other.groups)

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fdd_lightning.datamodules.cifar10_s import cifar10_s_test, cifar10_s_train, grey
+from fdd_lightning.datamodules import CIFAR10S
+from fdd_lightning.datamodules.cifar10_s import grey
 from tests.fakes_cifar import cifar_arrays
 
 
@@ -29,7 +30,7 @@ def test_grey_is_pillows():
 
 @pytest.mark.parametrize(("share", "other"), [(0.1, 4), (0.5, 20), (0.0, 0), (1.0, 40)])
 def test_counts_of_training_cells(source, share, other):
-    split = cifar10_s_train(source[0], source[1], share, 0)
+    split = CIFAR10S(conflict_ratio=share, seed=0).construct(source[0], source[1], "train")
     for c in range(10):
         of_class = split.groups[split.targets == c].tolist()
         assert of_class.count(1 if c < 5 else 0) == other
@@ -38,7 +39,7 @@ def test_counts_of_training_cells(source, share, other):
 
 def test_every_training_image_is_a_source_image_in_grey_or_colour(source):
     images, labels = source
-    split = cifar10_s_train(images, labels, 0.1, 0)
+    split = CIFAR10S(conflict_ratio=0.1, seed=0).construct(images, labels, "train")
     assert isinstance(split.images, Tensor)
     left = {(i.numpy().tobytes(), int(t)): n for n, (i, t) in enumerate(zip(images, labels, strict=True))}
     greys = {(pillows_grey(i).numpy().tobytes(), int(t)): n for n, (i, t) in enumerate(zip(*source, strict=True))}
@@ -51,7 +52,7 @@ def test_every_training_image_is_a_source_image_in_grey_or_colour(source):
 
 def test_the_test_split_is_all_in_grey_then_all_in_colour(source):
     images, labels = source
-    split = cifar10_s_test(images, labels)
+    split = CIFAR10S().construct(images, labels, "test")
     pixels = torch.cat(list(split.images))
     assert torch.equal(pixels[400:], images)
     for n in range(0, 400, 13):
@@ -61,7 +62,9 @@ def test_the_test_split_is_all_in_grey_then_all_in_colour(source):
 
 
 def test_the_seed_decides_who_is_grey(source):
-    first, again, other = (cifar10_s_train(source[0], source[1], 0.1, seed) for seed in (0, 0, 1))
+    first, again, other = (
+        CIFAR10S(conflict_ratio=0.1, seed=seed).construct(source[0], source[1], "train") for seed in (0, 0, 1)
+    )
     assert isinstance(first.images, Tensor)
     assert isinstance(again.images, Tensor)
     assert torch.equal(first.images, again.images)

@@ -6,11 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.cmnist import cmnist_test, cmnist_train, colored, conflict_count
+from fdd_lightning.datamodules import CMNIST
+from fdd_lightning.datamodules.cmnist import colored, conflict_count
+from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.colors import LFF_COLORS
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
 from tests.fakes import mnist_arrays
+
+
+def cmnist(images: Tensor, labels: Tensor, ratio: float | None, seed: int, split: str) -> Split:
+    return CMNIST(conflict_ratio=ratio, seed=seed).construct(images, labels, split)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +38,7 @@ def source() -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("ratio", [0.05, 0.2])
 def test_training_cells_equal_the_literal_rule(source, ratio):
-    split = cmnist_train(source[0], source[1], ratio, 0)
+    split = cmnist(source[0], source[1], ratio, 0, "train")
     assert len(split.targets) == 1100
     cells = [[0] * 10 for _ in range(10)]
     for target, group in zip(split.targets.tolist(), split.groups.tolist(), strict=True):
@@ -48,7 +54,7 @@ def test_training_cells_equal_the_literal_rule(source, ratio):
 
 def test_one_in_twelve_is_held_out_by_class_and_order_is_kept(source):
     images, labels = source
-    split = cmnist_train(images, labels, 0.05, 0)
+    split = cmnist(images, labels, 0.05, 0, "train")
     for c in range(10):
         size = int((labels == c).sum())
         assert size - math.ceil(size / 12) <= int((split.targets == c).sum()) <= size - size // 12
@@ -91,7 +97,7 @@ def test_colors_are_clamped():
 
 
 def test_the_test_set_is_uniform(source):
-    split = cmnist_test(source[0], source[1], 0)
+    split = cmnist(source[0], source[1], None, 0, "test")
     assert len(split.targets) == 1200
     assert torch.equal(split.targets, source[1])
     for c in range(10):
@@ -100,14 +106,14 @@ def test_the_test_set_is_uniform(source):
 
 
 def test_the_unbiased_twin_is_uniform(source):
-    split = cmnist_train(source[0], source[1], None, 0)
+    split = cmnist(source[0], source[1], None, 0, "train")
     for c in range(10):
         counts = torch.bincount(split.groups[split.targets == c], minlength=10)
         assert int(counts.max() - counts.min()) <= 1
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(source):
-    first, again, other = (cmnist_train(source[0], source[1], 0.05, seed) for seed in (0, 0, 1))
+    first, again, other = (cmnist(source[0], source[1], 0.05, seed, "train") for seed in (0, 0, 1))
     assert isinstance(first.images, Tensor)
     assert isinstance(again.images, Tensor)
     assert torch.equal(first.images, again.images)
@@ -117,4 +123,4 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(source):
 def test_more_conflicts_than_a_class_has_images_are_refused():
     labels = torch.cat([torch.zeros(500, dtype=torch.int64), torch.arange(10)])
     with pytest.raises(ConfigError, match="conflict_ratio asks for"):
-        cmnist_train(torch.zeros(510, 28, 28, dtype=torch.uint8), labels, 1.0, 0)
+        cmnist(torch.zeros(510, 28, 28, dtype=torch.uint8), labels, 1.0, 0, "train")

@@ -7,15 +7,14 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.datamodules import CMNISTBackground, CMNISTForeground
-from fdd_lightning.datamodules.fairdd_colored import fairdd_colored
 from fdd_lightning.datasets.colors import FAIRDD_COLORS
 from fdd_lightning.utils import rng
 from tests.fakes import mnist_arrays
 
 
 def cmnist_fairdd(images, labels, majority, ground, seed, split):
-    paint = {"foreground": CMNISTForeground, "background": CMNISTBackground}[ground].paint
-    return fairdd_colored(images, labels, majority, paint, seed, "cmnist_fairdd", split)
+    kind = {"foreground": CMNISTForeground, "background": CMNISTBackground}[ground]
+    return kind(conflict_ratio=1 - majority, seed=seed).construct(images, labels, split)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,14 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from fdd_lightning.datamodules.colored_digits import colored_digits, upsample
+from fdd_lightning.datamodules import ColoredDigits
+from fdd_lightning.datamodules.colored_digits import upsample
+from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.colors import FAIRDD_COLORS
+
+
+def colored_digits(images: Tensor, labels: Tensor, ratio: float | None, seed: int) -> dict[str, Split]:
+    return ColoredDigits(conflict_ratio=ratio, seed=seed).construct(images, labels)
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.corrupted_cifar10 import HELD_OUT, LISTS, Corrupter, corrupted_test, corrupted_train
+from fdd_lightning.datamodules import CorruptedCIFAR10
+from fdd_lightning.datamodules.corrupted_cifar10 import HELD_OUT, LISTS
 from fdd_lightning.datasets.corruptions import OPERATORS, corrupt
 from fdd_lightning.datasets.image_set import Split
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
 from tests.fakes_cifar import cifar_arrays
 
-HOW = Corrupter(LISTS["dfa"], 5, "generated")
+HOW = "dfa", 5
+
+
+def corrupted(
+    images: Tensor, labels: Tensor, ratio: float | None, names: str, level: int, seed: int, split: str
+) -> Split:
+    how = {"corruptions": names, "level": level, "frost": "generated", "seed": seed}
+    return CorruptedCIFAR10(conflict_ratio=ratio, **how).construct(images, labels, split)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +44,7 @@ def test_every_list_names_ten_known_corruptions():
 
 @pytest.mark.parametrize(("ratio", "count"), [(0.005, 5), (0.01, 11), (0.02, 22), (0.05, 54), (0.5, 540)])
 def test_training_cells_equal_the_rule(source, ratio, count):
-    split = corrupted_train(source[0], source[1], ratio, HOW, 0)
+    split = corrupted(source[0], source[1], ratio, *HOW, 0, "train")
     cells = cells_of(split)
     assert [sum(row) for row in cells] == [108] * 10  # one in ten held out, by class
     assert split.left_out == {HELD_OUT: 120}
@@ -50,15 +58,18 @@ def test_training_cells_equal_the_rule(source, ratio, count):
 
 
 def test_the_unbiased_twin_and_the_test_split_are_even(source):
-    for split in (corrupted_train(source[0], source[1], None, HOW, 0), corrupted_test(source[0], source[1], HOW, 0)):
+    for split in (
+        corrupted(source[0], source[1], None, *HOW, 0, "train"),
+        corrupted(source[0], source[1], None, *HOW, 0, "test"),
+    ):
         for row in cells_of(split):
             assert max(row) - min(row) <= 1
 
 
-@pytest.mark.parametrize("names", LISTS.values())
-def test_images_are_source_images_under_their_corruption(source, names):
+@pytest.mark.parametrize(("corruptions", "names"), LISTS.items())
+def test_images_are_source_images_under_their_corruption(source, corruptions, names):
     images, labels = source
-    split = corrupted_test(images, labels, Corrupter(names, 3, "generated"), 7)
+    split = corrupted(images, labels, None, corruptions, 3, 7, "test")
     pixels = torch.cat(list(split.images))
     assert pixels.shape == images.shape
     assert torch.equal(split.targets, labels)
@@ -71,7 +82,7 @@ def test_images_are_source_images_under_their_corruption(source, names):
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(source):
     def build(seed: int) -> tuple[Tensor, Tensor]:
-        split = corrupted_train(source[0], source[1], 0.05, HOW, seed)
+        split = corrupted(source[0], source[1], 0.05, *HOW, seed, "train")
         return torch.cat(list(split.images)), split.groups
 
     first, again, other = build(0), build(0), build(1)
@@ -81,11 +92,11 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(source):
 
 
 def test_images_come_in_chunks(source):
-    split = corrupted_train(source[0], source[1], 0.05, HOW, 0)
+    split = corrupted(source[0], source[1], 0.05, *HOW, 0, "train")
     assert [len(chunk) for chunk in split.images] == [1000, 80]
 
 
 def test_more_conflicts_than_a_class_has_images_are_refused():
     labels = torch.cat([torch.zeros(500, dtype=torch.int64), torch.arange(10)])
     with pytest.raises(ConfigError, match="conflict_ratio asks for"):
-        corrupted_train(torch.zeros(510, 3, 32, 32, dtype=torch.uint8), labels, 1.0, HOW, 0)
+        corrupted(torch.zeros(510, 3, 32, 32, dtype=torch.uint8), labels, 1.0, *HOW, 0, "train")

@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def build(folder: Path, *, target="age", group=("race",), age_bins=(20, 40), cut_train=False, seed=0):
-    faces = UTKFace(256, seed, target, list(group), age_bins, balanced=cut_train)
+    faces = UTKFace(seed=seed, target=target, group=list(group), age_bins=age_bins, balanced=cut_train)
     with patch.object(UTKFace, "folder", folder):
         return faces.build()
 
