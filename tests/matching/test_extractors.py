@@ -9,7 +9,8 @@ from torch.nn.functional import cross_entropy
 from fdd_lightning.configuration.choices import build, spec_of
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.extractors import BiasEncoder, Gallery, RandomNetwork, TrainedNetwork
+from fdd_lightning.matching.evidence import Gallery
+from fdd_lightning.matching.extractors import BiasEncoder, RandomNetwork, TrainedNetwork
 from fdd_lightning.networks import ConvNet
 from fdd_lightning.utils.rng import generator, seeded
 

@@ -25,7 +25,7 @@ def banks() -> list[Tensor]:
     return [torch.randint(256, (n, 3, 32, 32), dtype=torch.uint8, generator=generator) for n in COUNTS]
 
 
-def bg_fmnist(images, labels, banks, ratio, composite, seed, split) -> Split:
+def bg_fmnist(images, labels, banks: list[Tensor], ratio, composite, seed, split) -> Split:
     class Given(BGFMNIST):
         def backgrounds(self, split: str) -> list[Tensor]:
             return banks

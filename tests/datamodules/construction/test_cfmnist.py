@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ SHADES = (0, 128, 255)
 """The values that a channel of the ten colours has."""
 
 
-KINDS = {
+KINDS: dict[str, Any] = {
     "foreground": CFMNISTForeground,
     "background": CFMNISTBackground,
     "background_intended": CFMNISTBackgroundIntended,

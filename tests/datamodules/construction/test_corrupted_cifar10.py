@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ HOW = "dfa", 5
 def corrupted(
     images: Tensor, labels: Tensor, ratio: float | None, names: str, level: int, seed: int, split: str
 ) -> Split:
-    how = {"corruptions": names, "level": level, "frost": "generated", "seed": seed}
+    how: dict[str, Any] = {"corruptions": names, "level": level, "frost": "generated", "seed": seed}
     return CorruptedCIFAR10(conflict_ratio=ratio, **how).construct(images, labels, split)
 
 
