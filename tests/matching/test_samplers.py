@@ -11,7 +11,7 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clustering import representatives
 from fdd_lightning.matching.evidence import evidence_of
 from fdd_lightning.matching.initialisers import KMeansImages
-from fdd_lightning.matching.samplers import Cycling, Importance, KMeans, Uniform
+from fdd_lightning.matching.samplers import Cycling, Importance, ImportanceKMeans, KMeans, Uniform
 from fdd_lightning.matching.weightings import KDE, Barycenter, FairDD, GroupKDE, InverseFrequency, Vanilla
 from fdd_lightning.networks import ConvNet
 from fdd_lightning.utils.rng import generator
@@ -184,3 +184,28 @@ def test_a_class_is_weighed_once():
     for step in range(3):
         sampler.batch(images.data, 0, step, generator(0, "x", step), NOBODY, weigh)
     assert asked == [120]
+
+
+def test_what_stands_for_drawn_images_is_clustered_row_by_row(network):
+    images = ClassOfImages()
+    data = ImageSet(images.pixels.expand(-1, *SHAPE), images.data.targets, images.groups, (0.5,) * 3, (0.5,) * 3)
+    sampler = ImportanceKMeans(30, interval=3, candidates=90)
+    weigh = images.weigh(FairDD())
+    first = [sampler.batch(data, 0, step, generator(0, "x", step), network, weigh) for step in range(4)]
+    index, matrix = first[0]
+    assert images.groups[index].tolist() == [0] * 10 + [1] * 10 + [2] * 5, "a group of five keeps its five"
+    assert matrix.rows.sum(1).tolist() == pytest.approx([1.0, 1.0, 1.0])
+    assert matrix.rows[2, 20:].tolist() == pytest.approx([0.2] * 5)
+    assert [torch.equal(index, each) for each, _ in first[1:]] == [True, True, False]
+    again = ImportanceKMeans(30, interval=3, candidates=90)
+    again.load_state_dict(sampler.state_dict())
+    assert torch.equal(again.batch(data, 0, 4, generator(0, "y"), network, weigh)[0], first[3][0])
+
+
+def test_images_drawn_twice_count_once():
+    _, matrix = Importance(30).batch(
+        ClassOfImages.data, 0, 0, generator(0, "x"), NOBODY, ClassOfImages().weigh(FairDD())
+    )
+    assert float(matrix.effective_sample_size()) == pytest.approx(30)
+    index = torch.tensor([0] * 10 + [1] * 10 + [2] * 5 + [3] * 5)
+    assert float(matrix.effective_sample_size(index)) == pytest.approx(1 / (2 / 9 + 2 / 36))

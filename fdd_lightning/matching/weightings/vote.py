@@ -20,5 +20,7 @@ class Vote(FairDD):
         False
     """
 
+    one_row_advice = "take barycenter with its groups set to NeighbourVote, which makes groups come up equally"
+
     def __init__(self, reduction: Literal["sum", "mean"] = "mean", groups: Grouping = NeighbourVote()) -> None:
         super().__init__(reduction, groups)
