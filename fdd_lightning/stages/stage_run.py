@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from lightning.pytorch.callbacks import ProgressBar, Timer
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import LambdaCallback, ProgressBar, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
@@ -19,7 +20,7 @@ from fdd_lightning.datamodules.base import source_state
 from fdd_lightning.errors import FDDError, FileFormatError
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.stages.parser import Refusal, StageCLI, quiet, worded
-from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, Opening, StageProgress
+from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageProgress
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.memory import keep_freed_memory
 
@@ -73,9 +74,15 @@ class StageRun(StageCLI):
         except ValueError as error:
             raise Refusal(str(error)) from error
 
-    def _write_config(self, path: Path) -> None:
-        """Write the configuration, which can be run again as it is."""
-        self._parser(self.stage).save(self.options, str(path), "yaml", False, overwrite=True, multifile=False)
+    def _open(self, trainer: Trainer, model: LightningModule) -> None:
+        """Take the output folder over, and write a configuration there that can be run again as it is.
+
+        By now data and settings were checked, so a command that is refused leaves an earlier run's checkpoint as it was.
+        """
+        if trainer.is_global_zero:
+            self.folder.begin(self.record)
+            path = str(self.folder.path / "config.yaml")
+            self._parser(self.stage).save(self.options, path, "yaml", False, overwrite=True, multifile=False)
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Hand the model its input files and build the trainer around the output folder."""
@@ -95,7 +102,7 @@ class StageRun(StageCLI):
         if chosen["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in given):
             callbacks.append(StageProgress(f"{self.stage} {model.title()}"))
         if not chosen["fast_dev_run"]:
-            callbacks.append(Opening(self.folder, self.record, self._write_config))
+            callbacks.append(LambdaCallback(on_fit_start=self._open))
         self.trainer_defaults["callbacks"] = callbacks
         if chosen["logger"] is None:
             kwargs["logger"] = TensorBoardLogger(

@@ -10,7 +10,8 @@ from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.matching.surrogates import Fresh
 from fdd_lightning.modules.distiller import Distiller
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.trainer.callbacks import StageProgress, progress
+from fdd_lightning.trainer import callbacks
+from fdd_lightning.trainer.callbacks import StageProgress
 from tests.modules.conftest import trainer
 
 
@@ -35,7 +36,7 @@ class Clock:
 
 
 def test_a_line_now_and_then_where_the_output_is_a_file(run, monkeypatch, capfd):
-    monkeypatch.setattr(progress, "time", Clock(16))
+    monkeypatch.setattr(callbacks, "time", Clock(16))
     run(enable_progress_bar=True, callbacks=[StageProgress("distill dm")])
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 2
@@ -50,7 +51,7 @@ def test_nothing_is_said_of_a_short_stage(run, capfd):
 
 def test_a_bar_with_time_left_on_a_terminal(run, monkeypatch):
     screen = io.StringIO()
-    monkeypatch.setattr(progress, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=120))
+    monkeypatch.setattr(callbacks, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=120))
     run(enable_progress_bar=True, callbacks=[StageProgress("distill dm")])
     shown = screen.getvalue()
     assert "distill dm" in shown
