@@ -37,6 +37,11 @@ class FileKind:
         absent: The error where there is no file.
         json: How the metadata are written.
         format: Version of the format; counted up when an older reader would misread a file.
+
+    Example:
+        >>> FileKind("expert", "train one", "train it again").open("expert.safetensors")
+        Traceback (most recent call last):
+        fdd_lightning.errors.FileFormatError: expert 'expert.safetensors' does not exist: train one
     """
 
     name: str

@@ -9,7 +9,13 @@ from fdd_lightning.errors import ConfigError
 
 
 class LineParser(argparse.ArgumentParser):
-    """An argument parser that raises what is wrong instead of printing a usage block; no option is guessed."""
+    """An argument parser that raises what is wrong instead of printing a usage block; no option is guessed.
+
+    Example:
+        >>> LineParser(prog="fdd report").parse_args(["--size=3"])
+        Traceback (most recent call last):
+        fdd_lightning.errors.ConfigError: fdd report: unrecognized arguments: --size=3 (see fdd report --help)
+    """
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(allow_abbrev=False, **arguments)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from lightning import LightningModule, Trainer
+from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback, ProgressBar, Timer
+from lightning.pytorch.cli import ArgsType, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
@@ -19,7 +20,8 @@ from fdd_lightning.configuration.choices import leaves
 from fdd_lightning.datamodules.base import source_state
 from fdd_lightning.errors import FDDError, FileFormatError
 from fdd_lightning.modules.base import StageModule
-from fdd_lightning.stages.parser import Refusal, StageCLI, quiet, worded
+from fdd_lightning.stages.parser import MAIN_PARSER, FDDParser, Refusal, StageParser, settled, worded
+from fdd_lightning.trainer import FDDTrainer, hushed
 from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageProgress
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.memory import keep_freed_memory
@@ -31,21 +33,41 @@ RESUME_EVERY = timedelta(seconds=10)
 """How much work a kill may cost."""
 
 
-class StageFinished(Exception):
+class _Finished(Exception):
     """The very work that is asked for was done before."""
 
 
-class StageRun(StageCLI):
+class StageRun(StageParser):
     """One stage: parse, resume or say finished, run, leave the artefact.
 
     Args:
         stage: The subcommand.
         args: The arguments after its name.
+
+    Example:
+        >>> StageRun("eval", ["--model.size=3"])
+        Traceback (most recent call last):
+        fdd_lightning.errors.ConfigError: --model.size: no such option of Evaluator
     """
 
     def __init__(self, stage: str, args: list[str]) -> None:
         self.record = StageRecord(stage, "")
-        super().__init__(stage, args)
+        self.stage = stage
+        words = settled(stage, args)  # first: the classes that it imports may bring input files of their own
+        LightningCLI.__init__(  # not StageParser's, which would build a parser without parsing
+            self,
+            LightningModule,
+            LightningDataModule,
+            save_config_callback=None,
+            trainer_class=FDDTrainer,
+            seed_everything_default=0,
+            parser_class=FDDParser,
+            parser_kwargs=MAIN_PARSER,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            args=cast(ArgsType, [stage, *words]),
+        )
 
     @property
     def folder(self) -> StageFolder:
@@ -63,7 +85,7 @@ class StageRun(StageCLI):
                     raise FileFormatError(f"--{flag} {path}: no such file; {what}")
                 self.record.inputs[flag] = sha256_path(path)
         if self.folder.finished(self.record):
-            raise StageFinished(f"finished: {self.stage} in {self.folder.path}")
+            raise _Finished(f"finished: {self.stage} in {self.folder.path}")
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer; the parser wraps what they refuse."""
@@ -184,10 +206,9 @@ def run_stage(stage: str, args: list[str]) -> None:
         FDDError: The user's mistake.
         KeyboardInterrupt: Ctrl-C; the same arguments again resume.
     """
-    quiet()
     keep_freed_memory()
     try:
-        with worded(stage):
+        with hushed(), worded(stage):
             StageRun(stage, args)
-    except StageFinished as done:
+    except _Finished as done:
         print(done)
