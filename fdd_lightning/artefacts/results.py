@@ -67,6 +67,10 @@ class Identity:
         distill_seeds: Seeds of the distilled sets, the first index of ``values``.
         eval_networks: Networks per distilled set, the second index of ``values``.
         eval_settings: Leaves of the evaluation that differ from its preset; the oldest files lack them.
+
+    Example:
+        >>> IDENTITY[:4]
+        ('dataset', 'method', 'weighting', 'ipc')
     """
 
     dataset: str
@@ -105,6 +109,11 @@ class Row(Identity):
         cell_accuracy: Accuracy by class and group, mean over everything; None in empty cells.
         cell_count: Test images by class and group.
         more: Keys that this release does not know.
+
+    Example:
+        >>> Row.from_json({"dataset": "cmnist"})
+        Traceback (most recent call last):
+        fdd_lightning.errors.FileFormatError: lacks 'method'
     """
 
     seconds: dict[str, float | None]

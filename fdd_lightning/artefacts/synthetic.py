@@ -221,10 +221,9 @@ class SyntheticSet:
 
     def grid(self) -> Image.Image:
         """Draw the set: one class per row, its name in front, pixels clamped and enlarged by a whole number."""
-        from fdd_lightning.pictures.synthetic_sets import picture
+        from fdd_lightning.pictures.synthetic_sets import class_panel, lay_out
 
-        images, labels = self.shown()
-        return picture(images, labels, self.class_names)
+        return lay_out([[class_panel(*self.shown(), self.class_names)]])
 
     def shown(self) -> tuple[Tensor, Tensor]:
         """Return images clamped and scaled to 0..1 whatever their ``value_range``, and labels: for pictures."""

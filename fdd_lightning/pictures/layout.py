@@ -44,6 +44,10 @@ class Panel:
         foot: A line below it.
         frame: Colour and thickness of the line around it.
         least: Pixels that it takes at least, for its title.
+
+    Example:
+        >>> Panel(np.zeros((32, 64, 3), np.uint8), names=[("zero", 16)], title="dm", least=130).width
+        130
     """
 
     pixels: Pixels

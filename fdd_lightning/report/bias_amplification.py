@@ -78,6 +78,10 @@ class Amplification:
         unbiased: Row of D.
         biased: Row of D_b.
         full: The same of training on all images in the same way; None where it was not done, and for itself.
+
+    Example:
+        >>> [pair.drop.percent() for pair in amplifications(rows=[])]
+        []
     """
 
     unbiased: Row

@@ -42,7 +42,12 @@ CHARACTER, LINE = 0.078, 0.2
 
 @dataclass(frozen=True)
 class Panel:
-    """Rows that are drawn into one pair of axes, and its title."""
+    """Rows that are drawn into one pair of axes, and its title.
+
+    Example:
+        >>> Panel("cmnist, 5% bias-conflicting", rows=[]).title
+        'cmnist, 5% bias-conflicting'
+    """
 
     title: str
     rows: list[Row]
@@ -50,7 +55,12 @@ class Panel:
 
 @dataclass(frozen=True)
 class Series:
-    """Rows that are drawn alike and joined by a line; a level is one row that has no place along the axis."""
+    """Rows that are drawn alike and joined by a line; a level is one row that has no place along the axis.
+
+    Example:
+        >>> Series("dm fairdd", rows=[], colour=COLOURS["fairdd"], marker=MARKERS["dm"]).colour
+        '#0072B2'
+    """
 
     name: str
     rows: Sequence[Row]
@@ -123,15 +133,13 @@ def looks_of(shown: Sequence[Row], rows: Sequence[Row]) -> list[tuple[str, str]]
 def colours(rows: Sequence[Row]) -> dict[str, str]:
     """Return a colour for each weighting; the project's own always have the same."""
     more = cycle(MORE_COLOURS)
-    names = dict.fromkeys(row.weighting for row in rows)
-    return {name: COLOURS.get(name) or next(more) for name in names}
+    return {name: COLOURS.get(name) or next(more) for name in dict.fromkeys(row.weighting for row in rows)}
 
 
 def markers(rows: Sequence[Row]) -> dict[str, str]:
     """Return a marker for each method; the commonest always have the same."""
     more = cycle(MORE_MARKERS)
-    names = dict.fromkeys(row.method for row in rows)
-    return {name: MARKERS.get(name) or next(more) for name in names}
+    return {name: MARKERS.get(name) or next(more) for name in dict.fromkeys(row.method for row in rows)}
 
 
 def percent(row: Row, metric: str) -> float:

@@ -27,6 +27,10 @@ class Sweep:
         rows: A row for each.
         vanilla: The row of the same method without weighting, to compare with; None where there is none, and where the
             sweep is itself without weighting.
+
+    Example:
+        >>> Sweep("weighting.variance", values=(0.1, 1.0, 10.0), rows=(), vanilla=None).values[-1]
+        10.0
     """
 
     key: str

@@ -32,6 +32,10 @@ class Column:
         number: Whether it is set flush right.
         wraps: Whether a text may take several lines, broken at spaces.
         spare: How readily it is left out where there is no room; 0 is never.
+
+    Example:
+        >>> Column("ipc", ("1", "10")).spare
+        0
     """
 
     heading: str
@@ -49,6 +53,15 @@ class Content:
         columns: From left to right.
         best: For each row, whether it has the highest accuracy among comparable rows.
         caption: What all rows share and what the figures are, a line each.
+
+    Example:
+        >>> print(as_markdown(Content((Column("ipc", ("1", "10")),), (False, False), ("dm",))), end="")
+        | ipc |
+        | ---: |
+        | 1 |
+        | 10 |
+        <BLANKLINE>
+        - dm
     """
 
     columns: tuple[Column, ...]
@@ -198,7 +211,6 @@ def table(
     *,
     width: int | None = None,
     with_published: bool = False,
-    title: str | None = None,
     plus_minus: str = "±",
 ) -> Group:
     """Lay rows out as a table with a caption, for a rich console.
@@ -209,8 +221,7 @@ def table(
         rows: Results in the order of the table.
         width: Characters there are. Where they do not suffice, columns move together, then the least needed ones are
             left out and named in the caption; None is as wide as it takes.
-        with_published: Add a column with the papers' accuracies, where there are any.
-        title: A line above it.
+        with_published: See :func:`content_of`, as for the sign.
         plus_minus: Sign between mean and deviation.
     """
     content = content_of(rows, with_published=with_published, plus_minus=plus_minus)
@@ -230,28 +241,17 @@ def table(
     left_out = [column.heading for column in content.columns if column not in shown]
     if left_out:
         caption.append(f"left out for want of width: {', '.join(left_out)}")
-    parts: list[Table | Text] = [Text(title, "bold")] if title else []
-    return Group(*parts, grid, Text(), Text("\n".join(caption), style="dim"))
+    return Group(grid, Text(), Text("\n".join(caption), style="dim"))
 
 
-def print_table(
-    rows: Sequence[Row], *, with_published: bool = False, title: str | None = None, console: Console | None = None
-) -> None:
-    """Print the table; into a pipe or a file in full and plainly, whatever a window's width.
-
-    Args:
-        rows: Results in the order of the table.
-        with_published: Add a column with the papers' accuracies, where there are any.
-        title: A line above it.
-        console: Where to, and its width decides; None is standard output.
-    """
-    target = console or Console(highlight=False)
+def print_table(rows: Sequence[Row], *, with_published: bool = False) -> None:
+    """Print the :func:`table`; into a pipe or a file in full and plainly, whatever a window's width."""
+    target = Console(highlight=False)
     plus_minus = "±" if target.encoding.lower().startswith("utf") else "+-"
-    if console is None and not target.is_terminal:
+    if not target.is_terminal:
         columns = content_of(rows, with_published=with_published, plus_minus=plus_minus).columns
         target = Console(highlight=False, width=max(CAPTION_WIDTH, _width(columns, 2)))
-    laid_out = table(rows, width=target.width, with_published=with_published, title=title, plus_minus=plus_minus)
-    target.print(laid_out)
+    target.print(table(rows, width=target.width, with_published=with_published, plus_minus=plus_minus))
 
 
 def markdown(rows: Sequence[Row], *, with_published: bool = True) -> str:
