@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fdd_lightning.artefacts.results import Row
-from fdd_lightning.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -44,19 +43,20 @@ def metrics_of(rows: Sequence[Row]) -> dict[str, Metric]:
     """Return the metrics that some row has: the known ones in their order, then the others in the rows'."""
     measured = dict.fromkeys(name for row in rows for name in row.metrics if row.mean(name) is not None)
     known = {name: metric for name, metric in METRICS.items() if name in measured}
-    return known | {name: _own(name, rows) for name in measured if name not in METRICS}
+    return known | {name: _own(name) for name in measured if name not in METRICS}
 
 
-def _own(name: str, rows: Sequence[Row]) -> Metric:
-    """Return how a metric that is not built in is shown: as its class says, if it can be found."""
-    from fdd_lightning.metrics import metric_classes  # here: torchmetrics takes seconds to import
+def _own(name: str) -> Metric:
+    """Return how a metric that is not built in is shown: as its class says, if it is imported or installed."""
+    from fdd_lightning.metrics import GroupCounts, metric_classes  # here: torchmetrics takes seconds to import
 
-    paths = dict.fromkeys(path for row in rows for path in row.eval_settings.get("metrics", ()))
-    try:
-        found = next((each for each in metric_classes(list(paths)) if each.name == name), None)
-    except ConfigError:
-        found = None
-    return Metric(name) if found is None else Metric(found.heading or name, higher_is_better=found.higher_is_better)
+    metric_classes()  # imports those of installed packages
+    known: list[type[GroupCounts]] = [GroupCounts]
+    for each in known:
+        known.extend(each.__subclasses__())
+        if each.name == name:
+            return Metric(each.heading or name, higher_is_better=each.higher_is_better)
+    return Metric(name)
 
 
 def axis(name: str) -> str:

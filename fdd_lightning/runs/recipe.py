@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fdd_lightning.configuration import menu
+from fdd_lightning.configuration.choices import leaves
 from fdd_lightning.errors import ConfigError
 
 KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval", "report"}
@@ -31,6 +32,10 @@ class Entry:
         trainers: A method's own trainers, or None.
         stages: Settings of a data set or method that are a whole stage's, by ``fit``, ``distill`` or ``eval``.
         methods: A data set's own methods, or None.
+
+    Example:
+        >>> Entry("dm", stages={"eval": {"count": 5}}).of("eval")
+        {'count': 5}
     """
 
     name: str
@@ -63,6 +68,10 @@ class Recipe:
         networks: Networks that are evaluated, by name in the menu, with leaves of their own.
         trainers: Ways to train them, by name in the menu; of every method without trainers of its own.
         figures: Figures of the user's own, by class path.
+
+    Example:
+        >>> [method.name for method in read_recipe("quickstart").methods]
+        ['random', 'dm']
     """
 
     name: str
@@ -77,10 +86,6 @@ class Recipe:
     networks: tuple[Entry, ...]
     trainers: tuple[Entry, ...]
     figures: tuple[str, ...]
-
-    def entries(self) -> list[Entry]:
-        """Return the data sets, and all their methods."""
-        return [*self.data, *self.all_methods()]
 
     def all_methods(self) -> list[Entry]:
         """Return the methods of all data sets."""
@@ -126,12 +131,17 @@ class _Reader:
         ipcs = own.pop("ipcs", None) if kind == "method" else None
         trainers = own.pop("trainers", None) if kind == "method" else None
         methods = own.pop("methods", None) if kind == "data" else None
-        leaves = flatten(own, "")
-        stages = {stage: below(leaves, f"{stage}.") for stage in STAGED.get(kind, ())}
-        leaves = {k: v for k, v in leaves.items() if k.partition(".")[0] not in stages}
+        flat: dict[str, Any] = {}
+        stages: dict[str, dict[str, Any]] = {stage: {} for stage in STAGED.get(kind, ())}
+        for path, leaf in flatten(own).items():
+            stage, _, rest = path.partition(".")
+            if stage in stages:
+                stages[stage][rest] = leaf
+            else:
+                flat[path] = leaf
         return Entry(
             name,
-            leaves,
+            flat,
             None if weightings is None else self.entries(f"{key}.weightings", weightings, "weighting"),
             None if ipcs is None else self.numbers(f"{key}.ipcs", ipcs, least=1),
             None if trainers is None else self.entries(f"{key}.trainers", trainers, "trainer"),
@@ -166,29 +176,14 @@ class _Reader:
         return dict(value or {})
 
 
-def below(leaves: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Return the leaves that begin with a prefix, without it."""
-    return {key.removeprefix(prefix): value for key, value in leaves.items() if key.startswith(prefix)}
-
-
 def is_file_name(name: str) -> bool:
     """Tell whether an entry's name is that of a YAML file."""
     return name.endswith((".yaml", ".yml"))
 
 
-def flatten(value: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested mappings as dotted leaves; a class-path spec becomes its class and the leaves below it."""
-    found: dict[str, Any] = {}
-    for key, item in value.items():
-        name = f"{prefix}{key}"
-        if isinstance(item, Mapping) and "class_path" in item:
-            found[name] = item["class_path"]
-            found |= flatten(item.get("init_args") or {}, f"{name}.")
-        elif isinstance(item, Mapping) and item:
-            found |= flatten(item, f"{name}.")
-        else:
-            found[name] = item
-    return found
+    return {name: leaf for key, item in value.items() for name, leaf in leaves(item, f"{prefix}{key}").items()}
 
 
 def menu_name(path: str | Path) -> Path:
@@ -241,9 +236,9 @@ def read_recipe(path: str | Path) -> Recipe:
         weightings=read.entries("weightings", content.get("weightings", ["vanilla"]), "weighting"),
         ipcs=read.numbers("ipcs", content.get("ipcs", [10]), least=1),
         distill_seeds=read.numbers("distill_seeds", content.get("distill_seeds", [0]), least=0),
-        fit=flatten(read.mapping("fit", content.get("fit")), ""),
-        distill=flatten(read.mapping("distill", content.get("distill")), ""),
-        eval=flatten(evaluation, ""),
+        fit=flatten(read.mapping("fit", content.get("fit"))),
+        distill=flatten(read.mapping("distill", content.get("distill"))),
+        eval=flatten(evaluation),
         networks=read.entries("eval.networks", networks, "network"),
         trainers=read.entries("eval.trainers", trainers, "trainer"),
         figures=read.figures(content.get("report")),

@@ -99,7 +99,7 @@ class StageRun(StageParser):
     def _open(self, trainer: Trainer, model: LightningModule) -> None:
         """Take the output folder over, and write a configuration there that can be run again as it is.
 
-        By now data and settings were checked, so a command that is refused leaves an earlier run's checkpoint as it was.
+        By now data and settings were checked: a command that is refused leaves an earlier run's checkpoint as it was.
         """
         if trainer.is_global_zero:
             self.folder.begin(self.record)
@@ -181,7 +181,8 @@ class StageRun(StageParser):
         for logger in self.trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 figures = {f"hp/{k}": float(v) for k, v in self.trainer.callback_metrics.items()}
-                logger.log_hyperparams({k: _plain(v) for k, v in leaves(model.spec).items()}, figures)
+                plain = {k: v if isinstance(v, bool | int | float) else str(v) for k, v in leaves(model.spec).items()}
+                logger.log_hyperparams(plain, figures)  # the values that TensorBoard takes
                 logger.finalize("success")
         print(f"{self.stage}: {artefact}{model.remark()}")
 
@@ -192,11 +193,6 @@ class StageRun(StageParser):
             record = StageFolder(Path(self.options["synthetic"]).parent).read()
             found["distill"] = record.seconds if record else None
         return found
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as TensorBoard's hparams take it."""
-    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def run_stage(stage: str, args: list[str]) -> None:
