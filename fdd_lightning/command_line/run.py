@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fdd_lightning.artefacts.results import Identity
-from fdd_lightning.command_line.options import LineParser
+from fdd_lightning.command_line import LineParser
 from fdd_lightning.report.row_names import describe, shared_settings, variants
 from fdd_lightning.runs.execute import execute
 from fdd_lightning.runs.plan import Plan

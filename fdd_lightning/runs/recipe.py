@@ -131,14 +131,9 @@ class _Reader:
         ipcs = own.pop("ipcs", None) if kind == "method" else None
         trainers = own.pop("trainers", None) if kind == "method" else None
         methods = own.pop("methods", None) if kind == "data" else None
-        flat: dict[str, Any] = {}
-        stages: dict[str, dict[str, Any]] = {stage: {} for stage in STAGED.get(kind, ())}
-        for path, leaf in flatten(own).items():
-            stage, _, rest = path.partition(".")
-            if stage in stages:
-                stages[stage][rest] = leaf
-            else:
-                flat[path] = leaf
+        flat = flatten(own)
+        stages = {stage: below(stage, flat) for stage in STAGED.get(kind, ())}
+        flat = {k: v for k, v in flat.items() if k.partition(".")[0] not in stages}
         return Entry(
             name,
             flat,
@@ -174,6 +169,11 @@ class _Reader:
         if value is not None and not isinstance(value, Mapping):
             raise self.fail(key, "is no mapping of settings")
         return dict(value or {})
+
+
+def below(stage: str, flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the leaves of a stage, without its name before them."""
+    return {key.removeprefix(f"{stage}."): value for key, value in flat.items() if key.startswith(f"{stage}.")}
 
 
 def is_file_name(name: str) -> bool:
