@@ -229,10 +229,9 @@ class CellAccuracy(GroupCounts):
     """The accuracy of every cell; a matrix, so no figure of a row's ``metrics``.
 
     Example:
-        >>> metric = CellAccuracy(num_classes=2, num_groups=1)
-        >>> metric(torch.tensor([0, 1]), torch.tensor([0, 0]), torch.tensor([0, 0]))
-        tensor([[0.5000],
-                [   nan]], dtype=torch.float64)
+        >>> CellAccuracy(num_classes=2, num_groups=1)(torch.tensor([0]), torch.tensor([0]), torch.tensor([0]))
+        tensor([[1.],
+                [nan]], dtype=torch.float64)
     """
 
     name = "cell_accuracy"
@@ -266,11 +265,8 @@ GROUP = "fdd_lightning.metrics"
 def metric_classes(more: Sequence[str] = ()) -> list[type[GroupCounts]]:
     """Return the metrics that stand in every row, in their order, and a user's own after them.
 
-    Args:
-        more: Class paths.
-
     Raises:
-        ConfigError: One is no metric, or has another's name.
+        ConfigError: A class path of those is no metric, or has another's name.
 
     Example:
         >>> [metric.heading for metric in metric_classes()][:3]
@@ -307,11 +303,7 @@ def group_metrics(
 ) -> MetricCollection:
     """Return the metrics that exist for a data set, by name; they share one table of counts.
 
-    Args:
-        num_classes: Number of classes.
-        num_groups: Number of groups.
-        aligned: bool (num_classes, num_groups), which cells are bias-aligned; None where none is by construction.
-        classes: The metrics; None: those of every row.
+    The metrics' arguments are those of :class:`GroupCounts`. Without classes they are the metrics of every row.
     """
     existing = {
         metric.name: metric(num_classes, num_groups, aligned)

@@ -54,13 +54,7 @@ class FileKind:
     format: int = 1
 
     def write(self, path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-        """Write a file.
-
-        Args:
-            path: Where to.
-            tensors: What it holds.
-            metadata: JSON-able facts.
-        """
+        """Write a file of tensors with JSON-able metadata."""
         mark = {} if self.name == UNMARKED else {"kind": self.name}
         text = json.dumps({"format": self.format, **mark, **metadata}, **self.json)
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

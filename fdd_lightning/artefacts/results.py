@@ -216,9 +216,6 @@ def _misfits(value: Any, hint: Any, name: str) -> Iterator[tuple[str, str]]:
 def merge(*sources: Iterable[Row]) -> list[Row]:
     """Put the rows of several runs into one list.
 
-    Args:
-        *sources: Rows, for example of several files, the newest last.
-
     Returns:
         Every identity once, where it stood first, with the figures of its last occurrence.
     """
@@ -296,11 +293,7 @@ def read_results(path: str | Path) -> list[Row]:
 
 
 def parse_results(document: Any, where: str) -> list[Row]:
-    """Check a document of results and return its rows.
-
-    Args:
-        document: What ``results.json`` holds.
-        where: What to call it in messages.
+    """Check what a ``results.json`` holds and return its rows; messages say ``where``.
 
     Raises:
         FileFormatError: It is of another kind or version, or a row lacks something.

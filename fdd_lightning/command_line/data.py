@@ -36,10 +36,7 @@ follow, spelt as in the other commands: fdd data prepare cmnist --data.conflict_
 
 
 def data(args: list[str]) -> int:
-    """Run one of the actions.
-
-    Args:
-        args: The arguments after ``fdd data``.
+    """Run one of the actions, by the arguments after ``fdd data``.
 
     Returns:
         The exit code: 0, or 2 where one of several data sets failed (its line has then been said).

@@ -76,10 +76,7 @@ class NamedData:
                 raise ConfigError(f"{self.name}: --{COMMAND}.{key}: no such argument: {near}")
 
     def data(self, options: Sequence[str] = ()) -> BaseDataModule:
-        """Build the data module; no file is read but what its class reads to be built.
-
-        Args:
-            options: Arguments, as ``--data.key=value``.
+        """Build the data module with options such as ``--data.key=value``; only what its class needs for that is read.
 
         Raises:
             ConfigError: An argument does not exist or cannot have this value.

@@ -10,14 +10,7 @@ from fdd_lightning.report.summary import summarise
 
 
 def report(args: list[str]) -> int:
-    """Print one table of several runs, and write it with its pictures where ``--output`` says.
-
-    Args:
-        args: The arguments after ``fdd report``.
-
-    Returns:
-        The exit code.
-    """
+    """Print one table of several runs, write it with its pictures where ``--output`` says, return the exit code."""
     parser = LineParser(prog="fdd report", description="Table and pictures of runs, beside the published figures.")
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or their results.json")
     parser.add_argument("--output", type=Path, default=Path("runs/report"), help="folder for table and pictures")

@@ -19,14 +19,7 @@ from fdd_lightning.utils.files import write_json
 
 
 def run(args: list[str]) -> int:
-    """Run or show a recipe.
-
-    Args:
-        args: The arguments after ``fdd run``.
-
-    Returns:
-        The exit code.
-    """
+    """Run or show a recipe, by the arguments after ``fdd run``, and return the exit code."""
     parser = LineParser(prog="fdd run", description="Run a recipe: fit, distill and eval for a grid of choices.")
     parser.add_argument("recipe", help="a YAML file, or a name of configs/recipes")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")

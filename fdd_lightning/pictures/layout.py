@@ -106,15 +106,12 @@ def name_width(panels: Iterable[Panel]) -> int:
 
 
 def lay_out(lines: Sequence[Sequence[Panel]], *, head: Sequence[str] = (), between: int = 0) -> Image.Image:
-    """Draw panels line by line, each with its text, below a title and notes.
+    """Draw panels as an RGB picture, line by line and each with its text, below a title and notes.
 
     Args:
         lines: The panels, from left to right.
         head: Title and notes, a line each.
         between: Pixels between two panels.
-
-    Returns:
-        An RGB picture that is as large as it takes.
     """
     from PIL import Image, ImageDraw
 

@@ -89,9 +89,7 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
 def series_of(panel: Panel, rows: Sequence[Row]) -> list[Series]:
     """Return the series of a panel: rows of one name, by rising number of images per class.
 
-    Args:
-        panel: A name tells a series from the others of its panel, no more.
-        rows: All rows of the report: colours and markers are handed out among them.
+    A name tells a series from the others of its panel, no more; colours and markers are handed out among all rows.
     """
     members: dict[str, list[Row]] = {}
     for row, name in zip(panel.rows, names_of(panel.rows), strict=True):
@@ -107,11 +105,7 @@ def looks_of(shown: Sequence[Row], rows: Sequence[Row]) -> list[tuple[str, str]]
     """Return a colour and a marker for each series of a panel, no two the same as long as there are markers.
 
     A colour is its weighting's and a marker its method's; of several series of one method and weighting, the later ones
-    are paler and have markers of their own.
-
-    Args:
-        shown: The first row of each series.
-        rows: All rows of the report.
+    are paler and have markers of their own. ``shown`` is the first row of each series, ``rows`` are all of the report.
     """
     tints, signs = colours(rows), markers(rows)
     spare = {

@@ -46,9 +46,6 @@ def sweeps(rows: Sequence[Row]) -> dict[str, list[Sweep]]:
     equal values that differ in seeds or numbers of networks, the one that rests on the most values counts. Seeds are no
     settings to sweep over.
 
-    Args:
-        rows: Results.
-
     Returns:
         For each setting that has a sweep of three values or more, its sweeps in the order of rows.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fdd_lightning.artefacts.results import Row
 
@@ -51,7 +52,7 @@ def _own(name: str) -> Metric:
     from fdd_lightning.metrics import GroupCounts, metric_classes  # here: torchmetrics takes seconds to import
 
     metric_classes()  # imports those of installed packages
-    known: list[type[GroupCounts]] = [GroupCounts]
+    known: list[Any] = [GroupCounts]
     for each in known:
         known.extend(each.__subclasses__())
         if each.name == name:

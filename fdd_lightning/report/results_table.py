@@ -47,7 +47,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Content:
-    """What a table says.
+    r"""What a table says.
 
     Attributes:
         columns: From left to right.
@@ -55,13 +55,8 @@ class Content:
         caption: What all rows share and what the figures are, a line each.
 
     Example:
-        >>> print(as_markdown(Content((Column("ipc", ("1", "10")),), (False, False), ("dm",))), end="")
-        | ipc |
-        | ---: |
-        | 1 |
-        | 10 |
-        <BLANKLINE>
-        - dm
+        >>> as_markdown(Content((Column("ipc", ("1", "10")),), best=(False, False), caption=("dm",)))
+        '| ipc |\n| ---: |\n| 1 |\n| 10 |\n\n- dm\n'
     """
 
     columns: tuple[Column, ...]
@@ -83,8 +78,8 @@ def _ratio(row: Row) -> str:
     return NOTHING if row.conflict_ratio is None else f"{100 * row.conflict_ratio:g}%"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+def _s(number: int) -> str:
+    return "" if number == 1 else "s"
 
 
 def _seeds(row: Row) -> str:
@@ -108,8 +103,10 @@ _HOW = (
         lambda r: describe(r.eval_settings) or NOTHING,
         lambda r: f"evaluated with {describe(r.eval_settings)}",
     ),
-    _Key("nets", lambda r: str(r.eval_networks), lambda r: _count(r.eval_networks, "network"), number=True),
-    _Key("seeds", _seeds, lambda r: f"seed{'' if len(r.distill_seeds) == 1 else 's'} {_seeds(r)}"),
+    _Key(
+        "nets", lambda r: str(r.eval_networks), lambda r: f"{r.eval_networks} network{_s(r.eval_networks)}", number=True
+    ),
+    _Key("seeds", _seeds, lambda r: f"seed{_s(len(r.distill_seeds))} {_seeds(r)}"),
 )
 
 
@@ -215,14 +212,9 @@ def table(
 ) -> Group:
     """Lay rows out as a table with a caption, for a rich console.
 
-    Columns in which all rows agree stand in the caption; the best accuracy is bold.
-
-    Args:
-        rows: Results in the order of the table.
-        width: Characters there are. Where they do not suffice, columns move together, then the least needed ones are
-            left out and named in the caption; None is as wide as it takes.
-        with_published: See :func:`content_of`, as for the sign.
-        plus_minus: Sign between mean and deviation.
+    The best accuracy is bold. The arguments are those of :func:`content_of`, and a width in characters: where it does
+    not suffice, columns move together, then the least needed ones are left out and named in the caption; None is as
+    wide as it takes.
     """
     content = content_of(rows, with_published=with_published, plus_minus=plus_minus)
     shown, gap = _fit(content.columns, width)

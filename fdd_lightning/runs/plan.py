@@ -156,7 +156,8 @@ class Plan:
         seeds = (0,) if ipc is None else self.recipe.distill_seeds
         evaluations = [self._eval(data, method, weighting, ipc, network, trainer, seed) for seed in seeds]
         first = evaluations[0]
-        module = self._module(first.config["data"])
+        spec = first.config["data"]  # rows of one spec share their data module, and so what it has looked up
+        module = self._modules.setdefault(json.dumps(spec, sort_keys=True), data_module(spec))
         made = first.inputs.get("synthetic")
         settings = module.settings
         if made is not None:
@@ -179,10 +180,6 @@ class Plan:
             **evaluation_identity(first.config["model"], train_on, getattr(made.module, "learned", ()) if made else ()),
         }
         return PlannedRow(identity, evaluations, module)
-
-    def _module(self, spec: dict[str, Any]) -> BaseDataModule:
-        """Return the data module of a spec; rows share it, and so what it has looked up."""
-        return self._modules.setdefault(json.dumps(spec, sort_keys=True), data_module(spec))
 
     def _name(self, data: Entry) -> str:
         """Return a data set's name for folders and titles, with what tells it from the recipe's others of that name."""
@@ -209,11 +206,7 @@ class Plan:
     ) -> Stage:
         """Return the stage of a kind of fit; one for each weighting where it weighs images.
 
-        Args:
-            kind: The kind.
-            data: The data set.
-            weighting: The weighting of the row.
-            given: A method's own leaves of its fits, over the recipe's.
+        What is ``given`` are a method's own leaves of its fits, over the recipe's.
         """
         fit = fit_kinds()[kind]
         own = {key: value for key, value in (given or {}).items() if kind_of(key) == kind}

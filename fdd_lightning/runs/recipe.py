@@ -15,6 +15,8 @@ from fdd_lightning.errors import ConfigError
 KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval", "report"}
 STAGED = {"data": ("fit", "distill", "eval"), "method": ("fit", "eval")}
 """Stages that entries may have settings for, over the recipe's; a method's other leaves are those of `distill`."""
+LISTED = {"data": ("methods",), "method": ("weightings", "ipcs", "trainers")}
+"""Parts of the grid that entries may have of their own."""
 
 FULL = "full"
 """The method that distils nothing: the whole training set."""
@@ -127,22 +129,18 @@ class _Reader:
             own = {"name": own.pop("class_path"), **flatten(own.pop("init_args", None) or {}, prefix), **own}
         name = str(own.pop("name"))
         self.known(key, name, kind)
-        weightings = own.pop("weightings", None) if kind == "method" else None
-        ipcs = own.pop("ipcs", None) if kind == "method" else None
-        trainers = own.pop("trainers", None) if kind == "method" else None
-        methods = own.pop("methods", None) if kind == "data" else None
+        lists = {part: own.pop(part, None) for part in LISTED.get(kind, ())}
+        read: dict[str, Any] = {
+            part: self.numbers(f"{key}.ipcs", value, least=1)
+            if part == "ipcs"
+            else self.entries(f"{key}.{part}", value, part.removesuffix("s"))
+            for part, value in lists.items()
+            if value is not None
+        }
         flat = flatten(own)
         stages = {stage: below(stage, flat) for stage in STAGED.get(kind, ())}
         flat = {k: v for k, v in flat.items() if k.partition(".")[0] not in stages}
-        return Entry(
-            name,
-            flat,
-            None if weightings is None else self.entries(f"{key}.weightings", weightings, "weighting"),
-            None if ipcs is None else self.numbers(f"{key}.ipcs", ipcs, least=1),
-            None if trainers is None else self.entries(f"{key}.trainers", trainers, "trainer"),
-            {stage: found for stage, found in stages.items() if found},
-            None if methods is None else self.entries(f"{key}.methods", methods, "method"),
-        )
+        return Entry(name, flat, stages={stage: found for stage, found in stages.items() if found}, **read)
 
     def known(self, key: str, name: str, kind: str) -> None:
         own = "." in name and not is_file_name(name)

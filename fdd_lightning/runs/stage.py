@@ -38,11 +38,6 @@ def configuration(kind: str, args: Sequence[str], data: Sequence[str]) -> dict[s
     """Return the resolved configuration of a stage's arguments; parsing is what refuses misspelt leaves.
 
     Parsing takes half a second: those of the data and the others are parsed apart, not every pair of them.
-
-    Args:
-        kind: ``fit``, ``distill`` or ``eval``.
-        args: All arguments but those of the data.
-        data: The arguments of the data.
     """
     config: dict[str, Any] = json.loads(_resolved(kind, tuple(a for a in args if not COUNTED.fullmatch(a))))
     config["data"] = json.loads(_resolved(kind, tuple(data)))["data"]

@@ -97,11 +97,8 @@ class FDDParser(LightningArgumentParser):
 def settled(stage: str, args: Sequence[str]) -> list[str]:
     """Return the arguments of a stage with model and data as whole specs, every default of their classes filled in.
 
-    ``eval --synthetic FILE`` without a data set takes the one that the file names.
-
-    Args:
-        stage: The subcommand.
-        args: What follows it; see :mod:`fdd_lightning.configuration.arguments`.
+    ``eval --synthetic FILE`` without a data set takes the one that the file names. How arguments are read stands in
+    :mod:`fdd_lightning.configuration.arguments`.
 
     Raises:
         ConfigError: A class, an option or an entry of the menu does not exist.
@@ -178,13 +175,11 @@ class StageParser(LightningCLI):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse what :func:`settled` gives."""
+        """Parse what :func:`settled` gives; a checkpoint, which brings its settings with it, must be of this stage."""
         self.config = parser.parse_args(cast(list[str], args))
-        if self.options["ckpt_path"] is not None:
-            self._check_checkpoint(self.options["ckpt_path"])
-
-    def _check_checkpoint(self, path: str) -> None:
-        """Refuse what is no checkpoint of this stage; what is one brings its settings with it."""
+        path = self.options["ckpt_path"]
+        if path is None:
+            return
         made_by = read_checkpoint(path)["hyper_parameters"].get("_class_path")
         if made_by is not None and not issubclass(import_class(made_by), STAGES[self.stage][0]):
             raise ConfigError(

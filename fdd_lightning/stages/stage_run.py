@@ -173,7 +173,10 @@ class StageRun(StageParser):
     def _leave(self, model: StageModule) -> None:
         """Write the artefact, note that the stage is finished, tell TensorBoard."""
         seconds = self.timer.time_elapsed("train") + self.timer.time_elapsed("test") + model.seconds_of_setup
-        model.finish(seconds, self._seconds_before(), inside_run=bool(os.environ.get(INSIDE_RUN)))
+        made = self.options.get("synthetic")
+        record = StageFolder(Path(made).parent).read() if made else None
+        before = {"fit": None, "distill": record.seconds if record else None}
+        model.finish(seconds, before, inside_run=bool(os.environ.get(INSIDE_RUN)))
         if not model.keeps_checkpoint:
             self.folder.checkpoint.unlink(missing_ok=True)
         artefact = model.save_artefact(self.folder.path)
@@ -185,14 +188,6 @@ class StageRun(StageParser):
                 logger.log_hyperparams(plain, figures)  # the values that TensorBoard takes
                 logger.finalize("success")
         print(f"{self.stage}: {artefact}{model.remark()}")
-
-    def _seconds_before(self) -> dict[str, float | None]:
-        """Return what the earlier stages took, where their folders are known."""
-        found: dict[str, float | None] = {"fit": None, "distill": None}
-        if self.options.get("synthetic"):
-            record = StageFolder(Path(self.options["synthetic"]).parent).read()
-            found["distill"] = record.seconds if record else None
-        return found
 
 
 def run_stage(stage: str, args: list[str]) -> None:

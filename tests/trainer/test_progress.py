@@ -4,7 +4,10 @@ import io
 from functools import partial
 
 import pytest
+import torch
+from lightning import LightningModule
 from rich.console import Console
+from torch.utils.data import DataLoader, TensorDataset
 
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.matching.surrogates import Fresh
@@ -58,3 +61,20 @@ def test_a_bar_with_time_left_on_a_terminal(run, monkeypatch):
     assert "4/4" in shown
     assert "left" in shown
     assert "loss" in shown
+
+
+def test_a_module_that_is_no_stage_is_trained_in_silence(workdir, monkeypatch, capfd):
+    class Line(LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def training_step(self, batch):
+            return self.layer(batch[0]).sum()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    monkeypatch.setattr(callbacks, "time", Clock(16))
+    trainer(enable_progress_bar=True, max_epochs=1).fit(Line(), DataLoader(TensorDataset(torch.ones(4, 1))))
+    assert capfd.readouterr().err == ""
