@@ -83,7 +83,7 @@ class FDDTrainer(Trainer):
         Args:
             model: The evaluator; its ``synthetic`` is the set, None the real training set.
             datamodule: The real data.
-            ckpt_path: As for :meth:`distill`.
+            ckpt_path: Checkpoint of this very run to go on from; its settings win over those given here.
 
         Returns:
             The row of the results: ``row["metrics"]["accuracy"]["mean"]`` and so on, as fractions.
