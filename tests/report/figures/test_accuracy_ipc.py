@@ -1,4 +1,4 @@
-from fdd_lightning.report.figures.accuracy_hyperparameter import AccuracyAgainstIPC
+from fdd_lightning.report.figures.accuracy_ipc import AccuracyAgainstIPC
 from tests.report.fake_rows import by_size, quickstart, row
 
 
