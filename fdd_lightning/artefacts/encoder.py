@@ -66,16 +66,13 @@ def embed_all(encoder: nn.Module, data: ImageSet, device: torch.device | None = 
 
 
 def cached_embeddings(path: str | Path, data: ImageSet, data_fingerprint: str, device: torch.device) -> Tensor:
-    """Return the embeddings of a set by an encoder's file, computed once and kept in the cache.
+    """Return the embeddings of a set by an encoder's file, float32 (N, d), computed once and kept in the cache.
 
     Args:
         path: The encoder's file.
         data: The set.
         data_fingerprint: Fingerprint of exactly the images of ``data``.
         device: Where to compute.
-
-    Returns:
-        float32 (N, d).
 
     Raises:
         FileFormatError: The encoder does not fit the images.

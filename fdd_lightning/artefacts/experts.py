@@ -66,6 +66,11 @@ class ExpertFolder:
 
     Raises:
         FileFormatError: There are no experts, or one is cut short, of another kind, or does not go with the others.
+
+    Example:
+        >>> ExpertFolder("nowhere")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        fdd_lightning.errors.FileFormatError: experts nowhere is no folder: train them with ...
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -37,6 +37,11 @@ class FileKind:
         absent: The error where there is no file.
         json: How the metadata are written.
         format: Version of the format; counted up when an older reader would misread a file.
+
+    Example:
+        >>> FileKind("expert", "train one", "train it again").open("expert.safetensors")
+        Traceback (most recent call last):
+        fdd_lightning.errors.FileFormatError: expert 'expert.safetensors' does not exist: train one
     """
 
     name: str
@@ -49,13 +54,7 @@ class FileKind:
     format: int = 1
 
     def write(self, path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-        """Write a file.
-
-        Args:
-            path: Where to.
-            tensors: What it holds.
-            metadata: JSON-able facts.
-        """
+        """Write a file of tensors with JSON-able metadata."""
         mark = {} if self.name == UNMARKED else {"kind": self.name}
         text = json.dumps({"format": self.format, **mark, **metadata}, **self.json)
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

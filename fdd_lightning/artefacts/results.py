@@ -68,6 +68,10 @@ class Identity:
         eval_networks: Networks per distilled set, the second index of ``values``.
         eval_settings: Leaves of the evaluation that differ from its preset; the oldest files lack them.
         variant: ``published``, or ``recommended`` by this project; older files lack it.
+
+    Example:
+        >>> IDENTITY[:4]
+        ('dataset', 'method', 'weighting', 'ipc')
     """
 
     dataset: str
@@ -114,6 +118,11 @@ class Row(Identity):
         reads_groups: Whether a true group label was read anywhere on the way; None where older files do not say.
         signal: What a label-free verdict found, ``none`` if nothing; None where nothing was judged.
         more: Keys that this release does not know.
+
+    Example:
+        >>> Row.from_json({"dataset": "cmnist"})
+        Traceback (most recent call last):
+        fdd_lightning.errors.FileFormatError: lacks 'method'
     """
 
     seconds: dict[str, float | None]
@@ -218,9 +227,6 @@ def _misfits(value: Any, hint: Any, name: str) -> Iterator[tuple[str, str]]:
 def merge(*sources: Iterable[Row]) -> list[Row]:
     """Put the rows of several runs into one list.
 
-    Args:
-        *sources: Rows, for example of several files, the newest last.
-
     Returns:
         Every identity once, where it stood first, with the figures of its last occurrence.
     """
@@ -298,11 +304,7 @@ def read_results(path: str | Path) -> list[Row]:
 
 
 def parse_results(document: Any, where: str) -> list[Row]:
-    """Check a document of results and return its rows.
-
-    Args:
-        document: What ``results.json`` holds.
-        where: What to call it in messages.
+    """Check what a ``results.json`` holds and return its rows; messages say ``where``.
 
     Raises:
         FileFormatError: It is of another kind or version, or a row lacks something.

@@ -79,6 +79,10 @@ class StageRecord:
         seconds: Time spent training, over all restarts.
         steps: Optimiser steps taken.
         threads: Number of threads; with another number results may differ in the last bits.
+
+    Example:
+        >>> StageRecord("distill", "4f1c").same_work(StageRecord("distill", "4f1c", seconds=12.5))
+        True
     """
 
     stage: str
@@ -121,6 +125,10 @@ class StageFolder:
 
     Args:
         path: The folder; made when the stage begins.
+
+    Example:
+        >>> StageFolder("runs/x/distill").finished(StageRecord("distill", "4f1c"))
+        False
     """
 
     def __init__(self, path: str | Path) -> None:

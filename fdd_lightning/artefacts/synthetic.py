@@ -189,10 +189,7 @@ class SyntheticSet:
         Written whole or not at all; equal content gives equal bytes.
 
         Args:
-            path: Where to; normally ends in ``synthetic.safetensors``.
-
-        Returns:
-            The path of the file.
+            path: Where to, normally ``synthetic.safetensors``; it is returned.
 
         Raises:
             FileFormatError: The set contradicts itself (see :meth:`check`).
@@ -207,10 +204,7 @@ class SyntheticSet:
         return path
 
     def check(self, where: str = "synthetic set") -> None:
-        """Verify that tensors and metadata fit each other.
-
-        Args:
-            where: What to call the set in the message.
+        """Verify that tensors and metadata fit each other; the message says ``where``.
 
         Raises:
             FileFormatError: Something is missing, mis-shaped, outside the classes or not finite.
@@ -221,10 +215,10 @@ class SyntheticSet:
 
     def grid(self) -> Image.Image:
         """Draw the set: one class per row, its name in front, pixels clamped and enlarged by a whole number."""
-        from fdd_lightning.pictures.synthetic_sets import picture
+        from fdd_lightning.pictures.layout import lay_out
+        from fdd_lightning.pictures.synthetic_sets import class_panel
 
-        images, labels = self.shown()
-        return picture(images, labels, self.class_names)
+        return lay_out([[class_panel(*self.shown(), self.class_names)]])
 
     def shown(self) -> tuple[Tensor, Tensor]:
         """Return images clamped and scaled to 0..1 whatever their ``value_range``, and labels: for pictures."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fdd_lightning.command_line.options import LineParser
+from fdd_lightning.command_line import LineParser
 from fdd_lightning.errors import ConfigError, FDDError, in_one_line, say
 from fdd_lightning.utils.checks import require
+from fdd_lightning.utils.files import atomic_path
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -35,10 +36,7 @@ follow, spelt as in the other commands: fdd data prepare cmnist --data.conflict_
 
 
 def data(args: list[str]) -> int:
-    """Run one of the actions.
-
-    Args:
-        args: The arguments after ``fdd data``.
+    """Run one of the actions, by the arguments after ``fdd data``.
 
     Returns:
         The exit code: 0, or 2 where one of several data sets failed (its line has then been said).
@@ -63,10 +61,6 @@ def _list(action: str, args: list[str]) -> int:
     return 0
 
 
-def _prepare(action: str, args: list[str]) -> int:
-    return _each(action, args, _prepared)
-
-
 def _prepared(data: BaseDataModule) -> None:
     """Build one data set and sum it up."""
     known = data.cache_folder.is_dir()
@@ -84,10 +78,6 @@ def _prepared(data: BaseDataModule) -> None:
         *([f"{left_out:,} source images left out"] if left_out else []),
     ]
     print(f"{data.name}: {', '.join(summary)}\n  {data.cache_folder}")
-
-
-def _verify(action: str, args: list[str]) -> int:
-    return _each(action, args, _verified)
 
 
 def _verified(data: BaseDataModule) -> None:
@@ -114,23 +104,40 @@ def _show(action: str, args: list[str]) -> int:
     require({"--per_cell": how.per_cell}, least=1, of=f"fdd data {action}:")
     if how.output is not None and len(names) > 1:
         raise ConfigError(f"fdd data {action}: one --output cannot take the pictures of {len(names)} data sets")
-    return _in_turn(names, options, lambda data: _shown(data, how))
+    return _in_turn(names, options, lambda data: _shown(data, how.split, how.output, how.per_cell))
 
 
-def _shown(data: BaseDataModule, how: Namespace) -> None:
-    """Draw one data set."""
-    from fdd_lightning.command_line.data_show import write_picture
+def _shown(data: BaseDataModule, split: str, path: Path | None, per_cell: int | None) -> None:
+    """Draw a split of one data set: classes by groups, with the number of images of each cell."""
+    from fdd_lightning.datasets.manifest import conflict_ratio
+    from fdd_lightning.pictures.mosaic import mosaic
 
     data.setup()
-    print(write_picture(data, how.split, how.output, how.per_cell))
+    path = path or Path(f"{data.name}_{split}.png")
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"--output {path}: the picture is a PNG: name it {path.with_suffix('.png')}")
+    images = {"train": data.train, "val": data.val, "test": data.test}[split]
+    if images is None:
+        raise ConfigError(f"{data.name} has no validation images: set a share of them aside by --data.validation")
+    ratio = conflict_ratio(images.cells(data.num_classes, data.num_groups), data.aligned)
+    picture = mosaic(
+        images,
+        data.class_names,
+        data.group_names,
+        title=f"{data.name}, {split}: {len(images):,} images",
+        notes=[] if ratio is None else [f"{100 * ratio:.2f}% bias-conflicting; frames: bias-aligned cells"],
+        aligned=data.aligned,
+        per_cell=per_cell,
+    )
+    try:
+        with atomic_path(path) as temporary:
+            picture.save(temporary, format="png")
+    except OSError as error:
+        raise FDDError(
+            f"the picture {path} cannot be written ({error.strerror or error}): choose another --output"
+        ) from None
+    print(path)
 
-
-ACTIONS: dict[str, Callable[[str, list[str]], int]] = {
-    "list": _list,
-    "prepare": _prepare,
-    "verify": _verify,
-    "show": _show,
-}
 
 USAGE = "fdd data {} NAME ... {}[--data.ARGUMENT VALUE ...]"
 
@@ -173,10 +180,18 @@ def _help(parser: LineParser, names: Sequence[str]) -> None:
         print("\nWith the name of a data set --help lists its arguments.")
 
 
-def _each(action: str, args: list[str], work: Callable[[BaseDataModule], None]) -> int:
+def _each(work: Callable[[BaseDataModule], None], action: str, args: list[str]) -> int:
     """Do an action that has no options of its own."""
     asked = _ask(LineParser(prog=f"fdd data {action}", usage=USAGE.format(action, ""), add_help=False), args)
     return 0 if asked is None else _in_turn(*asked[:2], work)
+
+
+ACTIONS: dict[str, Callable[[str, list[str]], int]] = {
+    "list": _list,
+    "prepare": partial(_each, _prepared),
+    "verify": partial(_each, _verified),
+    "show": _show,
+}
 
 
 def _in_turn(names: Sequence[str], options: Sequence[str], work: Callable[[BaseDataModule], None]) -> int:
@@ -185,26 +200,18 @@ def _in_turn(names: Sequence[str], options: Sequence[str], work: Callable[[BaseD
 
     modules = [find(name).data(options) for name in names]  # all are checked before the first begins
     failed = 0
-    with _interrupted():
-        for module in modules:
-            try:
-                work(module)
-            except (FDDError, OSError) as error:
-                line = in_one_line(error)
-                if len(modules) == 1 or line is None or os.environ.get("FDD_DEBUG"):
-                    raise
-                say(f"error: {line}")
-                failed += 1
+    for module in modules:
+        try:
+            work(module)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("nothing half-built is left; the same command again starts anew") from None
+        except (FDDError, OSError) as error:
+            line = in_one_line(error)
+            if len(modules) == 1 or line is None or os.environ.get("FDD_DEBUG"):
+                raise
+            say(f"error: {line}")
+            failed += 1
     return 2 if failed else 0
-
-
-@contextmanager
-def _interrupted() -> Iterator[None]:
-    """Say what Ctrl-C means here."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("nothing half-built is left; the same command again starts anew") from None
 
 
 def _images(manifest: Manifest) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from jsonargparse import ArgumentParser
 
@@ -19,6 +19,7 @@ from fdd_lightning.configuration.choices import Spec, build, import_class, is_sp
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.stages.messages import explain
+from fdd_lightning.stages.parser import FDDParser, Refusal
 
 COMMAND = "data"
 
@@ -27,17 +28,6 @@ def close_to(word: str, known: Iterable[str]) -> str:
     """Return what may have been meant, ready to stand in a sentence; empty if nothing is near."""
     near = difflib.get_close_matches(word, list(known))
     return f"did you mean {' or '.join(near)}?" if near else ""
-
-
-class _Refusal(ValueError):
-    """What the parser says, a tree of many lines."""
-
-
-class _Parser(ArgumentParser):
-    """A parser that raises what is wrong."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise _Refusal(message) from ex
 
 
 @dataclass(frozen=True)
@@ -49,6 +39,10 @@ class NamedData:
         kind: The class of its data module.
         arguments: Init arguments that its YAML file gives.
         note: What the first line of its YAML file says, up to the first colon; empty without one.
+
+    Example:
+        >>> find("cmnist").data(["--data.conflict_ratio=0.01"]).conflict_ratio
+        0.01
     """
 
     name: str
@@ -59,7 +53,7 @@ class NamedData:
     def parser(self) -> ArgumentParser:
         """Return a parser of the data module's arguments, below ``--data.``."""
         first = (inspect.getdoc(self.kind) or "").partition("\n\n")[0]
-        parser = _Parser(usage=SUPPRESS, description=f"{self.name}: {first}", add_help=False, allow_abbrev=False)
+        parser = FDDParser(usage=SUPPRESS, description=f"{self.name}: {first}", add_help=False)
         parser.add_class_arguments(self.kind, COMMAND, as_group=False, fail_untyped=False)
         self._check(parser, self.arguments)
         with self._worded():  # before they become defaults, which are not checked
@@ -71,7 +65,7 @@ class NamedData:
     def _worded(self) -> Iterator[None]:
         try:
             yield
-        except _Refusal as error:
+        except Refusal as error:
             raise ConfigError(f"{self.name}: {explain(str(error), COMMAND)}") from None
 
     def _check(self, parser: ArgumentParser, keys: Iterable[str]) -> None:
@@ -82,10 +76,7 @@ class NamedData:
                 raise ConfigError(f"{self.name}: --{COMMAND}.{key}: no such argument: {near}")
 
     def data(self, options: Sequence[str] = ()) -> BaseDataModule:
-        """Build the data module; no file is read but what its class reads to be built.
-
-        Args:
-            options: Arguments, as ``--data.key=value``.
+        """Build the data module with options such as ``--data.key=value``; only what its class needs for that is read.
 
         Raises:
             ConfigError: An argument does not exist or cannot have this value.

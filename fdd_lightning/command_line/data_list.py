@@ -21,12 +21,7 @@ UNKNOWN = "?"
 
 
 def print_table(names: Sequence[str], options: Sequence[str] = ()) -> None:
-    """Print one line for each data set, and below them why some cannot be had.
-
-    Args:
-        names: The data sets.
-        options: Arguments for each of them, as ``--data.key=value``.
-    """
+    """Print one line for each data set, built with options such as ``--data.key=value``, and why some cannot be had."""
     console = Console()
     if not console.is_terminal:
         console.width = WIDTH
@@ -83,15 +78,11 @@ def _is_built(data: BaseDataModule) -> bool:
 
 def _facts(data: BaseDataModule) -> tuple[str, str, str]:
     """Return cells, image shape and nominal conflict ratio, for people."""
-
-    def shape() -> str:
-        channels, height, width = data.image_shape
-        return f"{channels}x{height}x{width}"
-
-    def ratio() -> str:
-        return "-" if data.conflict_ratio is None else f"{100 * data.conflict_ratio:g}%"
-
-    return _known(lambda: f"{data.num_classes} x {data.num_groups}"), _known(shape), _known(ratio)
+    return (
+        _known(lambda: f"{data.num_classes} x {data.num_groups}"),
+        _known(lambda: "x".join(map(str, data.image_shape))),
+        _known(lambda: "-" if data.conflict_ratio is None else f"{100 * data.conflict_ratio:g}%"),
+    )
 
 
 def _known(fact: Callable[[], str]) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fdd_lightning.artefacts.results import Identity
-from fdd_lightning.command_line.options import LineParser
+from fdd_lightning.command_line import LineParser
 from fdd_lightning.report.row_names import describe, shared_settings, variants
 from fdd_lightning.runs.execute import execute
 from fdd_lightning.runs.plan import Plan
@@ -19,14 +19,7 @@ from fdd_lightning.utils.files import write_json
 
 
 def run(args: list[str]) -> int:
-    """Run or show a recipe.
-
-    Args:
-        args: The arguments after ``fdd run``.
-
-    Returns:
-        The exit code.
-    """
+    """Run or show a recipe, by the arguments after ``fdd run``, and return the exit code."""
     parser = LineParser(prog="fdd run", description="Run a recipe: fit, distill and eval for a grid of choices.")
     parser.add_argument("recipe", help="a YAML file, or a name of configs/recipes")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")

@@ -44,6 +44,10 @@ class Panel:
         foot: A line below it.
         frame: Colour and thickness of the line around it.
         least: Pixels that it takes at least, for its title.
+
+    Example:
+        >>> Panel(np.zeros((32, 64, 3), np.uint8), names=[("zero", 16)], title="dm", least=130).width
+        130
     """
 
     pixels: Pixels
@@ -102,15 +106,12 @@ def name_width(panels: Iterable[Panel]) -> int:
 
 
 def lay_out(lines: Sequence[Sequence[Panel]], *, head: Sequence[str] = (), between: int = 0) -> Image.Image:
-    """Draw panels line by line, each with its text, below a title and notes.
+    """Draw panels as an RGB picture, line by line and each with its text, below a title and notes.
 
     Args:
         lines: The panels, from left to right.
         head: Title and notes, a line each.
         between: Pixels between two panels.
-
-    Returns:
-        An RGB picture that is as large as it takes.
     """
     from PIL import Image, ImageDraw
 

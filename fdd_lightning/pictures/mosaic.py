@@ -46,7 +46,7 @@ def mosaic(
     aligned: Tensor | None = None,
     per_cell: int | None = None,
 ) -> Image.Image:
-    """Draw some images of each (class, group) cell, evenly spread over it, with its number of images below.
+    """Draw some images of each (class, group) cell in RGB, evenly spread over it, with its number of images below.
 
     Images are enlarged by whole numbers, pixel by pixel. Empty cells are grey, with a 0.
 
@@ -58,9 +58,6 @@ def mosaic(
         notes: Smaller lines below it.
         aligned: Bool mask (classes, groups) of the cells that are framed.
         per_cell: Images of each cell; as many as fit if not given.
-
-    Returns:
-        An RGB picture.
     """
     counts = data.cells(len(class_names), len(group_names)).tolist()
     rows, columns = class_names[: MOST[0]], group_names[: MOST[1]]

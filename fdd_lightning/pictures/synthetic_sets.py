@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -24,21 +24,6 @@ from fdd_lightning.pictures.layout import (
 )
 from fdd_lightning.utils.files import atomic_path
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-
-class ImagesWithLabels(Protocol):
-    """What is shown beside others: a synthetic set."""
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """Names of the classes."""
-
-    def shown(self) -> tuple[Tensor, Tensor]:
-        """Return images (N, C, H, W) on a 0..1 scale, and their classes (N,)."""
-
-
 WIDEST = 1600
 """Pixels up to which sets stand beside each other before another line of them begins."""
 MOST_IMAGES = 10
@@ -49,17 +34,6 @@ NARROWEST = 130
 """Pixels that a set has at least, for its title."""
 BETWEEN = 18
 """Pixels between two sets."""
-
-
-def picture(images: Tensor, labels: Tensor, class_names: Sequence[str]) -> Image.Image:
-    """Draw images with one class per row and its name in front.
-
-    Args:
-        images: Images (N, C, H, W) on a 0..1 scale.
-        labels: Class (N,) of each image.
-        class_names: One name per row.
-    """
-    return lay_out([[class_panel(images, labels, class_names)]])
 
 
 def class_panel(
@@ -99,22 +73,15 @@ def class_panel(
     return Panel(picture, names, **look)
 
 
-def sets_side_by_side(
-    sets: Mapping[str, ImagesWithLabels], path: str | Path, *, most: int = MOST_IMAGES
-) -> Path | None:
+def sets_side_by_side(sets: Mapping[str, tuple[Tensor, Tensor, Sequence[str]]], path: Path) -> Path:
     """Draw synthetic sets beside each other: classes as rows, images enlarged by whole numbers.
 
     Args:
-        sets: Sets by their title.
-        path: The PNG to write.
-        most: Images per class that are shown, the first ones; a title says where there are more.
-
-    Returns:
-        The path, or None where there is no set.
+        sets: The arguments of :func:`class_panel` by the title of the set, at least one; the first images of each class
+            are shown, and the title says where there are more.
+        path: The PNG to write, which is returned.
     """
-    if not sets:
-        return None
-    panels = [_set_panel(title, each, most) for title, each in sets.items()]
+    panels = [_set_panel(title, *each) for title, each in sets.items()]
     left = name_width(panels)
     names = [[name for name, _ in panel.names] for panel in panels]
     everywhere = any(each != names[0] for each in names)
@@ -130,13 +97,11 @@ def sets_side_by_side(
         right += BETWEEN + left * everywhere + panel.width
     with atomic_path(path) as temporary:
         lay_out(lines, between=BETWEEN).save(temporary, format="png")
-    return Path(path)
+    return path
 
 
-def _set_panel(title: str, each: ImagesWithLabels, most: int) -> Panel:
-    images, labels = each.shown()
-    largest = int(labels.bincount().max())
+def _set_panel(title: str, images: Tensor, labels: Tensor, class_names: Sequence[str]) -> Panel:
+    largest, most = int(labels.bincount().max()), MOST_IMAGES
     title += f", {most} of {largest} images" if largest > most else ""
     scale = magnification(images.shape[-2], images.shape[-1], IMAGE)
-    names = each.class_names
-    return class_panel(images, labels, names, columns=most, scale=scale, most=most, title=title, least=NARROWEST)
+    return class_panel(images, labels, class_names, columns=most, scale=scale, most=most, title=title, least=NARROWEST)

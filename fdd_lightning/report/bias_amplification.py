@@ -19,7 +19,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from fdd_lightning.artefacts.results import Row
-from fdd_lightning.report.comparable import broadest, condition, ground_of_any_length, places
+from fdd_lightning.report.comparable import any_length, broadest, common_ground, condition, places
 from fdd_lightning.report.results_table import NOTHING, Column, Content, as_markdown, identity_columns
 from fdd_lightning.report.row_names import hashable
 
@@ -27,17 +27,8 @@ BALANCED = "balanced"
 """Setting of a naturally biased set that cuts it to its unbiased twin."""
 KEYS = ("dataset", "conflict_ratio", "method", "weighting", "ipc", "network", "trainer", "preset")
 """Columns of the CSV file that are a row's own keys."""
-FIGURES = (
-    "accuracy_unbiased",
-    "accuracy_unbiased_std",
-    "accuracy_biased",
-    "accuracy_biased_std",
-    "drop",
-    "drop_std",
-    "drop_minus_full",
-    "drop_minus_full_std",
-    "relative_drop",
-)
+ESTIMATES = ("accuracy_unbiased", "accuracy_biased", "drop", "drop_minus_full")
+FIGURES = (*(name + part for name in ESTIMATES for part in ("", "_std")), "relative_drop")
 """Its columns of figures: fractions, empty where there is none."""
 
 
@@ -78,6 +69,10 @@ class Amplification:
         unbiased: Row of D.
         biased: Row of D_b.
         full: The same of training on all images in the same way; None where it was not done, and for itself.
+
+    Example:
+        >>> [pair.drop.percent() for pair in amplifications(rows=[])]
+        []
     """
 
     unbiased: Row
@@ -122,12 +117,9 @@ def amplifications(rows: Sequence[Row]) -> list[Amplification]:
     several rows of D the one with equal seeds and networks counts, then the one that rests on the most values. A
     naturally biased set has no conflict ratio in either row: there D is the row with the setting ``balanced``.
 
-    Args:
-        rows: Results; those without accuracy are left out.
-
     Returns:
         A pair for each row of a biased set that has one, by data set and evaluation in the order of rows, full training
-        first.
+        first. Rows without accuracy are left out.
     """
     groups: dict[Hashable, list[Row]] = {}
     for row in rows:
@@ -170,26 +162,19 @@ def _twins(rows: Sequence[Row]) -> list[tuple[Row, list[Row]]]:
 def _full_of(pair: Amplification, whole: Sequence[Amplification], of_data: set[str]) -> Amplification | None:
     """Return full training on the same sets in the same way, for however many epochs.
 
-    Args:
-        pair: The pair to compare.
-        whole: The pairs of full training.
-        of_data: Settings of the data, which are all that rows of full training have.
+    Its rows have no settings but those ``of_data``.
     """
 
     def way(row: Row) -> Hashable:
         settings = {key: value for key, value in row.settings.items() if key in of_data}
-        return ground_of_any_length(row), hashable(settings)
+        return any_length(common_ground(row)), hashable(settings)
 
     same = {id(each.biased): each for each in whole if way(each.biased) == way(pair.biased)}
     return same[id(broadest([each.biased for each in same.values()], pair.biased))] if same else None
 
 
 def markdown(pairs: Sequence[Amplification]) -> str:
-    """Return amplifications as a Markdown table: accuracies in percent, drops in points.
-
-    Args:
-        pairs: At least one, in the order of the table.
-    """
+    """Return amplifications, at least one, as a Markdown table: accuracies in percent, drops in points."""
     columns, caption = identity_columns([pair.biased for pair in pairs])
     compared = any(pair.excess for pair in pairs)
     figures = {

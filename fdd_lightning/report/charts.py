@@ -42,7 +42,12 @@ CHARACTER, LINE = 0.078, 0.2
 
 @dataclass(frozen=True)
 class Panel:
-    """Rows that are drawn into one pair of axes, and its title."""
+    """Rows that are drawn into one pair of axes, and its title.
+
+    Example:
+        >>> Panel("cmnist, 5% bias-conflicting", rows=[]).title
+        'cmnist, 5% bias-conflicting'
+    """
 
     title: str
     rows: list[Row]
@@ -50,7 +55,12 @@ class Panel:
 
 @dataclass(frozen=True)
 class Series:
-    """Rows that are drawn alike and joined by a line; a level is one row that has no place along the axis."""
+    """Rows that are drawn alike and joined by a line; a level is one row that has no place along the axis.
+
+    Example:
+        >>> Series("dm fairdd", rows=[], colour=COLOURS["fairdd"], marker=MARKERS["dm"]).colour
+        '#0072B2'
+    """
 
     name: str
     rows: Sequence[Row]
@@ -79,9 +89,7 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
 def series_of(panel: Panel, rows: Sequence[Row]) -> list[Series]:
     """Return the series of a panel: rows of one name, by rising number of images per class.
 
-    Args:
-        panel: A name tells a series from the others of its panel, no more.
-        rows: All rows of the report: colours and markers are handed out among them.
+    A name tells a series from the others of its panel, no more; colours and markers are handed out among all rows.
     """
     members: dict[str, list[Row]] = {}
     for row, name in zip(panel.rows, names_of(panel.rows), strict=True):
@@ -97,11 +105,7 @@ def looks_of(shown: Sequence[Row], rows: Sequence[Row]) -> list[tuple[str, str]]
     """Return a colour and a marker for each series of a panel, no two the same as long as there are markers.
 
     A colour is its weighting's and a marker its method's; of several series of one method and weighting, the later ones
-    are paler and have markers of their own.
-
-    Args:
-        shown: The first row of each series.
-        rows: All rows of the report.
+    are paler and have markers of their own. ``shown`` is the first row of each series, ``rows`` are all of the report.
     """
     tints, signs = colours(rows), markers(rows)
     spare = {
@@ -123,15 +127,13 @@ def looks_of(shown: Sequence[Row], rows: Sequence[Row]) -> list[tuple[str, str]]
 def colours(rows: Sequence[Row]) -> dict[str, str]:
     """Return a colour for each weighting; the project's own always have the same."""
     more = cycle(MORE_COLOURS)
-    names = dict.fromkeys(row.weighting for row in rows)
-    return {name: COLOURS.get(name) or next(more) for name in names}
+    return {name: COLOURS.get(name) or next(more) for name in dict.fromkeys(row.weighting for row in rows)}
 
 
 def markers(rows: Sequence[Row]) -> dict[str, str]:
     """Return a marker for each method; the commonest always have the same."""
     more = cycle(MORE_MARKERS)
-    names = dict.fromkeys(row.method for row in rows)
-    return {name: MARKERS.get(name) or next(more) for name in names}
+    return {name: MARKERS.get(name) or next(more) for name in dict.fromkeys(row.method for row in rows)}
 
 
 def percent(row: Row, metric: str) -> float:

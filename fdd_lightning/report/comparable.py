@@ -30,11 +30,6 @@ def common_ground(row: Row) -> list[Any]:
     return [row.dataset, row.conflict_ratio, row.network, row.trainer, row.preset, protocol(row)]
 
 
-def ground_of_any_length(row: Row) -> Hashable:
-    """Return :func:`common_ground` without the number of epochs, as something that can be compared."""
-    return _any_length(common_ground(row))
-
-
 def places(rows: Sequence[Row]) -> list[list[Any]]:
     """Return which panel each row is drawn in: data set, conflict ratio, network, preset, :func:`protocol`.
 
@@ -44,7 +39,7 @@ def places(rows: Sequence[Row]) -> list[list[Any]]:
     distilled = [_place(row) for row in rows if row.method != "full"]
 
     def beside(place: list[Any]) -> list[Any]:
-        return next((other for other in distilled if _any_length(other) == _any_length(place)), place)
+        return next((other for other in distilled if any_length(other) == any_length(place)), place)
 
     return [beside(_place(row)) if row.method == "full" else _place(row) for row in rows]
 
@@ -54,18 +49,14 @@ def _place(row: Row) -> list[Any]:
     return [row.dataset, row.conflict_ratio, row.network, row.preset, settings]
 
 
-def _any_length(place: Sequence[Any]) -> Hashable:
+def any_length(place: Sequence[Any]) -> Hashable:
+    """Return a place or :func:`common_ground` without the number of epochs, as something that can be compared."""
     *others, settings = place
     return hashable([*others, {key: value for key, value in settings.items() if key != LENGTH}])
 
 
 def condition(row: Row, **changed: Any) -> Hashable:
-    """Return what a row is about: equal for rows that differ in seeds and numbers of networks alone.
-
-    Args:
-        row: The row.
-        **changed: Keys that are taken for others than the row's own.
-    """
+    """Return what a row with some keys changed is about: seeds and numbers of networks are left out."""
     identity = replace(row, **changed).identity()
     return hashable({key: value for key, value in identity.items() if key not in COUNTS})
 
@@ -73,9 +64,7 @@ def condition(row: Row, **changed: Any) -> Hashable:
 def broadest(rows: Iterable[Row], like: Row | None = None) -> Row:
     """Return, of rows that are about the same, the one to compare with.
 
-    Args:
-        rows: At least one.
-        like: A row with equally many seeds and networks comes first, then the one that rests on the most values.
+    A row with as many seeds and networks as ``like`` comes first, then the one that rests on the most values.
     """
 
     def rank(row: Row) -> tuple[bool, int]:

@@ -27,6 +27,10 @@ class Sweep:
         rows: A row for each.
         vanilla: The row of the same method without weighting, to compare with; None where there is none, and where the
             sweep is itself without weighting.
+
+    Example:
+        >>> Sweep("weighting.variance", values=(0.1, 1.0, 10.0), rows=(), vanilla=None).values[-1]
+        10.0
     """
 
     key: str
@@ -41,9 +45,6 @@ def sweeps(rows: Sequence[Row]) -> dict[str, list[Sweep]]:
     A row that does not name a setting has the preset's value, if the menu tells it; else it is left out. Of rows with
     equal values that differ in seeds or numbers of networks, the one that rests on the most values counts. Seeds are no
     settings to sweep over.
-
-    Args:
-        rows: Results.
 
     Returns:
         For each setting that has a sweep of three values or more, its sweeps in the order of rows.

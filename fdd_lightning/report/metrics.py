@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fdd_lightning.artefacts.results import Row
 
@@ -17,6 +18,10 @@ class Metric:
         spare: How readily its column is left out where there is no room; 0 is never.
         meaning: What it is, for the caption and the axes of charts.
         higher_is_better: Whether a higher value is better; None where that is not known.
+
+    Example:
+        >>> METRICS["deo_max"].heading
+        'DEO_M'
     """
 
     heading: str
@@ -39,7 +44,20 @@ def metrics_of(rows: Sequence[Row]) -> dict[str, Metric]:
     """Return the metrics that some row has: the known ones in their order, then the others in the rows'."""
     measured = dict.fromkeys(name for row in rows for name in row.metrics if row.mean(name) is not None)
     known = {name: metric for name, metric in METRICS.items() if name in measured}
-    return known | {name: Metric(name) for name in measured if name not in METRICS}
+    return known | {name: _own(name) for name in measured if name not in METRICS}
+
+
+def _own(name: str) -> Metric:
+    """Return how a metric that is not built in is shown: as its class says, if it is imported or installed."""
+    from fdd_lightning.metrics import GroupCounts, metric_classes  # here: torchmetrics takes seconds to import
+
+    metric_classes()  # imports those of installed packages
+    known: list[Any] = [GroupCounts]
+    for each in known:
+        known.extend(each.__subclasses__())
+        if each.name == name:
+            return Metric(each.heading or name, higher_is_better=each.higher_is_better)
+    return Metric(name)
 
 
 def axis(name: str) -> str:
@@ -50,5 +68,5 @@ def axis(name: str) -> str:
 
 def explain(metrics: Sequence[Metric]) -> list[str]:
     """Return what the headings of a table mean, a phrase for each that needs it."""
-    better = {True: "", False: " (lower is better)", None: ""}
-    return [f"{m.heading}: {m.meaning}{better[m.higher_is_better]}" for m in metrics if m.meaning]
+    told = {m.heading: [m.meaning, "(lower is better)" if m.higher_is_better is False else ""] for m in metrics}
+    return [f"{heading}: {' '.join(filter(None, words))}" for heading, words in told.items() if any(words)]

@@ -32,6 +32,10 @@ class Column:
         number: Whether it is set flush right.
         wraps: Whether a text may take several lines, broken at spaces.
         spare: How readily it is left out where there is no room; 0 is never.
+
+    Example:
+        >>> Column("ipc", ("1", "10")).spare
+        0
     """
 
     heading: str
@@ -43,12 +47,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Content:
-    """What a table says.
+    r"""What a table says.
 
     Attributes:
         columns: From left to right.
         best: For each row, whether it has the highest accuracy among comparable rows.
         caption: What all rows share and what the figures are, a line each.
+
+    Example:
+        >>> as_markdown(Content((Column("ipc", ("1", "10")),), best=(False, False), caption=("dm",)))
+        '| ipc |\n| ---: |\n| 1 |\n| 10 |\n\n- dm\n'
     """
 
     columns: tuple[Column, ...]
@@ -70,8 +78,8 @@ def _ratio(row: Row) -> str:
     return NOTHING if row.conflict_ratio is None else f"{100 * row.conflict_ratio:g}%"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+def _s(number: int) -> str:
+    return "" if number == 1 else "s"
 
 
 def _seeds(row: Row) -> str:
@@ -95,8 +103,10 @@ _HOW = (
         lambda r: describe(r.eval_settings) or NOTHING,
         lambda r: f"evaluated with {describe(r.eval_settings)}",
     ),
-    _Key("nets", lambda r: str(r.eval_networks), lambda r: _count(r.eval_networks, "network"), number=True),
-    _Key("seeds", _seeds, lambda r: f"seed{'' if len(r.distill_seeds) == 1 else 's'} {_seeds(r)}"),
+    _Key(
+        "nets", lambda r: str(r.eval_networks), lambda r: f"{r.eval_networks} network{_s(r.eval_networks)}", number=True
+    ),
+    _Key("seeds", _seeds, lambda r: f"seed{_s(len(r.distill_seeds))} {_seeds(r)}"),
 )
 
 
@@ -198,20 +208,13 @@ def table(
     *,
     width: int | None = None,
     with_published: bool = False,
-    title: str | None = None,
     plus_minus: str = "±",
 ) -> Group:
     """Lay rows out as a table with a caption, for a rich console.
 
-    Columns in which all rows agree stand in the caption; the best accuracy is bold.
-
-    Args:
-        rows: Results in the order of the table.
-        width: Characters there are. Where they do not suffice, columns move together, then the least needed ones are
-            left out and named in the caption; None is as wide as it takes.
-        with_published: Add a column with the papers' accuracies, where there are any.
-        title: A line above it.
-        plus_minus: Sign between mean and deviation.
+    The best accuracy is bold. The arguments are those of :func:`content_of`, and a width in characters: where it does
+    not suffice, columns move together, then the least needed ones are left out and named in the caption; None is as
+    wide as it takes.
     """
     content = content_of(rows, with_published=with_published, plus_minus=plus_minus)
     shown, gap = _fit(content.columns, width)
@@ -230,28 +233,17 @@ def table(
     left_out = [column.heading for column in content.columns if column not in shown]
     if left_out:
         caption.append(f"left out for want of width: {', '.join(left_out)}")
-    parts: list[Table | Text] = [Text(title, "bold")] if title else []
-    return Group(*parts, grid, Text(), Text("\n".join(caption), style="dim"))
+    return Group(grid, Text(), Text("\n".join(caption), style="dim"))
 
 
-def print_table(
-    rows: Sequence[Row], *, with_published: bool = False, title: str | None = None, console: Console | None = None
-) -> None:
-    """Print the table; into a pipe or a file in full and plainly, whatever a window's width.
-
-    Args:
-        rows: Results in the order of the table.
-        with_published: Add a column with the papers' accuracies, where there are any.
-        title: A line above it.
-        console: Where to, and its width decides; None is standard output.
-    """
-    target = console or Console(highlight=False)
+def print_table(rows: Sequence[Row], *, with_published: bool = False) -> None:
+    """Print the :func:`table`; into a pipe or a file in full and plainly, whatever a window's width."""
+    target = Console(highlight=False)
     plus_minus = "±" if target.encoding.lower().startswith("utf") else "+-"
-    if console is None and not target.is_terminal:
+    if not target.is_terminal:
         columns = content_of(rows, with_published=with_published, plus_minus=plus_minus).columns
         target = Console(highlight=False, width=max(CAPTION_WIDTH, _width(columns, 2)))
-    laid_out = table(rows, width=target.width, with_published=with_published, title=title, plus_minus=plus_minus)
-    target.print(laid_out)
+    target.print(table(rows, width=target.width, with_published=with_published, plus_minus=plus_minus))
 
 
 def markdown(rows: Sequence[Row], *, with_published: bool = True) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from fdd_lightning.artefacts.results import Row
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.pictures.synthetic_sets import sets_side_by_side
@@ -21,8 +19,6 @@ def summarise(
     sets: Mapping[str, SyntheticSet] | None = None,
     *,
     with_published: bool = False,
-    title: str | None = None,
-    console: Console | None = None,
     figures: Sequence[str | type[Figure]] = (),
 ) -> list[Path]:
     """Write tables and pictures of a run and print its table.
@@ -36,8 +32,6 @@ def summarise(
         rows: Results in the order of the table.
         sets: Synthetic sets by the title of their panel.
         with_published: Add a column with the papers' accuracies to the printed table (``table.md`` always has it).
-        title: A line above the printed table.
-        console: Where the table is printed; None is standard output.
         figures: Figures of the user's own, by class or class path, drawn after the built-in ones.
 
     Returns:
@@ -48,13 +42,12 @@ def summarise(
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     if rows:
-        print_table(rows, with_published=with_published, title=title, console=console)
+        print_table(rows, with_published=with_published)
         with atomic_path(folder / "table.md") as temporary:
             temporary.write_text(markdown(rows), encoding="utf-8")
         written.append(folder / "table.md")
-    beside = sets_side_by_side(sets or {}, folder / "sets.png")
-    if beside is None:
-        (folder / "sets.png").unlink(missing_ok=True)
-    else:
-        written.append(beside)
+    (folder / "sets.png").unlink(missing_ok=True)
+    if sets:
+        shown = {title: (*each.shown(), each.class_names) for title, each in sets.items()}
+        written.append(sets_side_by_side(shown, folder / "sets.png"))
     return written + draw_all(drawn, rows, folder)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
 from fdd_lightning.artefacts.results import Row, join_seeds, read_results, write_results
 from fdd_lightning.artefacts.synthetic import SyntheticSet
+from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.errors import FDDError
 from fdd_lightning.report.row_names import names_of
 from fdd_lightning.report.summary import summarise
-from fdd_lightning.runs.plan import Plan
-from fdd_lightning.runs.planned_row import PlannedRow
+from fdd_lightning.runs.plan import Plan, PlannedRow
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import note_rate
 from fdd_lightning.stages.stage_run import INSIDE_RUN, run_stage
@@ -48,7 +46,8 @@ def execute(plan: Plan) -> Path:
 
 def _carry_out(stage: Stage) -> None:
     """Run a stage in this process, or as a process of its own where it uses several devices."""
-    with _inside_run():
+    os.environ[INSIDE_RUN] = "1"
+    try:
         devices = stage.config["trainer"]["devices"]
         if devices in (1, "1"):
             run_stage(stage.kind, stage.command)
@@ -59,13 +58,6 @@ def _carry_out(stage: Stage) -> None:
             raise KeyboardInterrupt
         if done.returncode:
             raise FDDError(f"{stage.kind} {stage.title} ended with code {done.returncode}: see the lines above")
-
-
-@contextmanager
-def _inside_run() -> Iterator[None]:
-    os.environ[INSIDE_RUN] = "1"
-    try:
-        yield
     finally:
         os.environ.pop(INSIDE_RUN, None)
 
@@ -74,6 +66,8 @@ def _row(planned: PlannedRow) -> Row:
     """Return a planned row's result: the rows of its evaluations, combined over the distillation seeds."""
     rows = [read_results(stage.folder.path / "rows.json")[0] for stage in planned.evaluations]
     row = join_seeds(rows)
+    for path in planned.evaluations[0].config["model"]["init_args"].get("metrics") or ():
+        import_class(path)  # the table asks the class for its heading
     seconds: dict[str, float | None] = {"fit": None, "distill": None, "eval": None}
     for stage in planned.stages():
         record = stage.folder.read()

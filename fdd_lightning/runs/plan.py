@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fdd_lightning.algorithms.group_labels import refuse_groups
 from fdd_lightning.artefacts.results import Identity
 from fdd_lightning.artefacts.stage_folder import StageFolder
-from fdd_lightning.configuration.choices import import_class
+from fdd_lightning.configuration.choices import build, import_class
 from fdd_lightning.configuration.defaults import complete, parameters
 from fdd_lightning.configuration.row_settings import distill_settings
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.base import data_module
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError
+from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.modules.row_identity import evaluation_identity
-from fdd_lightning.runs.planned_row import PlannedRow, trainer_class, weighting_name
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name
 from fdd_lightning.runs.stage import Stage, options
+from fdd_lightning.training import refuse_mixing, regime_of
 from fdd_lightning.utils.files import fingerprint
 
 ELSEWHERE = {
@@ -31,6 +33,51 @@ ELSEWHERE = {
     "eval": {"seed": "distill_seeds", "network": "eval.networks", "learner": "eval.trainers"},
 }
 """Leaves that a recipe says by keys of its own."""
+
+
+@dataclass
+class PlannedRow:
+    """One row to come.
+
+    Attributes:
+        identity: The row's identity keys.
+        evaluations: Its evaluation of each distilled set, in the order of the seeds.
+        data: The data module, not set up.
+
+    Example:
+        >>> from fdd_lightning.datamodules import ColoredDigits
+        >>> PlannedRow({"dataset": "colored_digits"}, evaluations=[], data=ColoredDigits()).stages()
+        []
+    """
+
+    identity: dict[str, Any]
+    evaluations: list[Stage]
+    data: BaseDataModule
+
+    def stages(self) -> list[Stage]:
+        """Return all stages of the row once, inputs first."""
+        return list({id(stage): stage for each in self.evaluations for stage in each.with_inputs()}.values())
+
+    def check_data(self) -> None:
+        """Refuse data that are missing or do not suffice, before the first of many stages runs.
+
+        Raises:
+            DatasetNotFoundError: They are missing.
+            ConfigError: The row's weighting or trainer needs groups, and the data have none, or the trainer does not
+                go with the evaluation's preset.
+        """
+        if self.data.missing is not None:
+            raise DatasetNotFoundError(self.data.missing)
+        made = self.evaluations[0].inputs.get("synthetic")
+        if made is not None and self.data.num_groups < 2 and weighting_of(made.config["model"]).needs_groups:
+            raise ConfigError(
+                f"weighting {self.identity['weighting']} needs groups, and data set {self.data.name} has none: name a "
+                "column of groups, or leave the weighting out (vanilla and kde need none)"
+            )
+        evaluation = self.evaluations[0].config["model"]
+        arguments, trainer = evaluation["init_args"], trainer_class(evaluation)
+        refuse_groups(trainer, self.identity["train_on"], self.data.num_groups)
+        refuse_mixing(regime_of(arguments), trainer, f"preset {arguments['preset']}")
 
 
 class Plan:
@@ -42,6 +89,11 @@ class Plan:
 
     Raises:
         ConfigError: A leaf of the recipe does not fit its stage or no stage at all, or two rows would be one.
+
+    Example:
+        >>> from fdd_lightning.runs.recipe import read_recipe
+        >>> len(Plan(read_recipe("quickstart"), Path("runs/quickstart")).rows)
+        8
     """
 
     def __init__(self, recipe: Recipe, root: Path) -> None:
@@ -52,7 +104,7 @@ class Plan:
         self._modules: dict[str, BaseDataModule] = {}
         self._taken: set[str] = set()
         self._fitted: set[str] = set()
-        fits = (recipe.fit, *(entry.of("fit") for entry in recipe.entries()))
+        fits = (recipe.fit, *(entry.of("fit") for entry in (*recipe.data, *recipe.all_methods())))
         for value in (value for leaves in fits for value in leaves.values()):
             if isinstance(value, str) and "." in value and not is_file_name(value):
                 import_class(value)  # a kind of fit of the user's own is known from here on
@@ -85,11 +137,7 @@ class Plan:
 
     def stages(self) -> list[Stage]:
         """Return every stage once, in an order in which they can run."""
-        found: dict[Path, Stage] = {}
-        for row in self.rows:
-            for stage in row.stages():
-                found.setdefault(stage.folder.path, stage)
-        return list(found.values())
+        return list({id(stage): stage for row in self.rows for stage in row.stages()}.values())
 
     def _planned(self) -> Iterator[PlannedRow]:
         recipe = self.recipe
@@ -108,13 +156,14 @@ class Plan:
         seeds = (0,) if ipc is None else self.recipe.distill_seeds
         evaluations = [self._eval(data, method, weighting, ipc, network, trainer, seed) for seed in seeds]
         first = evaluations[0]
-        module = self._module(first.config["data"])
+        spec = first.config["data"]  # rows of one spec share their data module, and so what it has looked up
+        module = self._modules.setdefault(json.dumps(spec, sort_keys=True), data_module(spec))
         made = first.inputs.get("synthetic")
         settings = module.settings
         if made is not None:
             settings |= made.inherited_settings()
             model = made.config["model"]
-            settings |= distill_settings(model, model["init_args"]["method"], weighting_name(model))
+            settings |= distill_settings(model, model["init_args"]["method"], weighting_of(model).name)
         train_on = "synthetic" if made else "real"
         try:
             refuse_groups(trainer_class(first.config["model"]), train_on, 2)
@@ -124,7 +173,7 @@ class Plan:
             "dataset": module.name,
             "method": made.config["model"]["init_args"]["method"] if made else FULL,
             "variant": made.config["model"]["init_args"]["variant"] if made else "published",
-            "weighting": weighting_name(made.config["model"]) if made else "vanilla",
+            "weighting": weighting_of(made.config["model"]).name if made else "vanilla",
             "ipc": ipc,
             "conflict_ratio": module.conflict_ratio,
             "settings": settings,
@@ -133,18 +182,11 @@ class Plan:
         }
         return PlannedRow(identity, evaluations, module)
 
-    def _module(self, spec: dict[str, Any]) -> BaseDataModule:
-        """Return the data module of a spec; rows share it, and so what it has looked up."""
-        return self._modules.setdefault(json.dumps(spec, sort_keys=True), data_module(spec))
-
     def _name(self, data: Entry) -> str:
         """Return a data set's name for folders and titles, with what tells it from the recipe's others of that name."""
         alike = [entry.leaves for entry in self.recipe.data if entry.name == data.name]
         told = {k: v for k, v in data.leaves.items() if any(k not in leaves or leaves[k] != v for leaves in alike)}
         return slug(Entry(data.name, told))
-
-    def _data_args(self, data: Entry) -> list[str]:
-        return [f"--data={data.name}", *options("data", data.leaves)]
 
     def _stage(
         self, kind: str, name: str, title: str, args: list[str], data: Entry, inputs: dict[str, Stage] | None = None
@@ -153,7 +195,8 @@ class Plan:
         if not any(a.startswith("--trainer.devices=") for a in args):
             args = [*args, "--trainer.devices=1"]
         path = self.root / kind / name
-        stage = Stage(kind, title, StageFolder(path), args, self._data_args(data), inputs or {}, states=self._states)
+        of_data = [f"--data={data.name}", *options("data", data.leaves)]
+        stage = Stage(kind, title, StageFolder(path), args, of_data, inputs or {}, states=self._states)
         known = self._known.setdefault(str(path), stage)
         if (known.args, known.data) != (stage.args, stage.data):
             raise ConfigError(f"two rows of the recipe would share the folder {path}: name their variants apart")
@@ -164,11 +207,7 @@ class Plan:
     ) -> Stage:
         """Return the stage of a kind of fit; one for each weighting where it weighs images.
 
-        Args:
-            kind: The kind.
-            data: The data set.
-            weighting: The weighting of the row.
-            given: A method's own leaves of its fits, over the recipe's.
+        What is ``given`` are a method's own leaves of its fits, over the recipe's.
         """
         fit = fit_kinds()[kind]
         own = {key: value for key, value in (given or {}).items() if kind_of(key) == kind}
@@ -285,3 +324,16 @@ def slug(entry: Entry) -> str:
     text = re.sub(r"[^\w.=+-]+", "_", ",".join(words).replace(",", "+"))
     # Folder names have a limit; what was cut off still counts.
     return text if len(text) <= 120 else f"{text[:110]}-{fingerprint(words)[:8]}"
+
+
+def trainer_class(model: dict[str, Any]) -> type:
+    """Return the class of an evaluator's learner."""
+    return import_class(model["init_args"]["learner"]["class_path"])
+
+
+def weighting_of(model: dict[str, Any]) -> Weighting:
+    """Return a distiller's weighting; what it needs may depend on its arguments."""
+    found = build(model["init_args"]["weighting"])
+    if not isinstance(found, Weighting):
+        raise ConfigError(f"{type(found).__name__} is no Weighting")
+    return found

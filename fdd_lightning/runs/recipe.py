@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from fdd_lightning.configuration import menu
+from fdd_lightning.configuration.choices import leaves
 from fdd_lightning.errors import ConfigError
 
 KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval", "report"}
 STAGED = {"data": ("fit", "distill", "eval"), "method": ("fit", "eval")}
 """Stages that entries may have settings for, over the recipe's; a method's other leaves are those of `distill`."""
+LISTED = {"data": ("methods",), "method": ("weightings", "ipcs", "trainers")}
+"""Parts of the grid that entries may have of their own."""
 
 FULL = "full"
 """The method that distils nothing: the whole training set."""
@@ -31,6 +34,10 @@ class Entry:
         trainers: A method's own trainers, or None.
         stages: Settings of a data set or method that are a whole stage's, by ``fit``, ``distill`` or ``eval``.
         methods: A data set's own methods, or None.
+
+    Example:
+        >>> Entry("dm", stages={"eval": {"count": 5}}).of("eval")
+        {'count': 5}
     """
 
     name: str
@@ -63,6 +70,10 @@ class Recipe:
         networks: Networks that are evaluated, by name in the menu, with leaves of their own.
         trainers: Ways to train them, by name in the menu; of every method without trainers of its own.
         figures: Figures of the user's own, by class path.
+
+    Example:
+        >>> [method.name for method in read_recipe("quickstart").methods]
+        ['random', 'dm']
     """
 
     name: str
@@ -77,10 +88,6 @@ class Recipe:
     networks: tuple[Entry, ...]
     trainers: tuple[Entry, ...]
     figures: tuple[str, ...]
-
-    def entries(self) -> list[Entry]:
-        """Return the data sets, and all their methods."""
-        return [*self.data, *self.all_methods()]
 
     def all_methods(self) -> list[Entry]:
         """Return the methods of all data sets."""
@@ -122,22 +129,18 @@ class _Reader:
             own = {"name": own.pop("class_path"), **flatten(own.pop("init_args", None) or {}, prefix), **own}
         name = str(own.pop("name"))
         self.known(key, name, kind)
-        weightings = own.pop("weightings", None) if kind == "method" else None
-        ipcs = own.pop("ipcs", None) if kind == "method" else None
-        trainers = own.pop("trainers", None) if kind == "method" else None
-        methods = own.pop("methods", None) if kind == "data" else None
-        leaves = flatten(own, "")
-        stages = {stage: below(leaves, f"{stage}.") for stage in STAGED.get(kind, ())}
-        leaves = {k: v for k, v in leaves.items() if k.partition(".")[0] not in stages}
-        return Entry(
-            name,
-            leaves,
-            None if weightings is None else self.entries(f"{key}.weightings", weightings, "weighting"),
-            None if ipcs is None else self.numbers(f"{key}.ipcs", ipcs, least=1),
-            None if trainers is None else self.entries(f"{key}.trainers", trainers, "trainer"),
-            {stage: found for stage, found in stages.items() if found},
-            None if methods is None else self.entries(f"{key}.methods", methods, "method"),
-        )
+        lists = {part: own.pop(part, None) for part in LISTED.get(kind, ())}
+        read: dict[str, Any] = {
+            part: self.numbers(f"{key}.ipcs", value, least=1)
+            if part == "ipcs"
+            else self.entries(f"{key}.{part}", value, part.removesuffix("s"))
+            for part, value in lists.items()
+            if value is not None
+        }
+        flat = flatten(own)
+        stages = {stage: below(stage, flat) for stage in STAGED.get(kind, ())}
+        flat = {k: v for k, v in flat.items() if k.partition(".")[0] not in stages}
+        return Entry(name, flat, stages={stage: found for stage, found in stages.items() if found}, **read)
 
     def known(self, key: str, name: str, kind: str) -> None:
         own = "." in name and not is_file_name(name)
@@ -166,9 +169,9 @@ class _Reader:
         return dict(value or {})
 
 
-def below(leaves: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Return the leaves that begin with a prefix, without it."""
-    return {key.removeprefix(prefix): value for key, value in leaves.items() if key.startswith(prefix)}
+def below(stage: str, flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the leaves of a stage, without its name before them."""
+    return {key.removeprefix(f"{stage}."): value for key, value in flat.items() if key.startswith(f"{stage}.")}
 
 
 def is_file_name(name: str) -> bool:
@@ -176,19 +179,9 @@ def is_file_name(name: str) -> bool:
     return name.endswith((".yaml", ".yml"))
 
 
-def flatten(value: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested mappings as dotted leaves; a class-path spec becomes its class and the leaves below it."""
-    found: dict[str, Any] = {}
-    for key, item in value.items():
-        name = f"{prefix}{key}"
-        if isinstance(item, Mapping) and "class_path" in item:
-            found[name] = item["class_path"]
-            found |= flatten(item.get("init_args") or {}, f"{name}.")
-        elif isinstance(item, Mapping) and item:
-            found |= flatten(item, f"{name}.")
-        else:
-            found[name] = item
-    return found
+    return {name: leaf for key, item in value.items() for name, leaf in leaves(item, f"{prefix}{key}").items()}
 
 
 def menu_name(path: str | Path) -> Path:
@@ -241,9 +234,9 @@ def read_recipe(path: str | Path) -> Recipe:
         weightings=read.entries("weightings", content.get("weightings", ["vanilla"]), "weighting"),
         ipcs=read.numbers("ipcs", content.get("ipcs", [10]), least=1),
         distill_seeds=read.numbers("distill_seeds", content.get("distill_seeds", [0]), least=0),
-        fit=flatten(read.mapping("fit", content.get("fit")), ""),
-        distill=flatten(read.mapping("distill", content.get("distill")), ""),
-        eval=flatten(evaluation, ""),
+        fit=flatten(read.mapping("fit", content.get("fit"))),
+        distill=flatten(read.mapping("distill", content.get("distill"))),
+        eval=flatten(evaluation),
         networks=read.entries("eval.networks", networks, "network"),
         trainers=read.entries("eval.trainers", trainers, "trainer"),
         figures=read.figures(content.get("report")),

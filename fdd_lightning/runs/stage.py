@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -19,15 +19,10 @@ from fdd_lightning.stages.parser import resolve
 from fdd_lightning.utils.files import sha256_path
 
 
-def option(prefix: str, key: str, value: Any) -> str:
-    """Return one command-line option; values are written as JSON, which is YAML too."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    return f"--{key}={text}" if key.startswith("trainer.") else f"--{prefix}.{key}={text}"
-
-
 def options(prefix: str, leaves: dict[str, Any]) -> list[str]:
-    """Return the options of a stage's leaves: ``trainer.*`` as they are, all others below ``prefix``."""
-    return [option(prefix, key, value) for key, value in leaves.items()]
+    """Return the options of a stage's leaves as JSON: ``trainer.*`` as they are, all others below ``prefix``."""
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in leaves.items()}
+    return [f"--{key if key.startswith('trainer.') else f'{prefix}.{key}'}={text}" for key, text in texts.items()]
 
 
 COUNTED = re.compile(r"--model\.(images_per_class|seed)=(\d+)")
@@ -43,11 +38,6 @@ def configuration(kind: str, args: Sequence[str], data: Sequence[str]) -> dict[s
     """Return the resolved configuration of a stage's arguments; parsing is what refuses misspelt leaves.
 
     Parsing takes half a second: those of the data and the others are parsed apart, not every pair of them.
-
-    Args:
-        kind: ``fit``, ``distill`` or ``eval``.
-        args: All arguments but those of the data.
-        data: The arguments of the data.
     """
     config: dict[str, Any] = json.loads(_resolved(kind, tuple(a for a in args if not COUNTED.fullmatch(a))))
     config["data"] = json.loads(_resolved(kind, tuple(data)))["data"]
@@ -69,6 +59,11 @@ class Stage:
         inputs: The stages whose artefacts it reads, by flag.
         section: Where a recipe has its leaves, if not below its kind.
         states: States of source files that were looked up, by the data's spec; one for all stages of a plan.
+
+    Example:
+        >>> stage = Stage("distill", "dm", StageFolder("runs/x"), ["--model=dm"], ["--data=cmnist"])
+        >>> stage.command
+        ['--data=cmnist', '--model=dm', '--output=runs/x']
     """
 
     kind: str
@@ -90,6 +85,12 @@ class Stage:
         """The class that does the work."""
         found: type[StageModule] = import_class(self.config["model"]["class_path"])
         return found
+
+    def with_inputs(self) -> Iterator[Stage]:
+        """Yield the stages that lead to this one, inputs first, and itself; one may come several times."""
+        for before in self.inputs.values():
+            yield from before.with_inputs()
+        yield self
 
     def inherited_settings(self) -> dict[str, Any]:
         """Return the settings of all that leads to this stage's inputs, as they stand in rows."""

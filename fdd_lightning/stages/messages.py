@@ -20,12 +20,7 @@ NOISE = (
 
 
 def explain(message: str, stage: str) -> str:
-    """Return a parser's message, a tree that may span many lines, as one line.
-
-    Args:
-        message: As the parser words it.
-        stage: The subcommand, for the way to its help.
-    """
+    """Return a parser's message, a tree that may span many lines, as one line with the way to the stage's help."""
     told: dict[str, list[str]] = {}
     for key, text in _leaves(message):
         told.setdefault(key, []).append(text)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, NoReturn, cast
 
 import yaml
-from lightning import LightningDataModule, LightningModule
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
@@ -37,8 +34,7 @@ from fdd_lightning.modules.selection import Selection  # noqa: F401
 from fdd_lightning.modules.supcon import SupCon
 from fdd_lightning.modules.trajectory_matching import TrajectoryMatching  # noqa: F401
 from fdd_lightning.stages.messages import explain, with_help
-from fdd_lightning.trainer import FDDTrainer
-from fdd_lightning.trainer.trainer import TALKATIVE
+from fdd_lightning.trainer import FDDTrainer, hushed
 
 STAGES: dict[str, tuple[type[StageModule], type[StageModule], tuple[str, ...]]] = {
     "fit": (FitModule, SupCon, ("num_classes", "num_groups", "image_shape")),
@@ -51,7 +47,13 @@ MAIN_PARSER = {"prog": "fdd", "description": "fair dataset distillation"}
 
 
 class Refusal(ValueError):
-    """What the parser says: a tree of many lines, which parsers inside parsers put together."""
+    """What the parser says: a tree of many lines, which parsers inside parsers put together.
+
+    Example:
+        >>> raise Refusal("unrecognized arguments: --size 3")
+        Traceback (most recent call last):
+        fdd_lightning.stages.parser.Refusal: unrecognized arguments: --size 3
+    """
 
 
 @contextmanager
@@ -72,7 +74,13 @@ def worded(stage: str) -> Iterator[None]:
 
 
 class FDDParser(LightningArgumentParser):
-    """A parser whose errors are one line, without the usage block; options are written out in full."""
+    """A parser whose errors are raised, without the usage block; options are written out in full.
+
+    Example:
+        >>> FDDParser().parse_args(["--size", "3"])
+        Traceback (most recent call last):
+        fdd_lightning.stages.parser.Refusal: unrecognized arguments: --size 3
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
@@ -89,11 +97,8 @@ class FDDParser(LightningArgumentParser):
 def settled(stage: str, args: Sequence[str]) -> list[str]:
     """Return the arguments of a stage with model and data as whole specs, every default of their classes filled in.
 
-    ``eval --synthetic FILE`` without a data set takes the one that the file names.
-
-    Args:
-        stage: The subcommand.
-        args: What follows it; see :mod:`fdd_lightning.configuration.arguments`.
+    ``eval --synthetic FILE`` without a data set takes the one that the file names. How arguments are read stands in
+    :mod:`fdd_lightning.configuration.arguments`.
 
     Raises:
         ConfigError: A class, an option or an entry of the menu does not exist.
@@ -127,30 +132,24 @@ def _with_implied(model: Spec, base: type[StageModule]) -> Spec:
     return dict(merged({"class_path": model["class_path"], "init_args": implied}, model))
 
 
-class StageCLI(LightningCLI):
-    """The command line of one stage: its options, and what they lead to.
+class StageParser(LightningCLI):
+    """The parser of one stage, to look at configurations without building anything.
 
     Args:
         stage: The subcommand; only its parser is built.
-        args: The arguments after the subcommand's name.
+
+    Example:
+        >>> StageParser("eval").resolve(settled("eval", ["--model.preset=quick"]))["output"]
+        'runs/eval'
     """
 
-    def __init__(self, stage: str, args: list[str]) -> None:
+    def __init__(self, stage: str) -> None:
         self.stage = stage
-        words = settled(stage, args)  # first: the classes that it imports may bring input files of their own
-        super().__init__(
-            LightningModule,
-            LightningDataModule,
-            save_config_callback=None,
-            trainer_class=FDDTrainer,
-            seed_everything_default=0,
-            parser_class=FDDParser,
-            parser_kwargs=MAIN_PARSER,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            auto_configure_optimizers=False,
-            args=cast(ArgsType, [stage, *words]),
-        )
+        self.trainer_class = FDDTrainer
+        self.parser_class = FDDParser
+        self.seed_everything_default = 0
+        self.auto_configure_optimizers = False
+        self.setup_parser(True, MAIN_PARSER, {})
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Return the stage and the arguments of its method that are no options."""
@@ -176,13 +175,11 @@ class StageCLI(LightningCLI):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse what :func:`settled` gives."""
+        """Parse what :func:`settled` gives; a checkpoint, which brings its settings with it, must be of this stage."""
         self.config = parser.parse_args(cast(list[str], args))
-        if self.options["ckpt_path"] is not None:
-            self._check_checkpoint(self.options["ckpt_path"])
-
-    def _check_checkpoint(self, path: str) -> None:
-        """Refuse what is no checkpoint of this stage; what is one brings its settings with it."""
+        path = self.options["ckpt_path"]
+        if path is None:
+            return
         made_by = read_checkpoint(path)["hyper_parameters"].get("_class_path")
         if made_by is not None and not issubclass(import_class(made_by), STAGES[self.stage][0]):
             raise ConfigError(
@@ -206,22 +203,6 @@ class StageCLI(LightningCLI):
         dumped = yaml.safe_load(self.parser.dump(self.config, "yaml", False, skip_validation=True))
         return dict(dumped[self.stage])
 
-
-class StageParser(StageCLI):
-    """A stage's parser alone, to look at configurations without building anything.
-
-    Args:
-        stage: The subcommand.
-    """
-
-    def __init__(self, stage: str) -> None:
-        self.stage = stage
-        self.trainer_class = FDDTrainer
-        self.parser_class = FDDParser
-        self.seed_everything_default = 0
-        self.auto_configure_optimizers = False
-        self.setup_parser(True, MAIN_PARSER, {})
-
     def resolve(self, words: list[str]) -> dict[str, Any]:
         """Return the whole configuration that settled arguments lead to."""
         self.parse_arguments(self.parser, cast(ArgsType, [self.stage, *words]))
@@ -231,7 +212,6 @@ class StageParser(StageCLI):
 @cache
 def _stage_parser(stage: str, flags: tuple[str, ...]) -> StageParser:
     """Return the parser of a stage, built once for the input files that are known: that takes longer than parsing."""
-    quiet()
     return StageParser(stage)
 
 
@@ -241,13 +221,6 @@ def resolve(stage: str, args: list[str]) -> dict[str, Any]:
     Raises:
         FDDError: The arguments do not fit the stage.
     """
-    with worded(stage):
+    with hushed(), worded(stage):
         words = settled(stage, args)
         return _stage_parser(stage, tuple(STAGES[stage][0].flags())).resolve(words)
-
-
-def quiet() -> None:
-    """Leave out what Lightning says of hardware and hints; errors of the user are ours to word."""
-    for name in TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="lightning")

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from lightning.pytorch.callbacks import ProgressBar, Timer
+from lightning import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import LambdaCallback, ProgressBar, Timer
+from lightning.pytorch.cli import ArgsType, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
@@ -18,8 +20,9 @@ from fdd_lightning.configuration.choices import leaves
 from fdd_lightning.datamodules.base import source_state
 from fdd_lightning.errors import FDDError, FileFormatError
 from fdd_lightning.modules.base import StageModule
-from fdd_lightning.stages.parser import Refusal, StageCLI, quiet, worded
-from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, Opening, StageProgress
+from fdd_lightning.stages.parser import MAIN_PARSER, FDDParser, Refusal, StageParser, settled, worded
+from fdd_lightning.trainer import FDDTrainer, hushed
+from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageProgress
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.memory import keep_freed_memory
 
@@ -30,21 +33,41 @@ RESUME_EVERY = timedelta(seconds=10)
 """How much work a kill may cost."""
 
 
-class StageFinished(Exception):
+class _Finished(Exception):
     """The very work that is asked for was done before."""
 
 
-class StageRun(StageCLI):
+class StageRun(StageParser):
     """One stage: parse, resume or say finished, run, leave the artefact.
 
     Args:
         stage: The subcommand.
         args: The arguments after its name.
+
+    Example:
+        >>> StageRun("eval", ["--model.size=3"])
+        Traceback (most recent call last):
+        fdd_lightning.errors.ConfigError: --model.size: no such option of Evaluator
     """
 
     def __init__(self, stage: str, args: list[str]) -> None:
         self.record = StageRecord(stage, "")
-        super().__init__(stage, args)
+        self.stage = stage
+        words = settled(stage, args)  # first: the classes that it imports may bring input files of their own
+        LightningCLI.__init__(  # not StageParser's, which would build a parser without parsing
+            self,
+            LightningModule,
+            LightningDataModule,
+            save_config_callback=None,
+            trainer_class=FDDTrainer,
+            seed_everything_default=0,
+            parser_class=FDDParser,
+            parser_kwargs=MAIN_PARSER,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            args=cast(ArgsType, [stage, *words]),
+        )
 
     @property
     def folder(self) -> StageFolder:
@@ -62,7 +85,7 @@ class StageRun(StageCLI):
                     raise FileFormatError(f"--{flag} {path}: no such file; {what}")
                 self.record.inputs[flag] = sha256_path(path)
         if self.folder.finished(self.record):
-            raise StageFinished(f"finished: {self.stage} in {self.folder.path}")
+            raise _Finished(f"finished: {self.stage} in {self.folder.path}")
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer; the parser wraps what they refuse."""
@@ -73,9 +96,15 @@ class StageRun(StageCLI):
         except ValueError as error:
             raise Refusal(str(error)) from error
 
-    def _write_config(self, path: Path) -> None:
-        """Write the configuration, which can be run again as it is."""
-        self._parser(self.stage).save(self.options, str(path), "yaml", False, overwrite=True, multifile=False)
+    def _open(self, trainer: Trainer, model: LightningModule) -> None:
+        """Take the output folder over, and write a configuration there that can be run again as it is.
+
+        By now data and settings were checked: a command that is refused leaves an earlier run's checkpoint as it was.
+        """
+        if trainer.is_global_zero:
+            self.folder.begin(self.record)
+            path = str(self.folder.path / "config.yaml")
+            self._parser(self.stage).save(self.options, path, "yaml", False, overwrite=True, multifile=False)
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Hand the model its input files and build the trainer around the output folder."""
@@ -95,7 +124,7 @@ class StageRun(StageCLI):
         if chosen["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in given):
             callbacks.append(StageProgress(f"{self.stage} {model.title()}"))
         if not chosen["fast_dev_run"]:
-            callbacks.append(Opening(self.folder, self.record, self._write_config))
+            callbacks.append(LambdaCallback(on_fit_start=self._open))
         self.trainer_defaults["callbacks"] = callbacks
         if chosen["logger"] is None:
             kwargs["logger"] = TensorBoardLogger(
@@ -144,7 +173,10 @@ class StageRun(StageCLI):
     def _leave(self, model: StageModule) -> None:
         """Write the artefact, note that the stage is finished, tell TensorBoard."""
         seconds = self.timer.time_elapsed("train") + self.timer.time_elapsed("test") + model.seconds_of_setup
-        model.finish(seconds, self._seconds_before(), inside_run=bool(os.environ.get(INSIDE_RUN)))
+        made = self.options.get("synthetic")
+        record = StageFolder(Path(made).parent).read() if made else None
+        before = {"fit": None, "distill": record.seconds if record else None}
+        model.finish(seconds, before, inside_run=bool(os.environ.get(INSIDE_RUN)))
         if not model.keeps_checkpoint:
             self.folder.checkpoint.unlink(missing_ok=True)
         artefact = model.save_artefact(self.folder.path)
@@ -152,22 +184,10 @@ class StageRun(StageCLI):
         for logger in self.trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 figures = {f"hp/{k}": float(v) for k, v in self.trainer.callback_metrics.items()}
-                logger.log_hyperparams({k: _plain(v) for k, v in leaves(model.spec).items()}, figures)
+                plain = {k: v if isinstance(v, bool | int | float) else str(v) for k, v in leaves(model.spec).items()}
+                logger.log_hyperparams(plain, figures)  # the values that TensorBoard takes
                 logger.finalize("success")
         print(f"{self.stage}: {artefact}{model.remark()}")
-
-    def _seconds_before(self) -> dict[str, float | None]:
-        """Return what the earlier stages took, where their folders are known."""
-        found: dict[str, float | None] = {"fit": None, "distill": None}
-        if self.options.get("synthetic"):
-            record = StageFolder(Path(self.options["synthetic"]).parent).read()
-            found["distill"] = record.seconds if record else None
-        return found
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as TensorBoard's hparams take it."""
-    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def run_stage(stage: str, args: list[str]) -> None:
@@ -177,10 +197,9 @@ def run_stage(stage: str, args: list[str]) -> None:
         FDDError: The user's mistake.
         KeyboardInterrupt: Ctrl-C; the same arguments again resume.
     """
-    quiet()
     keep_freed_memory()
     try:
-        with worded(stage):
+        with hushed(), worded(stage):
             StageRun(stage, args)
-    except StageFinished as done:
+    except _Finished as done:
         print(done)

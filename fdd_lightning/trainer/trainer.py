@@ -42,6 +42,10 @@ class FDDTrainer(Trainer):
 
     Three defaults are for stages, which know how many steps they take: no limit of epochs (Lightning's own of 1000
     would cut a long training on a small set short), one progress bar for all steps, and no summary of the model.
+
+    Example:
+        >>> FDDTrainer(logger=False).max_epochs
+        -1
     """
 
     def __init__(self, **kwargs: Any) -> None:

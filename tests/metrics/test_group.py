@@ -8,7 +8,7 @@ import torch
 from torch import distributed
 from torch.multiprocessing import spawn  # type: ignore[attr-defined]
 
-import fdd_lightning.metrics.group
+import fdd_lightning.metrics
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import (
     Accuracy,
@@ -221,9 +221,7 @@ def test_what_is_no_metric_is_one_line(paths, told):
 
 def test_installed_packages_add_metrics(monkeypatch):
     point = EntryPoint("errors", "tests.metrics.test_group:Errors", "fdd_lightning.metrics")
-    monkeypatch.setattr(
-        "fdd_lightning.metrics.group.entry_points", lambda group: [point] if group == point.group else []
-    )
-    fdd_lightning.metrics.group._installed.cache_clear()
+    monkeypatch.setattr("fdd_lightning.metrics.entry_points", lambda group: [point] if group == point.group else [])
+    fdd_lightning.metrics._installed.cache_clear()
     assert metric_classes()[-1].name == "errors"
-    fdd_lightning.metrics.group._installed.cache_clear()
+    fdd_lightning.metrics._installed.cache_clear()

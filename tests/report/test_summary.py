@@ -7,7 +7,7 @@ from tests.report.fake_rows import by_size, fake_set, quickstart, row
 
 def test_everything_is_written_and_printed(tmp_path, capsys):
     folder = tmp_path / "runs" / "quickstart"
-    written = summarise(folder, quickstart(), {"dm fairdd": fake_set(0)}, title="quickstart")
+    written = summarise(folder, quickstart(), {"dm fairdd": fake_set(0)})
     assert [p.name for p in written] == ["table.md", "sets.png", "accuracy_deo.png"]
     assert sorted(p.name for p in folder.iterdir()) == sorted(p.name for p in written)
     assert "barycenter" in capsys.readouterr().out

@@ -4,13 +4,17 @@ import io
 from functools import partial
 
 import pytest
+import torch
+from lightning import LightningModule
 from rich.console import Console
+from torch.utils.data import DataLoader, TensorDataset
 
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.matching.surrogates import Fresh
 from fdd_lightning.modules.distiller import Distiller
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.trainer.callbacks import StageProgress, progress
+from fdd_lightning.trainer import callbacks
+from fdd_lightning.trainer.callbacks import StageProgress
 from tests.modules.conftest import trainer
 
 
@@ -35,7 +39,7 @@ class Clock:
 
 
 def test_a_line_now_and_then_where_the_output_is_a_file(run, monkeypatch, capfd):
-    monkeypatch.setattr(progress, "time", Clock(16))
+    monkeypatch.setattr(callbacks, "time", Clock(16))
     run(enable_progress_bar=True, callbacks=[StageProgress("distill dm")])
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 2
@@ -50,10 +54,27 @@ def test_nothing_is_said_of_a_short_stage(run, capfd):
 
 def test_a_bar_with_time_left_on_a_terminal(run, monkeypatch):
     screen = io.StringIO()
-    monkeypatch.setattr(progress, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=120))
+    monkeypatch.setattr(callbacks, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=120))
     run(enable_progress_bar=True, callbacks=[StageProgress("distill dm")])
     shown = screen.getvalue()
     assert "distill dm" in shown
     assert "4/4" in shown
     assert "left" in shown
     assert "loss" in shown
+
+
+def test_a_module_that_is_no_stage_is_trained_in_silence(workdir, monkeypatch, capfd):
+    class Line(LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def training_step(self, batch):
+            return self.layer(batch[0]).sum()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    monkeypatch.setattr(callbacks, "time", Clock(16))
+    trainer(enable_progress_bar=True, max_epochs=1).fit(Line(), DataLoader(TensorDataset(torch.ones(4, 1))))
+    assert capfd.readouterr().err == ""

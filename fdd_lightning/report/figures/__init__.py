@@ -75,16 +75,7 @@ def _is_figure(each: object, module: str | None = None) -> bool:
 
 
 def draw_all(figures: Iterable[Figure], rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw every figure that the rows allow, and remove those of earlier rows that no longer apply.
-
-    Args:
-        figures: What to draw.
-        rows: Results in the order of the table.
-        folder: Where to; it exists.
-
-    Returns:
-        The files written.
-    """
+    """Draw every figure that the rows allow, remove those that no longer apply, and return the files written."""
     written = []
     for figure in figures:
         files = figure.draw(rows, folder)

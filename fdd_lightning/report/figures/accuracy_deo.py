@@ -35,6 +35,10 @@ class AccuracyAgainstDEO(Figure):
 
     Bars are standard deviations. Numbers of images per class of the same row are joined by a line, the larger marker
     has more. Of a hyperparameter sweep only the preset's value is drawn: it has a figure of its own.
+
+    Example:
+        >>> AccuracyAgainstDEO().draw([], Path())  # where no row allows it
+        []
     """
 
     files = ("accuracy_deo.png",)

@@ -30,6 +30,10 @@ class AccuracyAgainstHyperparameter(Figure):
 
     Bars are standard deviations. Rows without weighting are dashed levels. The axis is logarithmic where values span
     more than a factor of ten.
+
+    Example:
+        >>> AccuracyAgainstHyperparameter().draw([], Path())  # where no row allows it
+        []
     """
 
     files = ("sweep_*.png",)

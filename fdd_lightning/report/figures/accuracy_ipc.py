@@ -18,6 +18,10 @@ class AccuracyAgainstIPC(Figure):
     """Accuracy against images per class, a line for each method, weighting and variant.
 
     Bars are standard deviations; the whole training set, where it was evaluated, is a dashed level.
+
+    Example:
+        >>> AccuracyAgainstIPC().draw([], Path())  # where no row allows it
+        []
     """
 
     files = ("accuracy_ipc.png",)

@@ -38,6 +38,10 @@ class BiasAmplification(Figure):
     A method is a pair of bars with its drop in points beside them; where there is full training to compare with, a
     second bar is the drop minus full's: to the right the bias is amplified, to the left suppressed. Lines are standard
     deviations.
+
+    Example:
+        >>> BiasAmplification().draw([], Path())  # where no row allows it
+        []
     """
 
     files = ("amplification.png", "amplification.md", "amplification.csv")

@@ -130,8 +130,8 @@ def test_every_set_of_the_menu_has_a_word_about_itself(name):
 
 
 def test_a_flag_needs_no_value(mnist):
+    from fdd_lightning.command_line import LineParser
     from fdd_lightning.command_line.data import _ask
-    from fdd_lightning.command_line.options import LineParser
 
     asked = _ask(LineParser(prog="fdd data prepare"), ["cmnist", "--download", "--seed", "-1", "--root=x=y"])
     assert asked is not None

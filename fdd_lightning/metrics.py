@@ -132,9 +132,8 @@ class Accuracy(GroupCounts):
 
     Example:
         >>> metric = Accuracy(num_classes=2, num_groups=1)
-        >>> metric.update(torch.tensor([0, 1]), torch.tensor([0, 0]), torch.tensor([0, 0]))
-        >>> float(metric.compute())
-        0.5
+        >>> metric(torch.tensor([0, 1]), torch.tensor([0, 0]), torch.tensor([0, 0]))
+        tensor(0.5000, dtype=torch.float64)
     """
 
     name = heading = "accuracy"
@@ -149,9 +148,8 @@ class DEOMax(GroupCounts):
 
     Example:
         >>> metric = DEOMax(num_classes=2, num_groups=2)
-        >>> metric.update(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
-        >>> float(metric.compute())
-        0.5
+        >>> metric(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        tensor(0.5000, dtype=torch.float64)
     """
 
     name, heading, needs_groups, higher_is_better = "deo_max", "DEO_M", True, False
@@ -167,9 +165,8 @@ class DEOMean(GroupCounts):
 
     Example:
         >>> metric = DEOMean(num_classes=2, num_groups=2)
-        >>> metric.update(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
-        >>> float(metric.compute())
-        0.5
+        >>> metric(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        tensor(0.5000, dtype=torch.float64)
     """
 
     name, heading, needs_groups, higher_is_better = "deo_mean", "DEO_A", True, False
@@ -184,9 +181,8 @@ class WorstGroupAccuracy(GroupCounts):
 
     Example:
         >>> metric = WorstGroupAccuracy(num_classes=2, num_groups=2)
-        >>> metric.update(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
-        >>> float(metric.compute())
-        0.5
+        >>> metric(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        tensor(0.5000, dtype=torch.float64)
     """
 
     name, heading, needs_groups = "worst_group_accuracy", "worst", True
@@ -202,9 +198,8 @@ class AlignedAccuracy(GroupCounts):
 
     Example:
         >>> metric = AlignedAccuracy(num_classes=2, num_groups=2, aligned=torch.eye(2))
-        >>> metric.update(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
-        >>> float(metric.compute())
-        0.5
+        >>> metric(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        tensor(0.5000, dtype=torch.float64)
     """
 
     name, heading, needs_aligned = "aligned_accuracy", "aligned", True
@@ -219,9 +214,8 @@ class ConflictAccuracy(GroupCounts):
 
     Example:
         >>> metric = ConflictAccuracy(num_classes=2, num_groups=2, aligned=torch.eye(2))
-        >>> metric.update(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
-        >>> float(metric.compute())
-        1.0
+        >>> metric(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        tensor(1., dtype=torch.float64)
     """
 
     name, heading, needs_aligned = "conflict_accuracy", "conflict", True
@@ -232,7 +226,13 @@ class ConflictAccuracy(GroupCounts):
 
 
 class CellAccuracy(GroupCounts):
-    """The accuracy of every cell; a matrix, so no figure of a row's ``metrics``."""
+    """The accuracy of every cell; a matrix, so no figure of a row's ``metrics``.
+
+    Example:
+        >>> CellAccuracy(num_classes=2, num_groups=1)(torch.tensor([0]), torch.tensor([0]), torch.tensor([0]))
+        tensor([[1.],
+                [nan]], dtype=torch.float64)
+    """
 
     name = "cell_accuracy"
 
@@ -242,7 +242,13 @@ class CellAccuracy(GroupCounts):
 
 
 class CellCount(GroupCounts):
-    """The number of images of every cell; a matrix, so no figure of a row's ``metrics``."""
+    """The number of images of every cell; a matrix, so no figure of a row's ``metrics``.
+
+    Example:
+        >>> CellCount(num_classes=2, num_groups=1)(torch.tensor([0, 1]), torch.tensor([0, 0]), torch.tensor([0, 0]))
+        tensor([[2],
+                [0]])
+    """
 
     name, higher_is_better = "cell_count", None
 
@@ -259,11 +265,8 @@ GROUP = "fdd_lightning.metrics"
 def metric_classes(more: Sequence[str] = ()) -> list[type[GroupCounts]]:
     """Return the metrics that stand in every row, in their order, and a user's own after them.
 
-    Args:
-        more: Class paths.
-
     Raises:
-        ConfigError: One is no metric, or has another's name.
+        ConfigError: A class path of those is no metric, or has another's name.
 
     Example:
         >>> [metric.heading for metric in metric_classes()][:3]
@@ -300,11 +303,7 @@ def group_metrics(
 ) -> MetricCollection:
     """Return the metrics that exist for a data set, by name; they share one table of counts.
 
-    Args:
-        num_classes: Number of classes.
-        num_groups: Number of groups.
-        aligned: bool (num_classes, num_groups), which cells are bias-aligned; None where none is by construction.
-        classes: The metrics; None: those of every row.
+    The metrics' arguments are those of :class:`GroupCounts`. Without classes they are the metrics of every row.
     """
     existing = {
         metric.name: metric(num_classes, num_groups, aligned)
