@@ -23,6 +23,10 @@ class Evidence:
         embeddings: Bias-encoder embedding of each image, float (n, d), rows of length 1.
         index: Place of each image in the training set, int64 (n,): what tells it from the others at every step.
         cell_sizes: Training images of this class in each group, int64 (num_groups,), whatever the batch holds.
+
+    Example:
+        >>> Evidence(size=2, groups=torch.tensor([0, 1]), num_groups=2).embeddings is None
+        True
     """
 
     size: int
@@ -33,11 +37,20 @@ class Evidence:
     cell_sizes: Tensor | None = None
 
     def embeddings_for(self, reader: object) -> Tensor:
-        """Return the embeddings for a choice that cannot do without (see :func:`required_embeddings`)."""
-        return required_embeddings(self.embeddings, reader)
+        """Return the embeddings for a choice that cannot do without.
+
+        Raises:
+            ConfigError: There are none; the line names the reader's class.
+        """
+        if self.embeddings is None:
+            raise ConfigError(
+                f"{type(reader).__name__} needs a bias encoder: train one with `fdd fit` and pass it with "
+                "--encoder FILE"
+            )
+        return self.embeddings
 
 
-class Asks(Protocol):
+class _Asks(Protocol):
     """What says which facts it reads: a weighting."""
 
     needs_groups: bool
@@ -47,7 +60,7 @@ class Asks(Protocol):
 
 
 def evidence_of(
-    index: Tensor, asked: Asks, real: ImageSet, cells: Tensor, embeddings: Tensor | None = None
+    index: Tensor, asked: _Asks, real: ImageSet, cells: Tensor, embeddings: Tensor | None = None
 ) -> Evidence:
     """Return what a weighting may know of some real images of one class: what it asks for, and nothing else.
 
@@ -70,7 +83,7 @@ def evidence_of(
     )
 
 
-def made_up_evidence(asked: Asks, size: int) -> Evidence:
+def made_up_evidence(asked: _Asks, size: int) -> Evidence:
     """Return what a weighting asks for of a made-up class: of two groups, which embeddings tell apart.
 
     Args:
@@ -82,16 +95,3 @@ def made_up_evidence(asked: Asks, size: int) -> Evidence:
     embeddings = torch.stack([angles.cos(), angles.sin()], 1)
     real = ImageSet(torch.zeros(size, 1, 1, 1, dtype=torch.uint8), torch.zeros_like(groups), groups, (0.0,), (1.0,))
     return evidence_of(torch.arange(size), asked, real, real.cells(1, 2), embeddings)
-
-
-def required_embeddings(embeddings: Tensor | None, reader: object) -> Tensor:
-    """Return embeddings for a choice that cannot do without.
-
-    Raises:
-        ConfigError: There are none; the line names the reader's class.
-    """
-    if embeddings is None:
-        raise ConfigError(
-            f"{type(reader).__name__} needs a bias encoder: train one with `fdd fit` and pass it with --encoder FILE"
-        )
-    return embeddings

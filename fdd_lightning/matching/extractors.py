@@ -12,7 +12,7 @@ from torch import Tensor
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.evidence import required_embeddings
+from fdd_lightning.matching.evidence import Evidence
 from fdd_lightning.matching.surrogates.trained import NetworkInTraining
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
 from fdd_lightning.utils.checks import require
@@ -30,6 +30,12 @@ class Gallery:
         seed: The run's seed.
         device: Where to compute.
         embeddings: Bias-encoder embeddings of all images, (N, d); None unless the extractor asks for them.
+
+    Example:
+        >>> pixels, zeros = torch.zeros(6, 3, 16, 16, dtype=torch.uint8), torch.zeros(6).long()
+        >>> real = ImageSet(pixels, zeros, zeros, mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> Gallery(real, num_classes=1, seed=0, device=torch.device("cpu")).embeddings is None
+        True
     """
 
     real: ImageSet
@@ -44,6 +50,11 @@ class Extractor(Choice, ABC):
 
     Attributes:
         needs_embeddings: Reads the bias encoder's embeddings.
+
+    Example:
+        >>> class Brightness(Extractor):
+        ...     def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
+        ...         return lambda index: gallery.real.batch(index)["image"].mean((1, 2, 3))[:, None]
     """
 
     needs_embeddings: bool = False
@@ -99,7 +110,12 @@ class RandomNetwork(Extractor):
 
 
 class BiasEncoder(Extractor):
-    """The embeddings of the bias encoder (``--encoder``): images are compared by what is easiest to learn, the bias."""
+    """The embeddings of the bias encoder (``--encoder``): images are compared by what is easiest to learn, the bias.
+
+    Example:
+        >>> BiasEncoder().needs_embeddings
+        True
+    """
 
     needs_embeddings = True
 
@@ -109,7 +125,7 @@ class BiasEncoder(Extractor):
         Raises:
             ConfigError: There are none.
         """
-        embeddings = required_embeddings(gallery.embeddings, self)
+        embeddings = Evidence(len(gallery.real), embeddings=gallery.embeddings).embeddings_for(self)
         return lambda index: embeddings[index.to(embeddings.device)]
 
 
@@ -126,6 +142,10 @@ class TrainedNetwork(Extractor):
         lr: Learning rate (SGD).
         momentum: Momentum.
         weight_decay: Weight decay.
+
+    Example:
+        >>> TrainedNetwork(epochs=2).epochs
+        2
     """
 
     def __init__(

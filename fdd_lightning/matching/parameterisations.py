@@ -16,7 +16,16 @@ from fdd_lightning.utils.checks import require
 
 
 class Parameterisation(Choice, ABC):
-    """Base of every parameterisation: stored tensors to images and back."""
+    """Base of every parameterisation: stored tensors to images and back.
+
+    Example:
+        >>> class Grey(Parameterisation):
+        ...     name = "grey"
+        ...     def decode(self, stored: Tensor) -> Tensor:
+        ...         return stored.expand(-1, 3, -1, -1)
+        ...     def encode(self, images: Tensor) -> Tensor:
+        ...         return images.mean(1, keepdim=True)
+    """
 
     name: ClassVar[str]
     expansion: int = 1
@@ -41,7 +50,12 @@ class Parameterisation(Choice, ABC):
 
 
 class Pixels(Parameterisation):
-    """Every synthetic image is stored as its normalised pixels, never clamped (DC, DSA, DM)."""
+    """Every synthetic image is stored as its normalised pixels, never clamped (DC, DSA, DM).
+
+    Example:
+        >>> Pixels().decode(torch.zeros(1, 3, 8, 8)).shape
+        torch.Size([1, 3, 8, 8])
+    """
 
     name = "pixels"
     stores_images = True
@@ -62,6 +76,10 @@ class Tiles(Parameterisation, ABC):
 
     Args:
         factor: Tiles per side.
+
+    Example:
+        >>> MultiFormation(factor=3).expansion
+        9
     """
 
     shrink: str
@@ -75,7 +93,7 @@ class Tiles(Parameterisation, ABC):
         self.factor = factor
         self.expansion = factor * factor
 
-    def enlarge(self, stored: Tensor) -> Tensor:
+    def decode(self, stored: Tensor) -> Tensor:
         """Return the tiles, row by row, each as large as the whole: (n * expansion, C, H, W)."""
         count, channels, height, width = stored.shape
         rows, columns = self._side(height), self._side(width)
@@ -85,7 +103,7 @@ class Tiles(Parameterisation, ABC):
         tiles = tiles.reshape(count * self.expansion, channels, rows, columns)
         return F.interpolate(tiles, size=(height, width), mode="bilinear", align_corners=False)
 
-    def assemble(self, images: Tensor) -> Tensor:
+    def encode(self, images: Tensor) -> Tensor:
         """Return (n, C, H, W), each made of ``expansion`` neighbouring images shrunk into its tiles.
 
         Each is shrunk to what the image has of its tile: where the size cannot be divided, the last tiles have less.
@@ -133,11 +151,11 @@ class MultiFormation(Tiles):
 
     def decode(self, stored: Tensor) -> Tensor:
         """Return the normalised images of all tiles."""
-        return (self.enlarge(stored) - self._mean.to(stored)) / self._std.to(stored)
+        return (super().decode(stored) - self._mean.to(stored)) / self._std.to(stored)
 
     def encode(self, images: Tensor) -> Tensor:
         """Return pixels in 0..1 from normalised images, ``expansion`` of them in each."""
-        return self.assemble(images * self._std.to(images) + self._mean.to(images)).clamp(0, 1)
+        return super().encode(images * self._std.to(images) + self._mean.to(images)).clamp(0, 1)
 
     def constrain(self, stored: Tensor) -> Tensor:
         """Return the pixels clamped to 0..1."""
@@ -158,11 +176,3 @@ class PartitionExpand(Tiles):
     name = "partition_expand"
     shrink = "bilinear"
     fill = 0.0
-
-    def decode(self, stored: Tensor) -> Tensor:
-        """Return the images of all tiles."""
-        return self.enlarge(stored)
-
-    def encode(self, images: Tensor) -> Tensor:
-        """Return normalised pixels, ``expansion`` images in each."""
-        return self.assemble(images)
