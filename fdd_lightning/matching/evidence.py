@@ -84,12 +84,7 @@ def evidence_of(
 
 
 def made_up_evidence(asked: _Asks, size: int) -> Evidence:
-    """Return what a weighting asks for of a made-up class: of two groups, which embeddings tell apart.
-
-    Args:
-        asked: The weighting.
-        size: Images of the class; a quarter of them are of the second group.
-    """
+    """Return what a weighting asks for of a made-up class; a quarter is a second group that embeddings tell apart."""
     groups = (torch.arange(size) >= size - size // 4).long()
     angles = groups * torch.pi / 2 + torch.linspace(0.0, 0.2, size)
     embeddings = torch.stack([angles.cos(), angles.sin()], 1)

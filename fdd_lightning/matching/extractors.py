@@ -64,29 +64,26 @@ class Extractor(Choice, ABC):
         """Get ready, and return what gives the features (n, d) of images by their places, int64 (n,).
 
         Features are float, on the gallery's device; every random draw comes from the gallery's seed.
+
+        Raises:
+            ConfigError: Embeddings are needed and missing, or a training's step size was too large.
         """
 
 
-def features_of(network: Network, gallery: Gallery, chunk: int = 512) -> Callable[[Tensor], Tensor]:
-    """Return what gives a network's last feature, in evaluation mode and without augmentation.
-
-    Args:
-        network: The network; it stays as it is.
-        gallery: The images.
-        chunk: Images at a time; bounds the memory.
-    """
+def features_of(network: Network, gallery: Gallery) -> Callable[[Tensor], Tensor]:
+    """Return what gives a network's last feature, in evaluation mode, without augmentation, 512 images at a time."""
     network = network.to(gallery.device).eval().requires_grad_(False)
 
     def features(index: Tensor) -> Tensor:
         with torch.no_grad():
-            parts = [network.embed(gallery.real.batch(part)["image"].to(gallery.device)) for part in index.split(chunk)]
+            parts = [network.embed(gallery.real.batch(part)["image"].to(gallery.device)) for part in index.split(512)]
         return torch.cat(parts)
 
     return features
 
 
 class RandomNetwork(Extractor):
-    """The last feature of a network as it is drawn: the space in which DM matches. One network for the whole selection.
+    """The last feature of a network as it is drawn, one for the whole selection: the space in which DM matches.
 
     Args:
         network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
@@ -120,11 +117,7 @@ class BiasEncoder(Extractor):
     needs_embeddings = True
 
     def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
-        """Return what looks the embeddings up.
-
-        Raises:
-            ConfigError: There are none.
-        """
+        """Return what looks the embeddings up."""
         embeddings = Evidence(len(gallery.real), embeddings=gallery.embeddings).embeddings_for(self)
         return lambda index: embeddings[index.to(embeddings.device)]
 
@@ -167,11 +160,7 @@ class TrainedNetwork(Extractor):
         self.weight_decay = weight_decay
 
     def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
-        """Train the network.
-
-        Raises:
-            ConfigError: The step size was too large.
-        """
+        """Train the network."""
         real = gallery.real
         with seeded(gallery.seed, "features"):
             network = self.architecture(gallery.num_classes, real.image_shape)

@@ -18,20 +18,19 @@ from fdd_lightning.utils.checks import require
 class Parameterisation(Choice, ABC):
     """Base of every parameterisation: stored tensors to images and back.
 
+    Attributes:
+        name: Its name in files.
+        expansion: Images that one stored image decodes to.
+        stores_images: Whether the images themselves are stored, of whatever range: decoding changes nothing.
+
     Example:
-        >>> class Grey(Parameterisation):
-        ...     name = "grey"
-        ...     def decode(self, stored: Tensor) -> Tensor:
-        ...         return stored.expand(-1, 3, -1, -1)
-        ...     def encode(self, images: Tensor) -> Tensor:
-        ...         return images.mean(1, keepdim=True)
+        >>> [storage.expansion for storage in (Pixels(), MultiFormation(factor=2))]
+        [1, 4]
     """
 
     name: ClassVar[str]
     expansion: int = 1
-    """Images that one stored image decodes to."""
     stores_images: ClassVar[bool] = False
-    """Whether the images themselves are stored, of whatever range: decoding changes nothing."""
 
     def prepare(self, mean: Sequence[float], std: Sequence[float]) -> None:
         """Take the data's normalisation; called once before the first step. By default nothing needs it."""
@@ -77,16 +76,17 @@ class Tiles(Parameterisation, ABC):
     Args:
         factor: Tiles per side.
 
+    Attributes:
+        shrink: Interpolation by which an initial image is shrunk into its tile.
+        fill: What an image that cannot be divided is padded with.
+
     Example:
         >>> MultiFormation(factor=3).expansion
         9
     """
 
     shrink: str
-    """Interpolation by which an initial image is shrunk into its tile."""
-
     fill: float
-    """What an image that cannot be divided is padded with."""
 
     def __init__(self, factor: int = 2) -> None:
         require({"factor": factor}, least=1, of=type(self).__name__)
@@ -150,7 +150,7 @@ class MultiFormation(Tiles):
         self._mean, self._std = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
 
     def decode(self, stored: Tensor) -> Tensor:
-        """Return the normalised images of all tiles."""
+        """Return the normalised images of all tiles; see :meth:`Tiles.decode`."""
         return (super().decode(stored) - self._mean.to(stored)) / self._std.to(stored)
 
     def encode(self, images: Tensor) -> Tensor:

@@ -23,8 +23,6 @@ class Selector(Choice, ABC):
         >>> class Heaviest(Selector):
         ...     def select(self, weights, count, generator, features=None):
         ...         return weights.rows.mean(0).topk(count).indices
-        >>> Heaviest().select(WeightMatrix(torch.tensor([[0.1, 0.9]]), torch.ones(1)), 1, torch.Generator())
-        tensor([1])
     """
 
     needs_features: bool = False
@@ -69,21 +67,12 @@ def required(features: Tensor | None, selector: Selector) -> Tensor:
     return features
 
 
-def shuffled_rows(weights: WeightMatrix, generator: torch.Generator) -> Tensor:
-    """Return the rows of W in a random order, so that fewer images than rows favour no group; (T, n), on the CPU."""
-    return weights.rows.cpu()[torch.randperm(len(weights.rows), generator=generator)]
-
-
 def take_turns(rows: Tensor, count: int, pick: Callable[[int, Tensor], int]) -> Tensor:
     """Let rows of weights (T, n) pick ``count`` images in turn, none twice; int64 (count,), on the CPU.
 
-    A row picks of the images that have weight in it, and is passed over once they are used up. When all that weighs
-    anything is gone, the others are as good as any.
-
-    Args:
-        rows: The weights.
-        count: Images to pick.
-        pick: Returns the choice of a row, given by its place, among the images that are free for it, bool (n,).
+    ``pick`` returns the choice of a row, given by its place, among the images that are free for it, bool (n,): those
+    that have weight in it. A row is passed over once they are used up. When all that weighs anything is gone, the
+    others are as good as any.
     """
     free = rows > 0
     chosen: list[int] = []
@@ -103,8 +92,8 @@ def take_turns(rows: Tensor, count: int, pick: Callable[[int, Tensor], int]) -> 
 class Random(Selector):
     """Draws by the rows of W in turn, without repetition.
 
-    Under ``Vanilla`` these are uniform draws, under ``FairDD`` as many images of each group as possible, under
-    ``KDE`` draws by weight.
+    Under ``Vanilla`` these are uniform draws, under ``FairDD`` as many images of each group as possible, under ``KDE``
+    draws by weight. The rows come in a random order, so that fewer images than rows favour no group.
 
     Example:
         >>> weights = WeightMatrix(torch.tensor([[0.5, 0.0, 0.5]]), torch.ones(1))
@@ -117,7 +106,7 @@ class Random(Selector):
     ) -> Tensor:
         """Return ``count`` positions; a row whose images are used up is passed over."""
         enough(weights, count)
-        rows = shuffled_rows(weights, generator).double()
+        rows = weights.rows.double().cpu()[torch.randperm(len(weights.rows), generator=generator)]
 
         def pick(row: int, free: Tensor) -> int:
             chances = rows[row] * free
@@ -149,7 +138,7 @@ class Herding(Selector):
         """Return ``count`` positions."""
         enough(weights, count)
         points = required(features, self)
-        rows = shuffled_rows(weights, generator).to(points)
+        rows = weights.rows.cpu()[torch.randperm(len(weights.rows), generator=generator)].to(points)
         means, norms = rows @ points, points.square().sum(1)
         missing = torch.zeros_like(means)  # of each row: k times its mean, less the features picked so far
 
