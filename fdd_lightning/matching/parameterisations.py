@@ -96,7 +96,7 @@ class Tiles(Parameterisation, ABC):
     def decode(self, stored: Tensor) -> Tensor:
         """Return the tiles, row by row, each as large as the whole: (n * expansion, C, H, W)."""
         count, channels, height, width = stored.shape
-        rows, columns = self._side(height), self._side(width)
+        rows, columns = math.ceil(height / self.factor), math.ceil(width / self.factor)
         spare = (0, columns * self.factor - width, 0, rows * self.factor - height)
         padded = F.pad(stored, spare, value=self.fill)
         tiles = padded.view(count, channels, self.factor, rows, self.factor, columns).permute(0, 2, 4, 1, 3, 5)
@@ -110,18 +110,11 @@ class Tiles(Parameterisation, ABC):
         """
         count, channels, height, width = images.shape
         whole = images.new_empty(count // self.expansion, channels, height, width)
-        for k in range(self.expansion):
-            place = whole[..., self._slice(k // self.factor, height), self._slice(k % self.factor, width)]
-            if place.numel():
-                place.copy_(F.interpolate(images[k :: self.expansion], size=place.shape[2:], mode=self.shrink))
+        for row, tiles in enumerate(whole.chunk(self.factor, dim=2)):
+            for column, tile in enumerate(tiles.chunk(self.factor, dim=3)):
+                shrunk = images[row * self.factor + column :: self.expansion]
+                tile.copy_(F.interpolate(shrunk, size=tile.shape[2:], mode=self.shrink))
         return whole
-
-    def _side(self, size: int) -> int:
-        return math.ceil(size / self.factor)
-
-    def _slice(self, place: int, size: int) -> slice:
-        side = self._side(size)
-        return slice(place * side, min((place + 1) * side, size))
 
 
 class MultiFormation(Tiles):

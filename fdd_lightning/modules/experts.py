@@ -34,8 +34,8 @@ class Experts(WeighingModule, FitModule):
     SGD 0.01 without momentum and decay, batch 256, one DSA operation per batch with parameters per image.
 
     They are debiased by what they see: an epoch has as many images as the training set, and an image comes up in it as
-    often as its weight within its class says. ``Vanilla``: once, which is plain training. ``Barycenter``: group-balanced.
-    ``KDE``: by inverse density in the bias encoder's space. Or they are debiased by how they learn: see ``learner``.
+    often as its weight within its class says. ``Vanilla``: once, which is plain training. ``Barycenter``: all groups of
+    a class equally often. ``KDE``: by inverse density in the bias encoder's space. Or a ``learner`` debiases them.
 
     Args:
         num_classes: Linked from the data.
