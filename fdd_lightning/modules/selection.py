@@ -75,12 +75,13 @@ class Selection(BaseDistiller):
         super().setup(stage)
         if stage == "fit":
             begun = time.perf_counter()
-            embeddings = self.embeddings if self.features.needs_embeddings else None
-            device = self.trainer.strategy.root_device
-            gallery = Gallery(self.real, self.num_classes, self.seed, device, embeddings)
-            features = self.features.prepare(gallery) if self.selector.needs_features else None
+            features = self.features.prepare(self._gallery()) if self.selector.needs_features else None
             self.chosen = torch.cat([self._pick(c, features) for c in range(self.num_classes)])
             self.seconds_of_setup = time.perf_counter() - begun
+
+    def _gallery(self) -> Gallery:
+        embeddings = self.embeddings if self.features.needs_embeddings else None
+        return Gallery(self.real, self.num_classes, self.seed, self.trainer.strategy.root_device, embeddings)
 
     def _pick(self, target: int, features: Callable[[Tensor], Tensor] | None) -> Tensor:
         members = self.real.members(target)
