@@ -29,15 +29,9 @@ def one_thread() -> AbstractContextManager[Any]:
 
 
 def representatives(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Return the place of the point nearest to each centroid of a k-means clustering, within its cluster.
+    """Return the place of the point nearest to each of ``count`` k-means centroids, within its cluster.
 
-    Args:
-        points: (n, d).
-        count: Clusters, at most n.
-        generator: Draws the starting centroids.
-
-    Returns:
-        int64, (count,), all different.
+    Points are (n, d), at least ``count``; places are int64 (count,), all different.
     """
     from sklearn.cluster import KMeans  # slow to import, needed by few methods
 
@@ -60,14 +54,8 @@ def nearest_to_centroids(
 ) -> Tensor:
     """Return ``count`` of some images of a class, those nearest to centroids in a network's last feature.
 
-    The network sees pixels in 0..1 that are neither normalised nor augmented, as in DREAM's code.
-
-    Args:
-        data: The real images.
-        members: int64 (n,), the places in ``data`` of those to choose from; at least ``count``.
-        count: Clusters.
-        network: The network; it is frozen here.
-        generator: Draws the starting centroids.
+    The network, which is frozen, sees pixels in 0..1 that are neither normalised nor augmented, as in DREAM's code.
+    ``members`` are the places in ``data`` of the images to choose from, int64 (n,), at least ``count``.
     """
     weight = next(network.parameters())
     with torch.no_grad():

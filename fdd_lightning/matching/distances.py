@@ -14,7 +14,13 @@ from fdd_lightning.matching.signals import Layers
 
 
 class Distance(Choice, ABC):
-    """Base of every distance between target signals and a synthetic signal."""
+    """Base of every distance between target signals and a synthetic signal.
+
+    Example:
+        >>> class Largest(Distance):
+        ...     def __call__(self, targets: Layers, synthetic: Layers) -> Tensor:
+        ...         return torch.stack([(t - s).flatten(1).abs().amax(1) for t, s in zip(targets, synthetic)]).amax(0)
+    """
 
     @abstractmethod
     def __call__(self, targets: Layers, synthetic: Layers) -> Tensor:

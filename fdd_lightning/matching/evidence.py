@@ -23,6 +23,10 @@ class Evidence:
         embeddings: Bias-encoder embedding of each image, float (n, d), rows of length 1.
         index: Place of each image in the training set, int64 (n,): what tells it from the others at every step.
         cell_sizes: Training images of this class in each group, int64 (num_groups,), whatever the batch holds.
+
+    Example:
+        >>> Evidence(size=2, groups=torch.tensor([0, 1]), num_groups=2).embeddings is None
+        True
     """
 
     size: int
@@ -33,8 +37,17 @@ class Evidence:
     cell_sizes: Tensor | None = None
 
     def embeddings_for(self, reader: object) -> Tensor:
-        """Return the embeddings for a choice that cannot do without (see :func:`required_embeddings`)."""
-        return required_embeddings(self.embeddings, reader)
+        """Return the embeddings for a choice that cannot do without.
+
+        Raises:
+            ConfigError: There are none; the line names the reader's class.
+        """
+        if self.embeddings is None:
+            raise ConfigError(
+                f"{type(reader).__name__} needs a bias encoder: train one with `fdd fit` and pass it with "
+                "--encoder FILE"
+            )
+        return self.embeddings
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,10 @@ class Gallery:
         device: Where to compute.
         embeddings: Bias-encoder embeddings of all images, (N, d); None unless the extractor asks for them.
         fingerprint: Names exactly these images, for the cache; empty where nothing is to be kept.
+
+    Example:
+        >>> made_up_gallery(8).real.members(1)
+        tensor([ 8,  9, 10, 11, 12, 13, 14, 15])
     """
 
     real: ImageSet
@@ -58,7 +75,7 @@ class Gallery:
     fingerprint: str = ""
 
 
-class Asks(Protocol):
+class _Asks(Protocol):
     """What says which facts it reads: a weighting."""
 
     needs_groups: bool
@@ -68,7 +85,7 @@ class Asks(Protocol):
 
 
 def evidence_of(
-    index: Tensor, asked: Asks, real: ImageSet, cells: Tensor, embeddings: Tensor | None = None
+    index: Tensor, asked: _Asks, real: ImageSet, cells: Tensor, embeddings: Tensor | None = None
 ) -> Evidence:
     """Return what a weighting may know of some real images of one class: what it asks for, and nothing else.
 
@@ -104,16 +121,3 @@ def made_up_gallery(size: int) -> Gallery:
     pixels = (200 * groups)[:, None, None, None] + torch.arange(2 * size)[:, None, None, None] % 50
     real = ImageSet(pixels.byte().expand(-1, 3, 8, 8), targets, groups, (0.5,) * 3, (0.5,) * 3)
     return Gallery(real, 2, seed=0, device=torch.device("cpu"), embeddings=torch.stack([angles.cos(), angles.sin()], 1))
-
-
-def required_embeddings(embeddings: Tensor | None, reader: object) -> Tensor:
-    """Return embeddings for a choice that cannot do without.
-
-    Raises:
-        ConfigError: There are none; the line names the reader's class.
-    """
-    if embeddings is None:
-        raise ConfigError(
-            f"{type(reader).__name__} needs a bias encoder: train one with `fdd fit` and pass it with --encoder FILE"
-        )
-    return embeddings

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.evidence import Gallery, required_embeddings
+from fdd_lightning.matching.evidence import Evidence, Gallery
 from fdd_lightning.matching.statistics import colour_shares, principal, standardised, texture_shares
 from fdd_lightning.matching.surrogates.trained import NetworkInTraining
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
@@ -24,6 +24,11 @@ class Extractor(Choice, ABC):
 
     Attributes:
         needs_embeddings: Reads the bias encoder's embeddings.
+
+    Example:
+        >>> class Brightness(Extractor):
+        ...     def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
+        ...         return lambda index: gallery.real.batch(index)["image"].mean((1, 2, 3))[:, None]
     """
 
     needs_embeddings: bool = False
@@ -33,29 +38,26 @@ class Extractor(Choice, ABC):
         """Get ready, and return what gives the features (n, d) of images by their places, int64 (n,).
 
         Features are float, on the gallery's device; every random draw comes from the gallery's seed.
+
+        Raises:
+            ConfigError: Embeddings are needed and missing, or a training's step size was too large.
         """
 
 
-def features_of(network: Network, gallery: Gallery, chunk: int = 512) -> Callable[[Tensor], Tensor]:
-    """Return what gives a network's last feature, in evaluation mode and without augmentation.
-
-    Args:
-        network: The network; it stays as it is.
-        gallery: The images.
-        chunk: Images at a time; bounds the memory.
-    """
+def features_of(network: Network, gallery: Gallery) -> Callable[[Tensor], Tensor]:
+    """Return what gives a network's last feature, in evaluation mode, without augmentation, 512 images at a time."""
     network = network.to(gallery.device).eval().requires_grad_(False)
 
     def features(index: Tensor) -> Tensor:
         with torch.no_grad():
-            parts = [network.embed(gallery.real.batch(part)["image"].to(gallery.device)) for part in index.split(chunk)]
+            parts = [network.embed(gallery.real.batch(part)["image"].to(gallery.device)) for part in index.split(512)]
         return torch.cat(parts)
 
     return features
 
 
 class RandomNetwork(Extractor):
-    """The last feature of a network as it is drawn: the space in which DM matches. One network for the whole selection.
+    """The last feature of a network as it is drawn, one for the whole selection: the space in which DM matches.
 
     Args:
         network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
@@ -79,17 +81,18 @@ class RandomNetwork(Extractor):
 
 
 class BiasEncoder(Extractor):
-    """The embeddings of the bias encoder (``--encoder``): images are compared by what is easiest to learn, the bias."""
+    """The embeddings of the bias encoder (``--encoder``): images are compared by what is easiest to learn, the bias.
+
+    Example:
+        >>> BiasEncoder().needs_embeddings
+        True
+    """
 
     needs_embeddings = True
 
     def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
-        """Return what looks the embeddings up.
-
-        Raises:
-            ConfigError: There are none.
-        """
-        embeddings = required_embeddings(gallery.embeddings, self)
+        """Return what looks the embeddings up."""
+        embeddings = Evidence(len(gallery.real), embeddings=gallery.embeddings).embeddings_for(self)
         return lambda index: embeddings[index.to(embeddings.device)]
 
 
@@ -142,6 +145,10 @@ class TrainedNetwork(Extractor):
         lr: Learning rate (SGD).
         momentum: Momentum.
         weight_decay: Weight decay.
+
+    Example:
+        >>> TrainedNetwork(epochs=2).epochs
+        2
     """
 
     def __init__(
@@ -163,11 +170,7 @@ class TrainedNetwork(Extractor):
         self.weight_decay = weight_decay
 
     def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
-        """Train the network.
-
-        Raises:
-            ConfigError: The step size was too large.
-        """
+        """Train the network."""
         real = gallery.real
         with seeded(gallery.seed, "features"):
             network = self.architecture(gallery.num_classes, real.image_shape)

@@ -33,6 +33,12 @@ class Grouping(Choice, ABC):
         needs_groups: Reads the group labels.
         needs_embeddings: Reads the bias encoder's embeddings.
         needs_index: Tells images apart by their place in the training set.
+
+    Example:
+        >>> class OddAndEven(Grouping):
+        ...     needs_index = True
+        ...     def __call__(self, evidence: Evidence) -> Tensor:
+        ...         return evidence.index % 2
     """
 
     needs_groups: bool = False

@@ -18,7 +18,13 @@ from fdd_lightning.utils.rng import derive, seeded
 
 
 class Initialiser(Choice, ABC):
-    """Base of every initialiser."""
+    """Base of every initialiser.
+
+    Example:
+        >>> class Black(Initialiser):
+        ...     def images(self, data: ImageSet, target: int, count: int, generator: torch.Generator) -> Tensor:
+        ...         return data.batch(torch.zeros(count).long())["image"].fill_(-1.0)
+    """
 
     @abstractmethod
     def images(self, data: ImageSet, target: int, count: int, generator: torch.Generator) -> Tensor:
@@ -44,7 +50,14 @@ class Initialiser(Choice, ABC):
 
 
 class Noise(Initialiser):
-    """Standard normal noise in normalised pixel space (DC, DSA; Cui et al. for every method)."""
+    """Standard normal noise in normalised pixel space (DC, DSA; Cui et al. for every method).
+
+    Example:
+        >>> pixels, zeros = torch.zeros(6, 3, 8, 8, dtype=torch.uint8), torch.zeros(6).long()
+        >>> data = ImageSet(pixels, zeros, zeros, mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> Noise().images(data, target=0, count=9, generator=torch.Generator()).shape
+        torch.Size([9, 3, 8, 8])
+    """
 
     def images(self, data: ImageSet, target: int, count: int, generator: torch.Generator) -> Tensor:
         """Return N(0, 1) pixels, drawn in single precision whatever the run's."""
@@ -107,6 +120,10 @@ class KMeansImages(Initialiser):
 
     Args:
         network: The architecture of that network.
+
+    Example:
+        >>> KMeansImages(network=ConvNet).architecture.__name__
+        'ConvNet'
     """
 
     def __init__(self, network: NetworkFactory = ConvNet) -> None:

@@ -16,13 +16,21 @@ from fdd_lightning.utils.checks import require
 
 
 class Parameterisation(Choice, ABC):
-    """Base of every parameterisation: stored tensors to images and back."""
+    """Base of every parameterisation: stored tensors to images and back.
+
+    Attributes:
+        name: Its name in files.
+        expansion: Images that one stored image decodes to.
+        stores_images: Whether the images themselves are stored, of whatever range: decoding changes nothing.
+
+    Example:
+        >>> [storage.expansion for storage in (Pixels(), MultiFormation(factor=2))]
+        [1, 4]
+    """
 
     name: ClassVar[str]
     expansion: int = 1
-    """Images that one stored image decodes to."""
     stores_images: ClassVar[bool] = False
-    """Whether the images themselves are stored, of whatever range: decoding changes nothing."""
 
     def prepare(self, mean: Sequence[float], std: Sequence[float]) -> None:
         """Take the data's normalisation; called once before the first step. By default nothing needs it."""
@@ -41,7 +49,12 @@ class Parameterisation(Choice, ABC):
 
 
 class Pixels(Parameterisation):
-    """Every synthetic image is stored as its normalised pixels, never clamped (DC, DSA, DM)."""
+    """Every synthetic image is stored as its normalised pixels, never clamped (DC, DSA, DM).
+
+    Example:
+        >>> Pixels().decode(torch.zeros(1, 3, 8, 8)).shape
+        torch.Size([1, 3, 8, 8])
+    """
 
     name = "pixels"
     stores_images = True
@@ -62,48 +75,46 @@ class Tiles(Parameterisation, ABC):
 
     Args:
         factor: Tiles per side.
+
+    Attributes:
+        shrink: Interpolation by which an initial image is shrunk into its tile.
+        fill: What an image that cannot be divided is padded with.
+
+    Example:
+        >>> MultiFormation(factor=3).expansion
+        9
     """
 
     shrink: str
-    """Interpolation by which an initial image is shrunk into its tile."""
-
     fill: float
-    """What an image that cannot be divided is padded with."""
 
     def __init__(self, factor: int = 2) -> None:
         require({"factor": factor}, least=1, of=type(self).__name__)
         self.factor = factor
         self.expansion = factor * factor
 
-    def enlarge(self, stored: Tensor) -> Tensor:
+    def decode(self, stored: Tensor) -> Tensor:
         """Return the tiles, row by row, each as large as the whole: (n * expansion, C, H, W)."""
         count, channels, height, width = stored.shape
-        rows, columns = self._side(height), self._side(width)
+        rows, columns = math.ceil(height / self.factor), math.ceil(width / self.factor)
         spare = (0, columns * self.factor - width, 0, rows * self.factor - height)
         padded = F.pad(stored, spare, value=self.fill)
         tiles = padded.view(count, channels, self.factor, rows, self.factor, columns).permute(0, 2, 4, 1, 3, 5)
         tiles = tiles.reshape(count * self.expansion, channels, rows, columns)
         return F.interpolate(tiles, size=(height, width), mode="bilinear", align_corners=False)
 
-    def assemble(self, images: Tensor) -> Tensor:
+    def encode(self, images: Tensor) -> Tensor:
         """Return (n, C, H, W), each made of ``expansion`` neighbouring images shrunk into its tiles.
 
         Each is shrunk to what the image has of its tile: where the size cannot be divided, the last tiles have less.
         """
         count, channels, height, width = images.shape
         whole = images.new_empty(count // self.expansion, channels, height, width)
-        for k in range(self.expansion):
-            place = whole[..., self._slice(k // self.factor, height), self._slice(k % self.factor, width)]
-            if place.numel():
-                place.copy_(F.interpolate(images[k :: self.expansion], size=place.shape[2:], mode=self.shrink))
+        for row, tiles in enumerate(whole.chunk(self.factor, dim=2)):
+            for column, tile in enumerate(tiles.chunk(self.factor, dim=3)):
+                shrunk = images[row * self.factor + column :: self.expansion]
+                tile.copy_(F.interpolate(shrunk, size=tile.shape[2:], mode=self.shrink))
         return whole
-
-    def _side(self, size: int) -> int:
-        return math.ceil(size / self.factor)
-
-    def _slice(self, place: int, size: int) -> slice:
-        side = self._side(size)
-        return slice(place * side, min((place + 1) * side, size))
 
 
 class MultiFormation(Tiles):
@@ -132,12 +143,12 @@ class MultiFormation(Tiles):
         self._mean, self._std = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
 
     def decode(self, stored: Tensor) -> Tensor:
-        """Return the normalised images of all tiles."""
-        return (self.enlarge(stored) - self._mean.to(stored)) / self._std.to(stored)
+        """Return the normalised images of all tiles; see :meth:`Tiles.decode`."""
+        return (super().decode(stored) - self._mean.to(stored)) / self._std.to(stored)
 
     def encode(self, images: Tensor) -> Tensor:
         """Return pixels in 0..1 from normalised images, ``expansion`` of them in each."""
-        return self.assemble(images * self._std.to(images) + self._mean.to(images)).clamp(0, 1)
+        return super().encode(images * self._std.to(images) + self._mean.to(images)).clamp(0, 1)
 
     def constrain(self, stored: Tensor) -> Tensor:
         """Return the pixels clamped to 0..1."""
@@ -158,11 +169,3 @@ class PartitionExpand(Tiles):
     name = "partition_expand"
     shrink = "bilinear"
     fill = 0.0
-
-    def decode(self, stored: Tensor) -> Tensor:
-        """Return the images of all tiles."""
-        return self.enlarge(stored)
-
-    def encode(self, images: Tensor) -> Tensor:
-        """Return normalised pixels, ``expansion`` images in each."""
-        return self.assemble(images)

@@ -27,6 +27,11 @@ class Sampler(Choice, ABC):
 
     Args:
         batch_size: Images per class and round; the whole class where it is smaller.
+
+    Example:
+        >>> class First(Sampler):
+        ...     def draw(self, data, target, step, generator, network):
+        ...         return data.members(target)[: self.batch_size]
     """
 
     needs_groups: bool = False
@@ -156,6 +161,10 @@ class Importance(Sampler):
 
     Args:
         batch_size: Images per class and round, divided equally among the rows of W; at least one for each.
+
+    Example:
+        >>> Importance(batch_size=50).batch_size
+        50
     """
 
     def __init__(self, batch_size: int = 100) -> None:
@@ -257,6 +266,10 @@ class Cycling(Sampler):
     """Goes through the shuffled class batch by batch, shuffles it again, and so on (IDC: 64 images).
 
     A rest smaller than a batch is dropped, as in the reference.
+
+    Example:
+        >>> Cycling().batch_size
+        64
     """
 
     def __init__(self, batch_size: int = 64) -> None:
@@ -296,6 +309,10 @@ class KMeans(Sampler):
         interval: Rounds between clusterings.
         within_groups: Cluster each group by itself, with an equal share of the batch; groups then never vanish.
         candidates: Images of the class, drawn anew, that a clustering looks at; all of them if null (as published).
+
+    Example:
+        >>> KMeans(within_groups=True).needs_groups
+        True
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -17,6 +18,11 @@ class Selector(Choice, ABC):
 
     Attributes:
         needs_features: Compares the images by features.
+
+    Example:
+        >>> class Heaviest(Selector):
+        ...     def select(self, weights, count, generator, features=None):
+        ...         return weights.rows.mean(0).topk(count).indices
     """
 
     needs_features: bool = False
@@ -61,11 +67,33 @@ def required(features: Tensor | None, selector: Selector) -> Tensor:
     return features
 
 
+def take_turns(rows: Tensor, count: int, pick: Callable[[int, Tensor], int]) -> Tensor:
+    """Let rows of weights (T, n) pick ``count`` images in turn, none twice; int64 (count,), on the CPU.
+
+    ``pick`` returns the choice of a row, given by its place, among the images that are free for it, bool (n,): those
+    that have weight in it. A row is passed over once they are used up. When all that weighs anything is gone, the
+    others are as good as any.
+    """
+    free = rows > 0
+    chosen: list[int] = []
+    turn = 0
+    while len(chosen) < count:
+        if not free.any():
+            free[:] = True
+            free[:, chosen] = False
+        row = turn % len(rows)
+        turn += 1
+        if free[row].any():
+            chosen.append(pick(row, free[row]))
+            free[:, chosen[-1]] = False
+    return torch.tensor(chosen)
+
+
 class Random(Selector):
     """Draws by the rows of W in turn, without repetition.
 
-    Under ``Vanilla`` these are uniform draws, under ``FairDD`` as many images of each group as possible, under
-    ``KDE`` draws by weight. The rows come in a random order, so that fewer images than rows favour no group.
+    Under ``Vanilla`` these are uniform draws, under ``FairDD`` as many images of each group as possible, under ``KDE``
+    draws by weight. The rows come in a random order, so that fewer images than rows favour no group.
 
     Example:
         >>> weights = WeightMatrix(torch.tensor([[0.5, 0.0, 0.5]]), torch.ones(1))
@@ -78,30 +106,22 @@ class Random(Selector):
     ) -> Tensor:
         """Return ``count`` positions; a row whose images are used up is passed over."""
         enough(weights, count)
-        rows = weights.rows.double().cpu()[torch.randperm(len(weights.rows), generator=generator)].clone()
-        chosen: list[int] = []
-        turn = 0
-        while len(chosen) < count:
-            if not rows.any():  # weights so small that they are 0: what is left is drawn uniformly
-                rows += 1.0
-                rows[:, chosen] = 0.0
-            row = rows[turn % len(rows)]
-            if row.any():
-                pick = int(torch.multinomial(row, 1, generator=generator))
-                chosen.append(pick)
-                rows[:, pick] = 0.0
-            turn += 1
-        return torch.tensor(chosen)
+        rows = weights.rows.double().cpu()[torch.randperm(len(weights.rows), generator=generator)]
+
+        def pick(row: int, free: Tensor) -> int:
+            chances = rows[row] * free
+            return int(torch.multinomial(chances if chances.any() else free.double(), 1, generator=generator))
+
+        return take_turns(rows, count, pick)
 
 
 class Herding(Selector):
     """Greedy herding towards W's mean (Welling, ICML 2009; as iCaRL, Rebuffi et al., CVPR 2017, picks exemplars).
 
     For one row: the k-th image is the x that brings the mean of those picked closest to mu = sum_i w_i phi(x_i), the
-    smallest || mu - (phi(x) + sum of those before) / k ||. Several rows take turns, in a random order; each herds its
-    own picks to its own mean. Only images that have weight in a row are picked for it, none twice; a row whose images
-    are used up is passed over. Under ``Vanilla`` this is herding as known, under ``FairDD`` each group is herded by
-    itself, under ``KDE`` and ``Barycenter`` the picks approach the reweighted mean. Following W is ours.
+    smallest || mu - (phi(x) + sum of those before) / k ||. Several rows take turns; each herds its own picks to its own
+    mean. Under ``Vanilla`` this is herding as known, under ``FairDD`` each group is herded by itself, under ``KDE`` and
+    ``Barycenter`` the picks approach the reweighted mean. Following W is ours.
 
     Example:
         >>> weights = WeightMatrix(torch.full((1, 3), 1 / 3), torch.ones(1))
@@ -120,25 +140,16 @@ class Herding(Selector):
         points = required(features, self)
         rows = weights.rows.cpu()[torch.randperm(len(weights.rows), generator=generator)].to(points)
         means, norms = rows @ points, points.square().sum(1)
-        free = rows > 0
         missing = torch.zeros_like(means)  # of each row: k times its mean, less the features picked so far
-        chosen: list[int] = []
-        turn = 0
-        while len(chosen) < count:
-            if not free.any():  # all that weighs anything is used up: the others are as good as any
-                free[:] = True
-                free[:, chosen] = False
-            row = turn % len(rows)
-            turn += 1
-            if not free[row].any():
-                continue
+
+        def pick(row: int, free: Tensor) -> int:
             missing[row] += means[row]
             cost = norms - 2.0 * points @ missing[row]  # the distance to what is missing, but for a constant
-            pick = int(cost.masked_fill(~free[row], torch.inf).argmin())
-            missing[row] -= points[pick]
-            free[:, pick] = False
-            chosen.append(pick)
-        return torch.tensor(chosen)
+            nearest = int(cost.masked_fill(~free, torch.inf).argmin())
+            missing[row] -= points[nearest]
+            return nearest
+
+        return take_turns(rows, count, pick)
 
 
 class KCenter(Selector):

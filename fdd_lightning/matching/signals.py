@@ -26,6 +26,10 @@ class ClassBatch:
     Attributes:
         images: (n, C, H, W), normalised and augmented.
         label: The class.
+
+    Example:
+        >>> ClassBatch(torch.zeros(5, 3, 16, 16), label=2).label
+        2
     """
 
     images: Tensor
@@ -37,7 +41,15 @@ Layers = list[Tensor]
 
 
 class Signal(Choice, ABC):
-    """Base of every signal. Both methods take all classes of a step at once, so that a signal may share its work."""
+    """Base of every signal. Both methods take all classes of a step at once, so that a signal may share its work.
+
+    Example:
+        >>> class Colours(Signal):
+        ...     def targets(self, network, batches, rows):
+        ...         return [[w @ batch.images.mean((2, 3))] for batch, w in zip(batches, rows)]
+        ...     def synthetic(self, network, batches):
+        ...         return [[batch.images.mean((0, 2, 3))] for batch in batches]
+    """
 
     @abstractmethod
     def targets(self, network: Network, batches: Sequence[ClassBatch], rows: Sequence[Tensor]) -> list[Layers]:

@@ -22,6 +22,11 @@ class Source(Choice, ABC):
 
     Attributes:
         needs_classifier: Reads a trained classifier.
+
+    Example:
+        >>> class FirstHundred(Source):
+        ...     def images(self, real, classifier, seed, device):
+        ...         return real.subset(torch.arange(100))
     """
 
     needs_classifier: ClassVar[bool] = False
@@ -52,7 +57,12 @@ class Source(Choice, ABC):
 
 
 class AsIs(Source):
-    """The training set itself."""
+    """The training set itself.
+
+    Example:
+        >>> AsIs().fingerprint("abc", classifier="", seed=0)
+        'abc'
+    """
 
     def images(self, real: ImageSet, classifier: Algorithm | None, seed: int, device: torch.device) -> ImageSet:
         """Return the training set."""
@@ -70,6 +80,10 @@ class Mixes(Source):
 
     Args:
         pool: Images in which partners are found, at least 2 (SelecMix's code: four batches of 256).
+
+    Example:
+        >>> spec_of(Mixes(pool=512))["init_args"]
+        {'pool': 512}
     """
 
     needs_classifier = True

@@ -32,6 +32,10 @@ class StepParts:
         terms: Each term by the name of its class.
         indices: Places in the training set of the real images drawn, by class.
         weights: W and a of these images, by class.
+
+    Example:
+        >>> StepParts(torch.tensor(3.0), torch.tensor([1.0, 2.0]), terms={}, indices={}, weights={}).loss
+        tensor(3.)
     """
 
     loss: Tensor

@@ -10,14 +10,7 @@ def systematic_draws(weights: Tensor, count: int, generator: torch.Generator) ->
     """Return draws in which image i comes up ``count`` times its weight, rounded up or down; in no particular order.
 
     One uniform number over a random order of the images: the mean is exact, and the spread as small as it can be.
-
-    Args:
-        weights: float64 (n,), sum to 1, on the CPU.
-        count: Draws.
-        generator: CPU generator.
-
-    Returns:
-        int64 (count,), places of images.
+    Weights are float64 (n,), sum to 1, on the CPU; draws are int64 (count,), places of images.
 
     Example:
         >>> systematic_draws(torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64), 4, torch.Generator()).sort().values

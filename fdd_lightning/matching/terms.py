@@ -28,6 +28,11 @@ class Matched:
         sizes: Real images of each class over all processes.
         synthetic: Synthetic images, a batch per class in the same order.
         world: Number of processes, whose gradients are averaged.
+
+    Example:
+        >>> from fdd_lightning.networks import MLP
+        >>> Matched(MLP(2, (3, 8, 8)), 50.0, [], [], [], [ClassBatch(torch.zeros(2, 3, 8, 8), label=0)]).world
+        1
     """
 
     network: Network
@@ -40,7 +45,13 @@ class Matched:
 
 
 class Term(Choice, ABC):
-    """Base of every term."""
+    """Base of every term.
+
+    Example:
+        >>> class Small(Term):
+        ...     def __call__(self, matched: Matched) -> Tensor:
+        ...         return torch.stack([batch.images.square().mean() for batch in matched.synthetic]).sum()
+    """
 
     @abstractmethod
     def __call__(self, matched: Matched) -> Tensor:

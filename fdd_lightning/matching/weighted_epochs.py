@@ -49,16 +49,9 @@ def image_shares(data: ImageSet, num_classes: int, weigh: Callable[[Tensor], Wei
 
 
 def order_by_shares(shares: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the order of an epoch of N images in which image i comes up N * share_i times, rounded up or down.
+    """Return the order of an epoch of N images, int64 (N,): image i comes up N * share_i times, rounded up or down.
 
-    With equal shares it is a permutation, as plain training has it.
-
-    Args:
-        shares: float64 (N,), sums to 1.
-        generator: CPU generator.
-
-    Returns:
-        int64 (N,), places of images.
+    With equal shares, float64 (N,), it is a permutation, as plain training has it.
 
     Example:
         >>> shares = torch.tensor([0.5, 0.25, 0.25, 0.0], dtype=torch.float64)

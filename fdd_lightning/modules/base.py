@@ -31,6 +31,17 @@ class StageModule(LightningModule, ABC):
     A subclass draws every random number from ``rng.generator(self.seed, ...)`` and ``self.global_step``, and says how
     many optimiser steps it takes. The trainer stops there unless it was given a ``max_steps`` of its own.
 
+    Attributes:
+        menu: Folder of the menu that holds specs of it.
+        place: Where in a stage's configuration a spec of it belongs.
+        artefact: Name of the file or folder that the stage leaves in its output folder.
+        draws_own_batches: True where the module asks the data for images by index; the loader then only counts steps.
+        keeps_checkpoint: Whether the last checkpoint stays when the stage is finished.
+        folder: The output folder, where there is one: a module may write parts of a large artefact as they come.
+        seed: Seed of every draw.
+        seconds_of_setup: What set-up took, where it does the stage's own work (selecting images, say); added to the
+            training's time.
+
     Example:
         >>> from fdd_lightning.modules.distiller import Distiller
         >>> Distiller(num_classes=2, image_shape=(3, 16, 16), seed=5).spec["init_args"]["seed"]
@@ -38,27 +49,13 @@ class StageModule(LightningModule, ABC):
     """
 
     menu: ClassVar[str] = ""
-    """Folder of the menu that holds specs of it."""
-
     place: ClassVar[str] = "model"
-    """Where in a stage's configuration a spec of it belongs."""
-
     artefact: str
-    """Name of the file or folder that the stage leaves in its output folder."""
-
     draws_own_batches: bool = False
-    """True where the module asks the data for images by index; the loader then only counts steps."""
-
     keeps_checkpoint: bool = True
-    """Whether the last checkpoint stays when the stage is finished."""
-
     folder: Path | None = None
-    """The output folder, where there is one: a module may write parts of a large artefact as they come."""
-
     seed: int
-
     seconds_of_setup: float = 0.0
-    """What set-up took, where it does the stage's own work (selecting images, say); added to the training's time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,32 +85,19 @@ class StageModule(LightningModule, ABC):
 
     @classmethod
     def for_data(cls, data: BaseDataModule, **arguments: Any) -> Self:
-        """Build the module for a data set, from which the facts that it needs are taken.
-
-        Args:
-            data: The data module; it need not be set up.
-            **arguments: The constructor's other arguments.
-        """
+        """Build the module for a data set, set up or not, and the arguments that do not follow from it."""
         wanted = [key for key in ("num_classes", "num_groups", "image_shape") if key in parameters(cls)]
         facts: dict[str, Any] = {key: getattr(data, key) for key in wanted}
         return cls(**{**facts, **arguments})
 
     @classmethod
     def implied(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments that follow from others (a preset's) where they are not given themselves.
-
-        Args:
-            arguments: What the user says of the constructor's arguments.
-        """
+        """Return the arguments that follow from those given (from a preset, say) where they are left out."""
         return {}
 
     @classmethod
     def behind(cls, arguments: Mapping[str, Any]) -> Any:
-        """Return what decides the result beside the arguments themselves, such as what a preset says; None if nothing.
-
-        Args:
-            arguments: All arguments of the constructor.
-        """
+        """Return what decides the result beside all the arguments, such as what a preset says; None if nothing."""
         return None
 
     @classmethod
@@ -219,31 +203,30 @@ class FitModule(StageModule, ABC):
     A kind of fit is one class with a :attr:`kind`. By that name later stages take its artefact (``--encoder FILE``), a
     recipe sets it below ``fit``, and choices ask for it (``needs_encoder = True``). A kind of your own is found once
     its class is imported: by its class path, or by the entry points ``fdd_lightning.fits``.
+
+    Attributes:
+        kind: The flag that takes its artefact, and the key of a recipe below ``fit``.
+        help: What the flag takes.
+        what: What its readers read, with its article: ``a trained classifier``.
+        advice: What to do where it is missing.
+        entry: The menu's entry that a recipe takes where it names none.
+        serves: The stages that take its artefact.
+        prefix: How its leaves begin in a recipe below ``fit``; the kind and a dot if not said.
+        asked_by: The attribute by which choices ask for it; ``needs_KIND`` if not said.
+
+    Example:
+        >>> sorted(fit_kinds())[:3]
+        ['classifier', 'encoder', 'experts']
     """
 
     kind: ClassVar[str] = ""
-    """The flag that takes its artefact, and the key of a recipe below ``fit``."""
-
     help: ClassVar[str] = ""
-    """What the flag takes."""
-
     what: ClassVar[str] = ""
-    """What its readers read, with its article: ``a trained classifier``."""
-
     advice: ClassVar[str] = ""
-    """What to do where it is missing."""
-
     entry: ClassVar[str] = ""
-    """The menu's entry that a recipe takes where it names none."""
-
     serves: ClassVar[tuple[str, ...]] = ("distill",)
-    """The stages that take its artefact."""
-
     prefix: ClassVar[str | None] = None
-    """How its leaves begin in a recipe below ``fit``; the kind and a dot if not said."""
-
     asked_by: ClassVar[str] = ""
-    """The attribute by which choices ask for it; ``needs_KIND`` if not said."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Say how choices ask for a kind that does not say so itself."""
@@ -273,22 +256,14 @@ class FitModule(StageModule, ABC):
 
     @classmethod
     def row_settings(cls, model: Spec) -> dict[str, Any]:
-        """Return how it differs from the menu's entry: leaves that stand in the rows, below its kind.
-
-        Args:
-            model: The spec of the module.
-        """
+        """Return how a spec of it differs from the menu's entry: leaves that stand in the rows, below its kind."""
         seed = (model.get("init_args") or {}).get("seed")
         settings = differences(model, cls.spec_of_entry(cls.entry) if cls.entry else None)
         return below(cls.kind, settings | ({"seed": seed} if seed else {}))
 
     @classmethod
     def settings_of(cls, path: Path) -> dict[str, Any]:
-        """Return what an artefact adds to the settings of the rows that it leads to.
-
-        Args:
-            path: The artefact; the configuration of its stage is read beside it, where there is one.
-        """
+        """Return what an artefact adds to the settings of the rows that it leads to, by the configuration beside it."""
         file = (path if path.is_dir() else path.parent) / "config.yaml"
         spec = (menu.read_yaml(file) or {}).get("model") if file.is_file() else None
         return cls.row_settings(spec) if spec else {}

@@ -55,21 +55,22 @@ class BaseDistiller(WeighingModule):
         method: Name in files and tables.
         variant: ``published``, or ``recommended`` by this project (menu ``METHOD_recommended``).
 
+    Attributes:
+        classifier: File of a trained classifier (``--classifier``), for sources and surrogates that read one.
+        learned: What is learned besides the images and used in later training: ``lr``, ``soft_labels`` (see
+            `SyntheticSet`).
+
     Example:
         >>> from fdd_lightning.modules.selection import Selection
         >>> Selection(num_classes=2, image_shape=(3, 16, 16), images_per_class=3).labels_of(torch.zeros(6, 3, 16, 16))
         tensor([0, 0, 0, 1, 1, 1])
     """
 
-    classifier: Path | None = None
-    """File of a trained classifier (``--classifier``), for sources and surrogates that read one."""
-
     menu = "method"
     artefact = "synthetic.safetensors"
     draws_own_batches = True
-
+    classifier: Path | None = None
     learned: tuple[str, ...] = ()
-    """What is learned besides the images and used in later training: ``lr``, ``soft_labels`` (see `SyntheticSet`)."""
 
     def __init__(
         self,
@@ -143,7 +144,11 @@ class BaseDistiller(WeighingModule):
 
     @abstractmethod
     def stored_images(self) -> Tensor:
-        """Return the stored images, class by class: (num_classes * IPC, C, H, W), normalised, on the CPU."""
+        """Return the stored images, class by class: (num_classes * IPC, C, H, W), normalised, on the CPU.
+
+        Raises:
+            ConfigError: They are no longer finite, or another figure that was learned is out of range.
+        """
 
     def synthetic_set(self) -> SyntheticSet:
         """Return the set as it stands, with its provenance."""
@@ -388,11 +393,7 @@ class Distiller(BaseDistiller):
             self.log("weights/conflict_mass", torch.stack(mass).mean())
 
     def stored_images(self) -> Tensor:
-        """Return the images as they stand.
-
-        Raises:
-            ConfigError: They are no longer finite.
-        """
+        """Return the images as they stand."""
         images = self.images.detach().float().cpu()
         if not images.isfinite().all():
             raise ConfigError(f"the images are not finite after {self.global_step} steps: lower lr_images")

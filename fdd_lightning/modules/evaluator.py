@@ -53,6 +53,9 @@ class Evaluator(TrainingModule):
         augmentation: Applied to every training batch; the preset's if null.
         metrics: Metrics of your own, by class path, besides the built-in ones (see `GroupCounts`).
 
+    Attributes:
+        synthetic: The set to train on (``--synthetic``); without it the real training set.
+
     Example:
         >>> evaluator = Evaluator(num_classes=10, num_groups=2, image_shape=(3, 16, 16), preset="quick", lr=0.1)
         >>> evaluator.count, evaluator.by_preset().lr
@@ -62,9 +65,7 @@ class Evaluator(TrainingModule):
     artefact = "results.json"
     keeps_checkpoint = False
     loss_name = "eval/train_loss"
-
     synthetic: SyntheticSet | None = None
-    """The set to train on (``--synthetic``); without it the real training set."""
 
     def __init__(
         self,
@@ -122,11 +123,6 @@ class Evaluator(TrainingModule):
         return None if self.result is None else self.result.to_json()
 
     @property
-    def train_on(self) -> str:
-        """``synthetic`` or ``real``."""
-        return "real" if self.synthetic is None else "synthetic"
-
-    @property
     def algorithms(self) -> list[Algorithm]:
         """The networks' algorithms."""
         return cast(list[Algorithm], list(self.learners))
@@ -167,7 +163,8 @@ class Evaluator(TrainingModule):
 
     def check(self) -> None:
         """Refuse a trainer that reads group labels on a set that has none, and one that cannot take mixed images."""
-        refuse_groups(self.algorithm_class, self.train_on, self.num_groups)
+        train_on = "real" if self.synthetic is None else "synthetic"
+        refuse_groups(self.algorithm_class, train_on, self.num_groups)
         refuse_mixing(regime_of(self.hparams), self.algorithm_class, f"preset {self.hparams['preset']}")
 
     def _check_synthetic(self, synthetic: SyntheticSet) -> None:

@@ -33,10 +33,9 @@ class Experts(WeighingModule, FitModule):
     The defaults are those of MTT (Cazenavette et al., CVPR 2022; ``buffer.py`` of its code): 100 experts, 50 epochs,
     SGD 0.01 without momentum and decay, batch 256, one DSA operation per batch with parameters per image.
 
-    The experts are debiased by what they see: an epoch has as many images as the training set, and an image comes up in
-    it as often as its weight within its class says. ``Vanilla``: each once, which is plain training. ``Barycenter``:
-    every group of a class as often as the others (group-balanced; needs groups). ``KDE``: by inverse density in the
-    bias encoder's space (needs ``--encoder``). Or by how they learn: see ``learner``.
+    They are debiased by what they see: an epoch has as many images as the training set, and an image comes up in it as
+    often as its weight within its class says. ``Vanilla``: once, which is plain training. ``Barycenter``: all groups of
+    a class equally often. ``KDE``: by inverse density in the bias encoder's space. Or a ``learner`` debiases them.
 
     Args:
         num_classes: Linked from the data.
@@ -136,11 +135,7 @@ class Experts(WeighingModule, FitModule):
         return f"{self.count} experts {self.weighting.name}"
 
     def check(self) -> None:
-        """Refuse a learner that reads group labels where there are none, or whose network is no classifier.
-
-        Raises:
-            ConfigError: With the alternative.
-        """
+        """Refuse a learner that reads group labels where there are none, or whose network is no classifier."""
         super().check()
         learner = import_class(spec_of(self.learner_factory)["class_path"])
         refuse_groups(learner, "real", self.num_groups)
@@ -270,7 +265,7 @@ class Experts(WeighingModule, FitModule):
             self._write(self._part, expert, trajectory)
 
     def _write(self, folder: Path, expert: int, trajectory: Tensor) -> None:
-        save_expert(folder / _name(expert), trajectory, {"index": expert, **self.describe()})
+        save_expert(_file(folder, expert), trajectory, {"index": expert, **self.describe()})
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata of an expert's file."""
@@ -313,10 +308,9 @@ class Experts(WeighingModule, FitModule):
                 self._write(part, expert, trajectory)
         present = part if part.is_dir() else whole  # a kill may have come when all was done
         for expert in range(done):
-            if not (present / _name(expert)).is_file():
+            if not (file := _file(present, expert)).is_file():
                 raise FileFormatError(
-                    f"{present / _name(expert)} has gone since it was written: delete {folder / 'last.ckpt'} and start "
-                    "again"
+                    f"{file} has gone since it was written: delete {folder / 'last.ckpt'} and start again"
                 )
         if part.is_dir():
             shutil.rmtree(whole, ignore_errors=True)
@@ -344,5 +338,5 @@ class Experts(WeighingModule, FitModule):
         self.accuracies = list(checkpoint.get("accuracies", []))
 
 
-def _name(expert: int) -> str:
-    return f"{expert:04d}.safetensors"
+def _file(folder: Path, expert: int) -> Path:
+    return folder / f"{expert:04d}.safetensors"

@@ -70,9 +70,7 @@ def identity(spec: Spec, data: BaseDataModule, synthetic: SyntheticSet | None) -
         "conflict_ratio": data.conflict_ratio,
         "settings": made.get("settings", data.settings),
         "distill_seeds": [made["distill_seed"]] if "distill_seed" in made else [],
-        **(
-            evaluation_identity(spec, "real")
-            if synthetic is None
-            else evaluation_identity(spec, "synthetic", synthetic.learned)
+        **evaluation_identity(
+            spec, "real" if synthetic is None else "synthetic", () if synthetic is None else synthetic.learned
         ),
     }

@@ -30,11 +30,10 @@ class SupCon(FitModule):
     The generalised loss weighs pairs that are already close, so what is easiest to learn, the bias, comes first.
     Trained on, a small encoder memorises the rest as well and the signal fades: more steps are not better.
 
-    While it trains it logs, in intervals, over whole classes: ``density/auroc_mean`` and ``density/auroc_min``, how
-    well inverse density separates bias-conflicting images (1: perfectly; only where the data have groups and an
-    alignment, and for the log only), ``density/conflict_mass``, the weight that lies on them, and
-    ``density/effective_sample_share``, the effective sample size of plain inverse-density weights as a share of the
-    class, which reads no group labels.
+    It logs, over whole classes: ``density/auroc_mean`` and ``density/auroc_min``, how well inverse density separates
+    bias-conflicting images (1: perfectly), ``density/conflict_mass``, the weight that lies on them (both only where the
+    data have an alignment, and for the log only), and ``density/effective_sample_share``, the effective sample size of
+    plain inverse-density weights as a share of the class, which reads no group labels.
 
     Args:
         num_classes: Linked from the data.

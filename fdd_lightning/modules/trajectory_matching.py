@@ -66,16 +66,17 @@ class TrajectoryMatching(BaseDistiller):
             large N, at about half as much time again.
         method: Name in files and tables.
 
+    Attributes:
+        experts: Folder of the expert trajectories (``--experts``).
+
     Example:
         >>> TrajectoryMatching.needs({})
         ('experts',)
     """
 
-    experts: Path | None = None
-    """Folder of the expert trajectories (``--experts``)."""
-
     learned = ("lr",)
     needs_experts = True
+    experts: Path | None = None
 
     def __init__(
         self,
@@ -143,12 +144,7 @@ class TrajectoryMatching(BaseDistiller):
         return self.iterations
 
     def check(self) -> None:
-        """Refuse missing experts, and experts that these settings do not fit.
-
-        Raises:
-            ConfigError: They were trained otherwise, on other images, or for too few epochs.
-            FileFormatError: They cannot be read.
-        """
+        """Refuse missing experts, and experts that cannot be read or that these settings do not fit."""
         super().check()
         if self.trajectories is None and self.experts is not None:
             self.trajectories = ExpertFolder(self.experts)
@@ -271,8 +267,7 @@ class TrajectoryMatching(BaseDistiller):
     def loss(self, step: int) -> tuple[Tensor, Tensor]:
         """Return what to differentiate, and the value of the loss.
 
-        They are the same, unless steps are computed again: then the former is linear in images and step size, with the
-        loss's gradient.
+        Where steps are computed again, the former is linear in images and step size, with the loss's gradient.
         """
         start, target = self.segment(step)
         scale = (start - target).square().sum()
@@ -313,11 +308,7 @@ class TrajectoryMatching(BaseDistiller):
         return (decoded * towards_images).sum() + self.lr * towards_lr, value
 
     def stored_images(self) -> Tensor:
-        """Return the images as they stand, normalised also where the networks see them whitened.
-
-        Raises:
-            ConfigError: They are no longer finite, or the step size is not positive.
-        """
+        """Return the images as they stand, normalised also where the networks see them whitened."""
         images, lr = self.images.detach(), float(self.lr.detach())
         if not (images.isfinite().all() and lr > 0):
             raise ConfigError(

@@ -21,7 +21,13 @@ from fdd_lightning.modules.base import StageModule, fit_kinds
 
 
 class WeighingModule(StageModule, ABC):
-    """Base of the Distiller and its like, and of the experts: sets :attr:`weighting` in ``__init__``."""
+    """Base of the Distiller and its like, and of the experts: sets :attr:`weighting` in ``__init__``.
+
+    Example:
+        >>> from fdd_lightning.modules.distiller import Distiller
+        >>> Distiller.needs({"weighting": {"class_path": "fdd_lightning.matching.weightings.KDE"}})
+        ('encoder',)
+    """
 
     encoder: Path | None = None
     """File of the bias encoder (``--encoder``), for choices that look at embeddings."""
