@@ -129,7 +129,7 @@ def test_nothing_is_fetched_unless_asked_for(site, source, tmp_path):
     assert site[1] == []
 
 
-@pytest.mark.parametrize("content", [None, gzip.compress(b"something else")])
+@pytest.mark.parametrize("content", [None, gzip.compress(b"something else", mtime=0)])
 def test_a_failed_download_says_what_to_do_and_unpacks_nothing(site, source, tmp_path, content):
     archive = site[0] / f"{IDX_FILES[0]}.gz"
     archive.unlink() if content is None else archive.write_bytes(content)
