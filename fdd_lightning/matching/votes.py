@@ -132,7 +132,7 @@ class Ballot:
 
     Example:
         >>> votes = torch.tensor([[[1.0, 0.0], [0.9, 0.1], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.1, 0.9]]])
-        >>> Ballot(votes, torch.tensor([0, 0, 1, 1, 1, 1]), margin=0.2).verdict.words
+        >>> Ballot(votes, torch.tensor([0, 0, 1, 1, 1, 1]), margin=0.2).verdict.words.partition(";")[0]
         'the vote finds 16.7% of images against the crowd in 1 of 2 classes'
     """
 
@@ -159,8 +159,8 @@ class Ballot:
         shares, against = self.votes.mean(0), self._winners != self.targets
         leads, count = lead(shares, self.targets), int(against.sum())
         others = max(int((leads > 0).sum()), 1)
-        tops = [lead(vote, self.targets).topk(count).indices for vote in self.votes]
-        common = [torch.isin(one, other).double().mean() for one, other in combinations(tops, 2)] if count else []
+        tops = [self._most_against(vote, count) for vote in self.votes]
+        common = [torch.isin(one, other).double().sum() / count for one, other in combinations(tops, 2) if count]
         return Verdict(
             agreement=float((shares.argmax(1) == self.targets).double().mean()),
             clear=int((leads > CLEAR_MARGIN).sum()) / others,
@@ -168,7 +168,22 @@ class Ballot:
             classes=len(self.targets[against].unique()),
             num_classes=shares.shape[1],
             overlap=float(torch.stack(common).mean()) if common else 1.0,
+            effective_share=self._effective_share(),
         )
+
+    def _effective_share(self) -> float:
+        """Return the effective sample size of equally weighed groups over the images of a class, averaged."""
+        shares = []
+        for target in self.targets.unique():
+            counts = self._winners[self.targets == target].bincount().double()
+            counts = counts[counts > 0]
+            shares.append(len(counts) ** 2 / counts.reciprocal().sum() / counts.sum())
+        return float(torch.stack(shares).mean())
+
+    def _most_against(self, vote: Tensor, count: int) -> Tensor:
+        """Return the places of the images that a voter sees most against the crowd, at most so many."""
+        values, places = lead(vote, self.targets).topk(count)
+        return places[values > 0]
 
 
 def lead(shares: Tensor, targets: Tensor) -> Tensor:
@@ -187,6 +202,7 @@ class Verdict:
         classes: Classes that have such images.
         num_classes: All classes.
         overlap: Share of as many images most against the crowd that two voters have in common, on average, in 0..1.
+        effective_share: Effective sample size over the images of a class where its groups weigh alike, in 0..1.
 
     Example:
         >>> Verdict(agreement=0.2, clear=0.0, against=0.1, classes=10, num_classes=10).signal
@@ -199,6 +215,7 @@ class Verdict:
     classes: int
     num_classes: int
     overlap: float = 1.0
+    effective_share: float = 1.0
 
     @property
     def signal(self) -> str:
@@ -219,4 +236,5 @@ class Verdict:
         if self.overlap < LEAST_OVERLAP:
             return f"the signals disagree ({self.overlap:.0%} in common): do not trust them; no correction is applied"
         where = f"{self.classes} of {self.num_classes} classes"
-        return f"the vote finds {self.against:.1%} of images against the crowd in {where}"
+        rests = f"weighed alike, its groups rest on an effective {self.effective_share:.1%} of a class"
+        return f"the vote finds {self.against:.1%} of images against the crowd in {where}; {rests}"
