@@ -45,7 +45,12 @@ def show(plan: Plan) -> None:
     rows = [Identity(**row.identity) for row in plan.rows]
     columns = ("dataset", "conflict_ratio", "method", "weighting", "variant", "ipc", "network", "trainer")
     lines = [
-        {**{key: str(value) for key, value in row.identity().items()}, "variant": variant, "ipc": str(row.ipc or "all")}
+        {
+            **{key: str(value) for key, value in row.identity().items()},
+            "method": row.full_method,
+            "variant": variant,
+            "ipc": str(row.ipc or "all"),
+        }
         for row, variant in zip(rows, variants(rows), strict=True)
     ]
     told = [key for key in columns if key in ("method", "weighting") or len({line[key] for line in lines}) > 1]

@@ -9,6 +9,7 @@ from fdd_lightning.artefacts.results import Row
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.pictures.synthetic_sets import sets_side_by_side
 from fdd_lightning.report.figures import Figure, all_figures, draw_all
+from fdd_lightning.report.label_free import label_free_sentences
 from fdd_lightning.report.results_table import markdown, print_table
 from fdd_lightning.utils.files import atomic_path
 
@@ -43,6 +44,8 @@ def summarise(
     written = []
     if rows:
         print_table(rows, with_published=with_published)
+        for sentence in label_free_sentences(rows):
+            print(sentence)
         with atomic_path(folder / "table.md") as temporary:
             temporary.write_text(markdown(rows), encoding="utf-8")
         written.append(folder / "table.md")

@@ -1,0 +1,43 @@
+"""What the label-free way came to, in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fdd_lightning.artefacts.results import Row
+
+ELSE = ("dataset", "ipc", "conflict_ratio", "network", "train_on", "trainer", "preset", "eval_settings")
+"""What rows must have in common to be compared."""
+
+
+def label_free_sentences(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence for each recommended row that reads no group labels: its figures beside those without it.
+
+    Where the verdict found nothing, the sentence says that no correction was applied.
+    """
+    return [
+        _sentence(row, rows) for row in rows if row.variant == "recommended" and row.signal and not row.reads_groups
+    ]
+
+
+def _sentence(row: Row, rows: Sequence[Row]) -> str:
+    alike = [other for other in rows if all(getattr(other, key) == getattr(row, key) for key in ELSE)]
+    plain = (other for other in alike if (other.method, other.weighting) == (row.method, "vanilla"))
+    drawn = (other for other in alike if (other.method, other.weighting) == ("random", row.weighting))
+    where = f"{row.dataset}, " + (f"{100 * row.conflict_ratio:g}%, " if row.conflict_ratio else "") + f"ipc {row.ipc}"
+    how = "no shortcut was found and no correction applied" if row.signal == "none" else "no group labels were read"
+    against = [
+        f"{name} {_figures(other)}" for name, other in (*_first(plain, "without it"), *_first(drawn, "drawn images"))
+    ]
+    told = f" ({', '.join(against)})" if against else ""
+    return f"{row.full_method} {row.weighting} ({where}): {_figures(row)}{told}; {how}"
+
+
+def _first(rows: Iterable[Row], name: str) -> list[tuple[str, Row]]:
+    return [(name, row) for row in rows][:1]
+
+
+def _figures(row: Row) -> str:
+    accuracy, gap = row.mean("accuracy"), row.mean("deo_mean")
+    text = "no accuracy" if accuracy is None else f"{100 * accuracy:.1f}%"
+    return text if gap is None else f"{text}, DEO_A {100 * gap:.1f}"
