@@ -26,6 +26,7 @@ class Extractor(Choice, ABC):
         needs_embeddings: Reads the bias encoder's embeddings.
 
     Example:
+        >>> from fdd_lightning.datasets import ImageSet
         >>> class Brightness(Extractor):
         ...     def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
         ...         return lambda index: gallery.real.batch(index)["image"].mean((1, 2, 3))[:, None]
@@ -63,6 +64,7 @@ class RandomNetwork(Extractor):
         network: The architecture; its ``num_classes`` and ``image_shape`` come from the data.
 
     Example:
+        >>> from fdd_lightning.datasets import ImageSet
         >>> pixels, targets = torch.zeros(6, 3, 16, 16, dtype=torch.uint8), torch.tensor([0, 1, 0, 1, 0, 1])
         >>> data = ImageSet(pixels, targets, groups=targets, mean=(0.5,) * 3, std=(0.5,) * 3)
         >>> features = RandomNetwork().prepare(Gallery(data, num_classes=2, seed=0, device=torch.device("cpu")))
@@ -105,6 +107,7 @@ class Statistics(Extractor):
         textures: Principal components of the textures' shares; 0 leaves texture out, null takes all 144.
 
     Example:
+        >>> from fdd_lightning.datasets import ImageSet
         >>> pixels, targets = torch.randint(256, (60, 3, 16, 16), dtype=torch.uint8), torch.arange(60) % 2
         >>> data = ImageSet(pixels, targets, groups=targets, mean=(0.5,) * 3, std=(0.5,) * 3)
         >>> features = Statistics(textures=0).prepare(Gallery(data, num_classes=2, seed=0, device=torch.device("cpu")))

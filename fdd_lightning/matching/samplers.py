@@ -35,6 +35,8 @@ class Sampler(Choice, ABC):
     """
 
     needs_groups: bool = False
+    draws_by_weight: bool = False
+    """Whether images of large weight come up several times in a batch."""
 
     def __init__(self, batch_size: int = 256) -> None:
         require({"batch_size": batch_size}, least=1, of=type(self).__name__)
@@ -166,6 +168,8 @@ class Importance(Sampler):
         >>> Importance(batch_size=50).batch_size
         50
     """
+
+    draws_by_weight = True
 
     def __init__(self, batch_size: int = 100) -> None:
         super().__init__(batch_size)

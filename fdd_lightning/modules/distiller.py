@@ -378,7 +378,12 @@ class Distiller(BaseDistiller):
         sizes = [weights.effective_sample_size(parts.indices[c]).cpu() for c, weights in parts.weights.items()]
         self.log("weights/fewest_images", float(min(len(index.unique()) for index in parts.indices.values())))
         self.log("weights/least_effective_sample_size", torch.stack(sizes).min())
-        if min(sizes) < FEWEST and not self._warned and self.trainer.is_global_zero:
+        if (
+            self.sampler.draws_by_weight
+            and min(sizes) < FEWEST - 1e-6
+            and not self._warned
+            and self.trainer.is_global_zero
+        ):
             sys.stderr.write(
                 f"warning: a class is matched by an effective {float(min(sizes)):.1f} images, so that chance decides: "
                 f"expect a spread between seeds, or take more images or another weighting than {self.weighting.name}\n"

@@ -93,7 +93,7 @@ class Plan:
     Example:
         >>> from fdd_lightning.runs.recipe import read_recipe
         >>> len(Plan(read_recipe("quickstart"), Path("runs/quickstart")).rows)
-        8
+        11
     """
 
     def __init__(self, recipe: Recipe, root: Path) -> None:

@@ -73,7 +73,7 @@ class Recipe:
 
     Example:
         >>> [method.name for method in read_recipe("quickstart").methods]
-        ['random', 'dm']
+        ['random', 'dm', 'dm_recommended']
     """
 
     name: str

@@ -73,7 +73,7 @@ def test_eval_settings_may_be_absent():
 
 def test_later_releases_may_add_keys_and_metrics_and_older_ones_lack_metrics(tmp_path):
     document = row().to_json()
-    document |= {"variant": "published", "signal": {"a": [1]}}
+    document |= {"licence": "mine", "odd": {"a": [1]}}
     document["metrics"]["mine"] = {"mean": 1, "std": 0.0, "values": [[1, 1.0, None]]}
     del document["metrics"]["deo_max"]
     (read,) = parse_results({"format": 1, "rows": [document]}, "x")

@@ -183,3 +183,53 @@ def test_grey_images_have_statistics():
     features = Statistics(colours=None, textures=None).prepare(Gallery(data, 2, 0, torch.device("cpu")))
     assert features(torch.arange(30)).shape == (30, 208)
     assert bool(features(torch.arange(30)).isfinite().all())
+
+
+def verdict_on(images, targets, num_classes):
+    real = ImageSet(images, targets, torch.zeros_like(targets), (0.5,) * 3, (0.5,) * 3)
+    vote = NeighbourVote()
+    vote.prepare(Gallery(real, num_classes, 0, torch.device("cpu")))
+    return vote.verdict
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """The digits in grey, 16x16, and their labels."""
+    data = ColoredDigits(conflict_ratio=None)
+    data.prepare_data()
+    data.setup("fit")
+    return data.train.images.amax(1, keepdim=True).expand(-1, 3, -1, -1).contiguous(), data.train.targets
+
+
+def test_an_honest_shape_is_no_shortcut(plain):
+    images, targets = plain
+    assert verdict_on(images, targets, 10).signal == "none"
+
+
+def test_a_bias_in_position_is_not_seen_and_nothing_is_corrected(plain):
+    """Where the vote may fail it does nothing; docs/label_free.md says so."""
+    images, targets = plain
+    places = torch.where(torch.rand(len(targets), generator=draw("places")) < 0.9, targets, 9 - targets)
+    shifted = torch.stack([image.roll(int(place) - 5, dims=1) for image, place in zip(images, places, strict=True)])
+    verdict = verdict_on(shifted, targets, 10)
+    assert verdict.signal == "none"
+    assert verdict.words.startswith("no shortcut found")
+
+
+def test_two_groups_of_two_classes_are_found_where_they_go_with_the_classes(plain):
+    images, digits = plain
+    targets = digits % 2
+    groups = torch.where(torch.rand(len(targets), generator=draw("pairs")) < 0.9, targets, 1 - targets)
+    images = images.clone()
+    images[groups == 1, 1:] = 0  # red
+    verdict = verdict_on(images, targets, 2)
+    assert (verdict.signal, verdict.classes) == ("vote", 2)
+
+
+def test_two_groups_of_many_classes_are_not_seen(plain):
+    """As in CIFAR10-S: five classes mostly grey, five mostly red."""
+    images, targets = plain
+    groups = torch.where(torch.rand(len(targets), generator=draw("many")) < 0.9, targets // 5, 1 - targets // 5)
+    images = images.clone()
+    images[groups == 1, 1:] = 0
+    assert verdict_on(images, targets, 10).signal == "none"

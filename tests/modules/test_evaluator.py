@@ -43,10 +43,13 @@ KEYS = [
     "distill_seeds",
     "eval_networks",
     "eval_settings",
+    "variant",
     "seconds",
     "metrics",
     "cell_accuracy",
     "cell_count",
+    "reads_groups",
+    "signal",
 ]
 METRICS = ["accuracy", "deo_max", "deo_mean", "worst_group_accuracy", "aligned_accuracy", "conflict_accuracy"]
 
@@ -224,7 +227,10 @@ def test_the_row_says_what_was_done(digits, chosen):
         "distill_seeds": [4],
         "eval_networks": 2,
         "eval_settings": {"network.width": 4, "network.depth": 2, "epochs": 3, "batch_size": 16, "lr": 0.05},
+        "variant": "published",
         "seconds": {"fit": None, "distill": None, "eval": None},
+        "reads_groups": True,
+        "signal": None,
     }
 
 

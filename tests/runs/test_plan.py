@@ -66,6 +66,7 @@ def test_identity_has_every_key_and_the_settings_of_every_stage(plan):
     assert cell.identity == {
         "dataset": "colored_digits",
         "method": "dm",
+        "variant": "published",
         "weighting": "kde",
         "ipc": 1,
         "conflict_ratio": 0.2,

@@ -87,7 +87,7 @@ def test_help_of_a_stage(fdd, stage, told):
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (("distill", "--model.help=Distiller"), ["IPC: synthetic images stored for each class", "--model.lr_images"]),
+        (("distill", "--model.help=Distiller"), ["IPC: stored images of each class", "--model.lr_images"]),
         (("eval", "--model.help=Evaluator"), ["Number of networks", "quick"]),
         (("fit", "--model.help=SupCon"), ["--model.temperature"]),
         (("distill", "--data.help=ColoredDigits"), ["--data.conflict_ratio"]),
