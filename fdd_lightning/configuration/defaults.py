@@ -24,21 +24,21 @@ PLAIN = (bool, int, float, str, bytes, dict, list, tuple, set, Path, Tensor, typ
 def parameters(cls: type) -> dict[str, inspect.Parameter]:
     """Return the named arguments of a class's constructor, with those of its bases where it passes ``**kwargs`` on.
 
-    Those of its bases that a class gives itself it names in ``settled``.
+    Those that a class gives to its base itself, and so does not take, it names in ``fixed``.
     """
     named: dict[str, inspect.Parameter] = {}
-    settled: set[str] = set()
+    fixed: set[str] = set()
     for owner in cls.__mro__:
         if "__init__" not in owner.__dict__:
             continue
         own = list(inspect.signature(owner.__dict__["__init__"]).parameters.values())[1:]
         for parameter in own:
             variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-            if not variable and parameter.name not in settled:
+            if not variable and parameter.name not in fixed:
                 named.setdefault(parameter.name, parameter.replace(annotation=_annotation(parameter, owner)))
         if all(parameter.kind != parameter.VAR_KEYWORD for parameter in own):
             break
-        settled |= set(owner.__dict__.get("settled", ()))
+        fixed |= set(owner.__dict__.get("fixed", ()))
     return named
 
 

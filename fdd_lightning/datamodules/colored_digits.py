@@ -42,7 +42,7 @@ class ColoredDigits(BaseDataModule):
     """
 
     name = "colored_digits"
-    settled = ("root",)
+    fixed = ("root",)
     reads_root = False
     class_names = tuple(str(digit) for digit in range(NUM_CLASSES))
     group_names = FAIRDD_COLOR_NAMES

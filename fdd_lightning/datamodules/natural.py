@@ -24,7 +24,7 @@ class NaturalBias(BaseDataModule, ABC):
         True
     """
 
-    settled = ("conflict_ratio",)
+    fixed = ("conflict_ratio",)
 
     def __init__(self, *, balanced: bool = False, **kwargs: Any) -> None:
         super().__init__(conflict_ratio=None, **kwargs)

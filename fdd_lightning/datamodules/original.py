@@ -108,7 +108,7 @@ class AsPublished(FromOriginal, ABC):
 
     determines = ()
     group_names = ("all",)
-    settled = ("conflict_ratio",)
+    fixed = ("conflict_ratio",)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(conflict_ratio=None, **kwargs)
