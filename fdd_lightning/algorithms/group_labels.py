@@ -13,12 +13,7 @@ from fdd_lightning.errors import ConfigError
 
 
 def refuse_groups(algorithm: type, train_on: str, num_groups: int) -> None:
-    """Refuse an algorithm that reads group labels where there are none.
-
-    Args:
-        algorithm: Its class.
-        train_on: ``synthetic`` or ``real``.
-        num_groups: Number of groups of the real set.
+    """Refuse an algorithm (its class) that reads group labels where a ``synthetic`` or ``real`` set has none.
 
     Raises:
         ConfigError: With the alternative.

@@ -19,10 +19,7 @@ CLASSIFIER = FileKind("classifier", TRAIN, TRAIN, facts=("network", "learner", "
 def save_classifier(path: str | Path, algorithm: Algorithm, metadata: Mapping[str, Any]) -> None:
     """Write an algorithm's parameters, without what it remembers of the training images.
 
-    Args:
-        path: By convention ``classifier.safetensors``.
-        algorithm: The algorithm.
-        metadata: JSON-able facts: ``learner`` and ``network`` as specs, ``num_classes``, ``image_shape``, and more.
+    The metadata are JSON-able: ``learner`` and ``network`` as specs, ``num_classes``, ``image_shape``, and more.
     """
     CLASSIFIER.write(path, _lasting(algorithm), metadata)
 

@@ -26,13 +26,7 @@ ENCODER = FileKind(
 
 
 def save_encoder(path: str | Path, encoder: Encoder, metadata: Mapping[str, Any]) -> None:
-    """Write an encoder with what it was trained on.
-
-    Args:
-        path: By convention ``encoder.safetensors``.
-        encoder: The encoder.
-        metadata: JSON-able facts; ``dataset`` and ``settings`` are read by later stages.
-    """
+    """Write an encoder with JSON-able metadata, of which later stages read ``dataset`` and ``settings``."""
     ENCODER.write(path, encoder.state_dict(), {"network": spec_of(encoder.architecture), **encoder.facts, **metadata})
 
 
@@ -68,11 +62,7 @@ def embed_all(encoder: nn.Module, data: ImageSet, device: torch.device | None = 
 def cached_embeddings(path: str | Path, data: ImageSet, data_fingerprint: str, device: torch.device) -> Tensor:
     """Return the embeddings of a set by an encoder's file, float32 (N, d), computed once and kept in the cache.
 
-    Args:
-        path: The encoder's file.
-        data: The set.
-        data_fingerprint: Fingerprint of exactly the images of ``data``.
-        device: Where to compute.
+    ``data_fingerprint`` is that of exactly the images of ``data``.
 
     Raises:
         FileFormatError: The encoder does not fit the images.

@@ -43,13 +43,7 @@ def unflatten(vector: Tensor, network: nn.Module) -> dict[str, Tensor]:
 
 
 def save_expert(path: Path, trajectory: Tensor, metadata: Mapping[str, Any]) -> None:
-    """Write one expert.
-
-    Args:
-        path: By convention ``experts/NNNN.safetensors``.
-        trajectory: (snapshots, P), float32 or float16.
-        metadata: JSON-able facts, those of :data:`ALIKE` among them.
-    """
+    """Write one expert, (snapshots, P) in float32 or float16, with JSON-able metadata, :data:`ALIKE` among them."""
     EXPERT.write(path, {TENSOR: trajectory}, metadata)
 
 

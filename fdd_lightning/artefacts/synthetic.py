@@ -162,10 +162,7 @@ class SyntheticSet:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a set from a file and check it; nothing in the file is executed.
-
-        Args:
-            path: A ``synthetic.safetensors``.
+        """Read a set from a ``synthetic.safetensors`` and check it; nothing in the file is executed.
 
         Raises:
             DatasetNotFoundError: There is no such file.
@@ -186,10 +183,7 @@ class SyntheticSet:
     def save(self, path: str | Path) -> Path:
         """Write the file, and a picture of it (same name, ``.png``) beside it.
 
-        Written whole or not at all; equal content gives equal bytes.
-
-        Args:
-            path: Where to, normally ``synthetic.safetensors``; it is returned.
+        Written whole or not at all; equal content gives equal bytes. The path is returned.
 
         Raises:
             FileFormatError: The set contradicts itself (see :meth:`check`).

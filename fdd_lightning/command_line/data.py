@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from fdd_lightning.datamodules import BaseDataModule
-    from fdd_lightning.datasets.manifest import Manifest
+    from fdd_lightning.datasets.cache import Manifest
 
 OVERVIEW = """\
 fdd data: the data sets, from their source files to what networks see
@@ -109,7 +109,7 @@ def _show(action: str, args: list[str]) -> int:
 
 def _shown(data: BaseDataModule, split: str, path: Path | None, per_cell: int | None) -> None:
     """Draw a split of one data set: classes by groups, with the number of images of each cell."""
-    from fdd_lightning.datasets.manifest import conflict_ratio
+    from fdd_lightning.datasets.cache import conflict_ratio
     from fdd_lightning.pictures.mosaic import mosaic
 
     data.setup()

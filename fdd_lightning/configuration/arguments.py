@@ -42,10 +42,7 @@ class Arguments:
 
 
 def read(args: Sequence[str]) -> Arguments:
-    """Take the arguments of a stage apart.
-
-    Args:
-        args: All that follows ``fdd STAGE``.
+    """Take the arguments of a stage, all that follows ``fdd STAGE``, apart.
 
     Raises:
         ConfigError: A configuration file is missing, no YAML, or holds nothing that can be placed.

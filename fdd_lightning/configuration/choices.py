@@ -61,12 +61,7 @@ class Choice:
         return self
 
     def take(self, kind: str, path: Path) -> None:
-        """Take the file of a fit that this choice asks for by ``needs_KIND``, before the first step.
-
-        Args:
-            kind: The kind of fit.
-            path: Its artefact.
-        """
+        """Take the artefact of a kind of fit that this choice asks for by ``needs_KIND``, before the first step."""
 
 
 def class_path(cls: type) -> str:

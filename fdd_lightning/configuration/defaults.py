@@ -22,17 +22,23 @@ PLAIN = (bool, int, float, str, bytes, dict, list, tuple, set, Path, Tensor, typ
 
 @cache
 def parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """Return the named arguments of a class's constructor, with those of its bases where it passes ``**kwargs`` on."""
+    """Return the named arguments of a class's constructor, with those of its bases where it passes ``**kwargs`` on.
+
+    Those that a class gives to its base itself, and so does not take, it names in ``fixed``.
+    """
     named: dict[str, inspect.Parameter] = {}
+    fixed: set[str] = set()
     for owner in cls.__mro__:
         if "__init__" not in owner.__dict__:
             continue
         own = list(inspect.signature(owner.__dict__["__init__"]).parameters.values())[1:]
         for parameter in own:
-            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            if not variable and parameter.name not in fixed:
                 named.setdefault(parameter.name, parameter.replace(annotation=_annotation(parameter, owner)))
         if all(parameter.kind != parameter.VAR_KEYWORD for parameter in own):
             break
+        fixed |= set(owner.__dict__.get("fixed", ()))
     return named
 
 
@@ -72,12 +78,7 @@ def classes_for(annotation: Any) -> tuple[type, ...]:
 def spec_named(name: str, bases: tuple[type, ...]) -> Spec | None:
     """Return the spec that a name stands for: a class path, the bare name of a class, an entry of the menu, or a file.
 
-    Args:
-        name: The name.
-        bases: The classes of which it must be one.
-
-    Returns:
-        None where it is nothing of that.
+    Names are looked for among the bases and what is derived from them; None where it is nothing of that.
 
     Raises:
         ConfigError: It is a class path that cannot be imported, or a file that holds no spec.

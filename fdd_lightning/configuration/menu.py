@@ -39,12 +39,7 @@ def names(kind: str) -> list[str]:
 
 
 def file_of(kind: str, name: str | Path) -> Path | None:
-    """Return the file of an entry, by its name or by a path; None where there is none.
-
-    Args:
-        kind: A folder of the menu.
-        name: A name of the menu, or the path of a YAML file.
-    """
+    """Return the file of an entry of a kind, by its name or by the path of a YAML file; None where there is none."""
     path = Path(name)
     if path.suffix in ENDINGS and path.is_file():
         return path
@@ -53,12 +48,9 @@ def file_of(kind: str, name: str | Path) -> Path | None:
 
 
 def find(kind: str, name: str | Path, key: str = "") -> Spec:
-    """Return the spec of an entry of the menu.
+    """Return the spec of an entry of a kind (see :func:`names`), by its name or by the path of a YAML file.
 
-    Args:
-        kind: A folder of the menu: ``method``, ``weighting``, ``data``, ``network``, ``trainer``, ``eval``, ...
-        name: A name of the menu, or the path of a YAML file.
-        key: What named it, for messages.
+    ``key`` is what named it, for messages.
 
     Raises:
         ConfigError: There is none of that name, or its file holds no spec.
@@ -76,11 +68,7 @@ def find(kind: str, name: str | Path, key: str = "") -> Spec:
 
 
 def spec_in(file: Path, kind: str) -> Spec:
-    """Return the spec that a file holds, with what it is based on merged in.
-
-    Args:
-        file: The file.
-        kind: The folder of the menu that ``based_on`` is looked up in.
+    """Return the spec that a file holds, with what it is based on, an entry of its kind, merged in.
 
     Raises:
         ConfigError: It holds none.

@@ -22,14 +22,9 @@ def preset(kind: str, name: str) -> Spec | None:
 
 
 def reference(spec: Spec, name: str = "") -> Spec:
-    """Return what a spec is compared with: the menu's entry of its name or class, or its class's own defaults.
+    """Return the spec of the same class that one is compared with: the menu's, or the class's own defaults.
 
-    Args:
-        spec: The spec; its class says in which folder of the menu it is, if in any.
-        name: Its name there; by default that of its class.
-
-    Returns:
-        A spec of the same class.
+    Its class says in which folder of the menu it is, if in any, and its name there where none is given.
     """
     cls = import_class(spec["class_path"])
     kind, name = getattr(cls, "menu", ""), name or getattr(cls, "name", cls.__name__.lower())
@@ -78,13 +73,7 @@ def below(prefix: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def distill_settings(model: Spec, method: str, weighting: str) -> dict[str, Any]:
-    """Return how a distiller differs from its method's preset, and its weighting from the menu's.
-
-    Args:
-        model: The distiller's spec.
-        method: Name of the method.
-        weighting: Name of the weighting.
-    """
+    """Return how a distiller's spec differs from its method's preset, and its weighting from the menu's."""
     variant = (model.get("init_args") or {}).get("variant", "published")
     entry = method if variant == "published" else f"{method}_{variant}"
     expected = preset("method", entry) or preset("method", method) or {"class_path": model["class_path"]}

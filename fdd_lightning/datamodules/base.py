@@ -23,7 +23,7 @@ from fdd_lightning.configuration.row_settings import differences, reference
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import ImageSet, Split, cache
 from fdd_lightning.datasets.assignment import all_but, stratified_cut
-from fdd_lightning.datasets.manifest import Manifest, conflict_ratio
+from fdd_lightning.datasets.cache import Manifest, conflict_ratio
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError, FileFormatError
 from fdd_lightning.utils import files, paths, rng
 from fdd_lightning.utils.checks import require
@@ -44,11 +44,11 @@ class BaseDataModule(LightningDataModule, ABC):
 
     Args:
         batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the construction, of the validation cut and of the order of training batches.
+        seed: Seed of all that the construction draws, of the validation cut and of the order of training batches.
         conflict_ratio: Nominal share of bias-conflicting training images; None for the unbiased twin, and for sets
             whose bias is natural.
         validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder of the source files, instead of the data root.
+        root: Folder of the source files, instead of the data root; they lie in it as they do there.
 
     Example:
         >>> from fdd_lightning.datamodules import ColoredDigits

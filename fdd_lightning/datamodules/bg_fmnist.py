@@ -49,13 +49,8 @@ CHUNK = 256
 def background_of(groups: Tensor, counts: Sequence[int], generator: Generator) -> Tensor:
     """Choose a background for every image: within a group all are used equally often, or once more, in drawn order.
 
-    Args:
-        groups: int64, (N,).
-        counts: Backgrounds of each group.
-        generator: Draws which image gets which.
-
     Returns:
-        int64, (N,), places in the backgrounds of all groups, one group after the other.
+        int64, (N,), places in the backgrounds of all groups, group after group; ``counts`` says how many each has.
     """
     choice = torch.empty_like(groups)
     first = 0

@@ -94,11 +94,7 @@ def require_attributes(path: Path, wanted: Sequence[str]) -> list[str]:
 
 
 def read_labels(folder: Path, wanted: Sequence[str]) -> dict[str, tuple[list[str], torch.Tensor]]:
-    """Read the two tables.
-
-    Args:
-        folder: Folder of the tables.
-        wanted: Names of attributes.
+    """Read the two tables of a folder.
 
     Returns:
         Per split (``train``, ``validation``, ``test``) the names of the images, and their attributes, 0 or 1, int64,

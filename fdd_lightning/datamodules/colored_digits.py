@@ -32,11 +32,8 @@ class ColoredDigits(BaseDataModule):
     digits or so per cell); the other 1,297 are for training.
 
     Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the split, of the colours, of the validation cut and of the order of training batches.
         conflict_ratio: Share of each training class in another colour than its own, evenly over the nine others;
             null for the unbiased twin, all ten colours evenly.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
 
     Example:
         >>> digits = ColoredDigits(conflict_ratio=0.1)
@@ -45,6 +42,7 @@ class ColoredDigits(BaseDataModule):
     """
 
     name = "colored_digits"
+    fixed = ("root",)
     reads_root = False
     class_names = tuple(str(digit) for digit in range(NUM_CLASSES))
     group_names = FAIRDD_COLOR_NAMES
@@ -56,14 +54,8 @@ class ColoredDigits(BaseDataModule):
         "scikit-learn"
     )
 
-    def __init__(
-        self,
-        batch_size: int = 256,
-        seed: int = 0,
-        conflict_ratio: float | None = 0.1,
-        validation: float = 0.0,
-    ) -> None:
-        super().__init__(batch_size=batch_size, seed=seed, conflict_ratio=conflict_ratio, validation=validation)
+    def __init__(self, *, conflict_ratio: float | None = 0.1, **kwargs: Any) -> None:
+        super().__init__(conflict_ratio=conflict_ratio, root=None, **kwargs)
 
     @property
     def aligned(self) -> Tensor | None:

@@ -69,16 +69,7 @@ def read_folder(
     test_share: float,
     seed: int,
 ) -> FolderIndex:
-    """Look what there is, without reading images.
-
-    Args:
-        folder: The folder that names of files are relative to.
-        table: The table, if there is one.
-        columns: Names of its columns.
-        classes: The classes that there may be, in the order wanted; None takes those that are found.
-        test_share: Share of the images that is drawn for the test, where no split is given: the same of every class
-            and group, but for rounding.
-        seed: Seed of that draw.
+    """Look what there is, without reading images; arguments mean what they do in :class:`Folder`.
 
     Raises:
         FDDError: Something is missing, contradicts itself, or leaves a class without training or test images.

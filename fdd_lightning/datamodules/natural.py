@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from typing import Any
 
 from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datasets.image_set import count_cells
@@ -16,10 +17,6 @@ class NaturalBias(BaseDataModule, ABC):
 
     Args:
         balanced: Cut every (class, group) cell of the training split, by a seeded draw, to the size of the smallest.
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the test, balanced and validation cuts and of the order of training batches.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per (class, group) cell.
-        root: Folder of the source files, instead of the data root; they lie in it as they do there.
 
     Example:
         >>> from fdd_lightning.datamodules import CelebA
@@ -27,16 +24,10 @@ class NaturalBias(BaseDataModule, ABC):
         True
     """
 
-    def __init__(
-        self,
-        *,
-        balanced: bool = False,
-        batch_size: int = 256,
-        seed: int = 0,
-        validation: float = 0.0,
-        root: str | None = None,
-    ) -> None:
-        super().__init__(batch_size, seed, None, validation, root)
+    fixed = ("conflict_ratio",)
+
+    def __init__(self, *, balanced: bool = False, **kwargs: Any) -> None:
+        super().__init__(conflict_ratio=None, **kwargs)
         self.balanced = balanced
 
     def train_files(self, files: LabelledFiles) -> LabelledFiles:

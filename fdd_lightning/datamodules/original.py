@@ -99,14 +99,7 @@ class FromOriginal(BaseDataModule, ABC):
 
 
 class AsPublished(FromOriginal, ABC):
-    """Base of published sets as they are, in their order, with one group; the seed orders batches alone.
-
-    Args:
-        batch_size: Images per batch, of all processes together in training.
-        seed: Seed of the validation cut and of the order of training batches; the images do not depend on it.
-        validation: Share of the training images set aside for validation, in 0..1, drawn per class.
-        root: Folder that holds the published set (``MNIST/raw`` and the like), instead of the data root.
-        download: Fetch the published set if it is not there.
+    """Base of published sets as they are, in their order, with one group; the images do not depend on the seed.
 
     Example:
         >>> CIFAR10().num_groups, CIFAR10().aligned
@@ -115,19 +108,10 @@ class AsPublished(FromOriginal, ABC):
 
     determines = ()
     group_names = ("all",)
+    fixed = ("conflict_ratio",)
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 256,
-        seed: int = 0,
-        validation: float = 0.0,
-        root: str | None = None,
-        download: bool = False,
-    ) -> None:
-        super().__init__(
-            conflict_ratio=None, batch_size=batch_size, seed=seed, validation=validation, root=root, download=download
-        )
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(conflict_ratio=None, **kwargs)
 
     def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
         """Take the images as they are."""

@@ -44,12 +44,7 @@ NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d+\D")
 
 
 def field_names(name: str, age_bins: Sequence[int]) -> tuple[str, ...]:
-    """Name the values of ``age``, ``gender`` or ``race``.
-
-    Args:
-        name: The field.
-        age_bins: First ages of the second and all later age classes, in years, increasing.
-    """
+    """Name the values of a field, ``age``, ``gender`` or ``race``; age bins are those of :class:`UTKFace`."""
     if name == "age":
         middle = (f"{low} to {high - 1}" for low, high in pairwise(age_bins))
         return (f"under {age_bins[0]}", *middle, f"{age_bins[-1]} and over")
@@ -58,9 +53,6 @@ def field_names(name: str, age_bins: Sequence[int]) -> tuple[str, ...]:
 
 def parse_names(files: Sequence[Path]) -> tuple[list[Path], Tensor, int]:
     """Read age, gender and race off the file names.
-
-    Args:
-        files: Image files of UTKFace.
 
     Returns:
         The files whose names have all fields; their fields, int64, (N, 3); how many names have not.
@@ -81,12 +73,7 @@ def parse_names(files: Sequence[Path]) -> tuple[list[Path], Tensor, int]:
 
 
 def other_bins(ages: Tensor, count: int) -> str:
-    """Say what to do about an empty class: which age bins would fill all classes of a set that lacks some ages.
-
-    Args:
-        ages: int64, (N,), in years.
-        count: Number of classes.
-    """
+    """Say what to do about an empty class: which bins would fill ``count`` classes by ages, int64 (N,), in years."""
     if not len(ages):
         return "add images"
     places = (torch.arange(1, count) * len(ages)) // count

@@ -1,10 +1,10 @@
 """Built data sets on disk: one folder each, written whole or not at all, read memory-mapped.
 
-A folder holds ``{train,test}_{images,targets,groups}.npy`` and ``manifest.json``.
+A folder holds ``{train,test}_{images,targets,groups}.npy`` and ``manifest.json``: what was built, how, and what came
+out.
 """
 
-from __future__ import annotations
-
+# Annotations are not postponed here: TypedDict would not see which key is NotRequired.
 import hashlib
 import io
 import shutil
@@ -12,20 +12,65 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from fdd_lightning.datasets.image_set import Split, count_cells
-from fdd_lightning.datasets.manifest import Manifest, conflict_ratio, digest
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
 from fdd_lightning.utils.files import locked, read_json, sha256_file, write_json
 from fdd_lightning.utils.progress import track
 
 MANIFEST = "manifest.json"
 PARTS = ("images", "targets", "groups")
+
+
+class Manifest(TypedDict):
+    """Contents of ``manifest.json``.
+
+    Attributes:
+        dataset: Row name of the data set.
+        parameters: What, with the name, determines the bytes.
+        seed: Seed of the construction, also among the parameters.
+        classes: Class names.
+        groups: Names of the protected attribute's values.
+        cells: Per split a matrix of counts, class by group.
+        conflict_ratio: True share of training images outside the aligned cells; null where none is aligned by
+            construction.
+        sha256: Of the text that ``sha256sum *.npy`` prints: one figure for the whole result.
+        files: SHA-256 of each file.
+        left_out: Source images that were not used, by reason; only where there are any.
+
+    Example:
+        >>> sorted(Manifest.__optional_keys__)
+        ['left_out']
+    """
+
+    dataset: str
+    parameters: dict[str, Any]
+    seed: int
+    classes: list[str]
+    groups: list[str]
+    cells: dict[str, list[list[int]]]
+    conflict_ratio: float | None
+    sha256: str
+    files: dict[str, str]
+    left_out: NotRequired[dict[str, int]]
+
+
+def conflict_ratio(cells: Tensor, aligned: Tensor | None) -> float | None:
+    """Return the share of images outside the aligned cells; None where nothing is aligned by construction."""
+    if aligned is None:
+        return None
+    return int(cells[~aligned].sum()) / int(cells.sum())
+
+
+def digest(files: Mapping[str, str]) -> str:
+    """Sum up the files' hashes in one: SHA-256 of the lines ``HASH  NAME``, by name."""
+    text = "".join(f"{value}  {name}\n" for name, value in sorted(files.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write(
@@ -41,17 +86,8 @@ def write(
 ) -> None:
     """Write a built data set; nothing is left behind if that fails, and a folder already there is left as it is.
 
-    Of several processes that build at once one works, and the others wait for it.
-
-    Args:
-        folder: Where it goes.
-        splits: ``train`` and ``test``; images given in chunks are never held in memory together.
-        dataset: Row name.
-        parameters: Construction parameters.
-        class_names: Names of the classes.
-        group_names: Names of the groups.
-        image_shape: (C, H, W).
-        aligned: Mask of the (class, group) cells that are aligned by construction, if any.
+    Of several processes that build at once one works, and the others wait for it. ``splits`` are ``train`` and
+    ``test``, of which images given in chunks are never held in memory together; the rest are facts of the data module.
 
     Raises:
         ConfigError: A split does not fit what was announced.
@@ -110,18 +146,12 @@ def write(
 
 
 def read(folder: Path, dataset: str, parameters: Mapping[str, Any]) -> tuple[Manifest, dict[str, Split]]:
-    """Read a built data set; images are memory-mapped, so only what is used is read.
+    """Read the manifest and the splits of a built data set; images are memory-mapped, so only what is used is read.
 
-    Args:
-        folder: Where it lies.
-        dataset: The row name that it must have.
-        parameters: The construction parameters that it must have.
-
-    Returns:
-        The manifest, and the splits. Images that are written to change in memory only.
+    Images that are written to change in memory only.
 
     Raises:
-        FileFormatError: It is damaged, or was made by other parameters.
+        FileFormatError: It is damaged, or has another row name or other parameters than these.
     """
     manifest = read_manifest(folder)
     if (manifest["dataset"], manifest["parameters"]) != (dataset, dict(parameters)):

@@ -30,16 +30,10 @@ def dfa_parts(folder: Path, conflict_ratio: float) -> tuple[Path, Path, Path]:
 
 
 def require_dfa(name: str, folder: Path, conflict_ratio: float, way_out: str) -> None:
-    """Check that the folders are there.
-
-    Args:
-        name: Row name of the data set.
-        folder: Folder of the set.
-        conflict_ratio: Which share's folder.
-        way_out: What to put where.
+    """Check that the folders of a share are there.
 
     Raises:
-        DatasetNotFoundError: One is not.
+        DatasetNotFoundError: One is not; the line begins with ``name`` and ends with ``way_out``.
     """
     parts = dfa_parts(folder, conflict_ratio)
     lacking = [str(part.relative_to(folder)) for part in parts if not part.is_dir()]
@@ -75,14 +69,7 @@ def dfa_state(folder: Path, conflict_ratio: float) -> str:
 def dfa_files(
     name: str, folder: Path, conflict_ratio: float, class_names: Sequence[str], group_names: Sequence[str]
 ) -> dict[str, LabelledFiles]:
-    """Read which images there are, by split: ``train`` and ``test``, aligned training images first.
-
-    Args:
-        name: Row name of the data set.
-        folder: Folder of the set.
-        conflict_ratio: Which share's folder.
-        class_names: Names of the classes.
-        group_names: Names of the groups.
+    """Read which images a share has, by split: ``train`` and ``test``, aligned training images first.
 
     Raises:
         DatasetNotFoundError: A folder holds no image.
@@ -96,13 +83,7 @@ def dfa_files(
 
 
 def labelled(name: str, files: Sequence[Path], num_classes: int, num_groups: int) -> LabelledFiles:
-    """Read classes and groups off the file names.
-
-    Args:
-        name: Row name of the data set.
-        files: Image files named ``..._CLASS_GROUP.SUFFIX``.
-        num_classes: Number of classes.
-        num_groups: Number of groups.
+    """Read classes and groups off the names of image files, ``..._CLASS_GROUP.SUFFIX``.
 
     Raises:
         FileFormatError: A name says no labels, or one outside the range; the line names the file.

@@ -83,12 +83,7 @@ class FolderImages:
 
 
 def find_images(folder: Path, table: Path | None, columns: Columns) -> FolderImages:
-    """Find the images of a folder, and what table and class folders say of them.
-
-    Args:
-        folder: The folder that names of files are relative to.
-        table: The table, if there is one.
-        columns: Names of its columns.
+    """Find the images of a folder, and what class folders, and the table if there is one, say of them.
 
     Raises:
         FDDError: Something is missing, or contradicts itself.

@@ -92,11 +92,7 @@ def resized(size: int) -> Callable[[Image.Image], Image.Image]:
 
 
 def read_images(files: Sequence[Path], prepare: Callable[[Image.Image], Image.Image]) -> Iterator[Tensor]:
-    """Read image files in order, several at a time; constant memory.
-
-    Args:
-        files: The files.
-        prepare: Turns an RGB image into one of the size wanted.
+    """Read image files in order, several at a time, as RGB that ``prepare`` makes the size wanted; constant memory.
 
     Yields:
         uint8, (n, 3, H, W), n at most 1,024.

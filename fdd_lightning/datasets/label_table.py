@@ -50,11 +50,7 @@ class LabelTable:
         return f"{self.file}, row {self.numbers[place]}"
 
     def cells(self, name: str, argument: str) -> list[str]:
-        """Return a column, of which no cell may be empty.
-
-        Args:
-            name: The column.
-            argument: The argument that names it, for the error.
+        """Return a column, of which no cell may be empty; ``argument`` is what names it, for the error.
 
         Raises:
             ConfigError: There is no such column.

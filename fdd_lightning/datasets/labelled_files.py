@@ -52,27 +52,12 @@ class LabelledFiles:
         return LabelledFiles([self.files[i] for i in index.tolist()], self.targets[index], self.groups[index])
 
     def split(self, prepare: Callable[[Image.Image], Image.Image], left_out: Mapping[str, int] | None = None) -> Split:
-        """Return the split; files are read when it is written, a chunk at a time.
-
-        Args:
-            prepare: Turns an RGB image into one of the size wanted.
-            left_out: How many images of the source are not among them, by reason.
-        """
+        """Return the split; files are read, and prepared, when it is written, a chunk at a time."""
         return Split(read_images(self.files, prepare), self.targets, self.groups, left_out or {})
 
 
 def draw_per_cell(targets: Tensor, groups: Tensor, count: int, generator: Generator) -> Tensor:
-    """Draw equally many images from every (class, group) cell.
-
-    Args:
-        targets: int64, (N,), classes.
-        groups: int64, (N,), groups.
-        count: Images per cell; a smaller cell gives all it has.
-        generator: Draws them.
-
-    Returns:
-        int64, sorted places of the images drawn.
-    """
+    """Draw so many images of every (class, group) cell, all of a smaller one: their places, int64, sorted."""
     cells = _cells(targets, groups)
     return drawn(cells, torch.full_like(torch.bincount(cells), count), generator)
 
@@ -92,15 +77,8 @@ def require_filled(
 ) -> None:
     """Check that every class has images, and that there are at least two groups.
 
-    Args:
-        labelled: The files.
-        where: What they are, for the error.
-        class_names: Names of the classes.
-        group_names: Names of the groups.
-        way_out: What to do about an empty class.
-
     Raises:
-        FileFormatError: A class is empty, or all images are of one group.
+        FileFormatError: A class is empty (the line says the ``way_out``), or all images are of one group.
     """
     counts = count_cells(labelled.targets, labelled.groups, len(class_names), len(group_names))
     for target in (counts.sum(1) == 0).nonzero().flatten().tolist():

@@ -85,13 +85,10 @@ def some_names(folder: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
 def find_scenes(folder: Path, names: Sequence[str], seed: int) -> dict[str, list[list[Path]]]:
     """Find the files of the named scenes, in any of the layouts; images are not read.
 
-    Args:
-        folder: The folder of scenes.
-        names: The scenes wanted, in the order in which the files are given back.
-        seed: Draws which images are for the test where the folder has no splits.
+    The seed draws which images are for the test where the folder has no splits.
 
     Returns:
-        For ``train`` and ``test`` the files of each scene.
+        For ``train`` and ``test`` the files of each scene, in the order of the names.
 
     Raises:
         DatasetNotFoundError: The folder, a scene, or an image that a list names is missing, or a scene has no images.

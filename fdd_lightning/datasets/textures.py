@@ -26,12 +26,7 @@ Pattern = Callable[[Grid, int, Generator], Tensor]
 
 
 def textures(size: int, seed: int, split: str) -> list[Tensor]:
-    """Draw the images of all textures for one split.
-
-    Args:
-        size: Side of an image.
-        seed: Seed of the draws.
-        split: ``train`` or ``test``.
+    """Draw the images of a split, ``train`` or ``test``.
 
     Returns:
         Per texture, in the order of :data:`NAMES`, uint8, (n, 3, size, size).

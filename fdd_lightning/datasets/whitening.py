@@ -82,10 +82,7 @@ class ZCA:
 def cached_zca(data: ImageSet, epsilon: float, data_fingerprint: str) -> ZCA:
     """Return the whitening of a training set, fitted once and kept in the cache.
 
-    Args:
-        data: The training images.
-        epsilon: Added to the variances.
-        data_fingerprint: Fingerprint of exactly these images.
+    ``data_fingerprint`` is that of exactly the images of ``data``; epsilon is added to the variances.
     """
 
     def compute() -> dict[str, Tensor]:

@@ -81,14 +81,9 @@ def to_rgb(images: Tensor) -> Pixels:
 
 
 def tile(images: Pixels, columns: int, lines: int, scale: int = 1, void: Colour = BACKGROUND) -> Pixels:
-    """Put images into lines, from the upper left.
+    """Put images (N, H, W, 3) side by side in lines, from the upper left, each enlarged by a whole number.
 
-    Args:
-        images: Images (N, H, W, 3), no more than there is room for.
-        columns: Images side by side.
-        lines: Lines of them.
-        scale: Whole-number magnification, pixel by pixel.
-        void: What shows between images, and where there is none.
+    ``void`` shows between images, and where there is none.
     """
     height, width = images.shape[1] * scale, images.shape[2] * scale
     picture = np.full((lines * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), void, dtype=np.uint8)
@@ -106,12 +101,9 @@ def name_width(panels: Iterable[Panel]) -> int:
 
 
 def lay_out(lines: Sequence[Sequence[Panel]], *, head: Sequence[str] = (), between: int = 0) -> Image.Image:
-    """Draw panels as an RGB picture, line by line and each with its text, below a title and notes.
+    """Draw panels as an RGB picture, line by line and each with its text.
 
-    Args:
-        lines: The panels, from left to right.
-        head: Title and notes, a line each.
-        between: Pixels between two panels.
+    The ``head``, a title and notes, stands above them, and so many pixels are ``between`` two of them.
     """
     from PIL import Image, ImageDraw
 

@@ -164,13 +164,8 @@ def chart_page(
 ) -> tuple[Page, list[Axes]]:
     """Return a page with axes for each panel, at most three side by side, its title, and room for legends.
 
-    Args:
-        drawn: The panels.
-        parts: The series of each.
-        width: Inches of one pair of axes.
-        height: The same; more where a legend needs it.
-        metrics: With several of them, a panel is so many axes side by side, on a line of their own.
-        pad: Points between axes and title.
+    Sizes are inches of one pair of axes, which is higher where a legend needs it; ``pad`` is points below the title.
+    With several metrics a panel is so many axes side by side, on a line of their own.
     """
     across = metrics if metrics > 1 else min(len(parts), 3)
     down = math.ceil(len(parts) * metrics / across)
@@ -195,11 +190,7 @@ def chart_page(
 def legends(whole: Page, axes: Sequence[Axes], parts: Sequence[Sequence[Series]], line: str = "-") -> None:
     """Name the series of each panel right of its axes; once for the page where that tells all apart.
 
-    Args:
-        whole: The page.
-        axes: Those that the legend of each panel stands beside.
-        parts: The series of each panel.
-        line: Style of the lines; levels are dashed.
+    ``line`` is the style of all lines but those of levels, which are dashed.
     """
     named = _legends_of(parts)
     beside: Sequence[Page | Axes] = [whole] if len(named) == 1 else axes

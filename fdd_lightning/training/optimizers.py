@@ -83,13 +83,9 @@ def build_optimizer(
 def image_optimizer(
     images: nn.Parameter, lr: float, momentum: float, factory: OptimizerFactory | None = None
 ) -> Optimizer:
-    """Return the optimiser of synthetic images.
+    """Return the optimiser of synthetic images; without a factory SGD, as every method was published.
 
-    Args:
-        images: The images.
-        lr: Learning rate, of whatever optimiser.
-        momentum: Momentum of plain SGD.
-        factory: The optimiser; None: SGD, as every method was published.
+    The learning rate is that of whatever optimiser, the momentum that of SGD alone.
 
     Raises:
         ConfigError: It refuses its settings.

@@ -88,11 +88,7 @@ def fingerprint(value: Any) -> str:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock, waiting for the process that has it; it ends with the process, however that ends.
-
-    Args:
-        path: The lock's file, which is gone afterwards.
-    """
+    """Hold a lock's file, waiting for the process that has it; it ends with the process, however that ends."""
     with FileLock(path):
         try:
             yield

@@ -10,16 +10,7 @@ from torch import Tensor
 
 
 def track(chunks: Iterable[Tensor], total: int, label: str) -> Iterator[Tensor]:
-    """Pass chunks on and show how many rows of them have gone by.
-
-    Args:
-        chunks: Tensors, (n, ...).
-        total: Rows of all chunks together.
-        label: What is being done.
-
-    Yields:
-        The chunks.
-    """
+    """Pass chunks, (n, ...), on and show how many of all rows, ``total``, have gone by."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),

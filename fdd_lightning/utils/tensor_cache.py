@@ -14,12 +14,9 @@ from fdd_lightning.utils.paths import cache_root
 
 
 def cached_tensors(folder: str, key: Mapping[str, Any], compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return tensors from the cache, or compute them and put them there; a damaged file is made again.
+    """Return tensors from a folder of the cache, or compute them on the CPU and put them there.
 
-    Args:
-        folder: Folder in the cache.
-        key: All that decides the tensors, JSON-able.
-        compute: Computes the tensors, on the CPU, by their names.
+    ``key`` is all that decides them, JSON-able. A damaged file is made again.
     """
     path = cache_root() / folder / f"{fingerprint(key)[:32]}.safetensors"
     if path.is_file():

@@ -12,6 +12,7 @@ from fdd_lightning.artefacts.stage_folder import config_fingerprint
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import class_path, import_class
 from fdd_lightning.configuration.defaults import classes_for, complete, parameters
+from fdd_lightning.datamodules import CIFAR10, CIFAR10S, CelebA
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.terms import Term
 from fdd_lightning.modules.classifier import Classifier
@@ -123,6 +124,15 @@ def test_what_takes_a_class():
     assert classes_for(Network) == classes_for(Network | None) == classes_for(Callable[[int], Network]) == (Network,)
     assert classes_for(list[Term]) == (Term,)
     assert classes_for(int | None) == classes_for(dict[str, int]) == ()
+
+
+def test_an_argument_that_a_class_gives_its_base_is_not_its_own():
+    assert "conflict_ratio" in parameters(CIFAR10S)
+    assert "conflict_ratio" not in {**parameters(CelebA), **parameters(CIFAR10)}
+    with pytest.raises(ConfigError, match=r"conflict_ratio: no such option of CelebA"):
+        complete({"class_path": class_path(CelebA), "init_args": {"conflict_ratio": 0.1}}, key="data")
+    with pytest.raises(TypeError, match="conflict_ratio"):
+        CelebA(conflict_ratio=0.1)
 
 
 def test_a_spec_without_an_option_is_told_in_one_line():

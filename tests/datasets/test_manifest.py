@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fdd_lightning.datasets.manifest import conflict_ratio
+from fdd_lightning.datasets.cache import conflict_ratio
 
 
 def test_conflict_ratio_equals_a_loop():

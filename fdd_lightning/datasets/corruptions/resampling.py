@@ -16,15 +16,10 @@ Index = NDArray[np.intp]
 
 @lru_cache
 def zoom_matrix(factor: float) -> Array:
-    """Return the matrix that zooms one axis: the middle of the line is cut out, enlarged linearly, and trimmed.
+    """Return the matrix (32, 32) that zooms one axis by a factor of at least 1; its rows sum to one.
 
-    Zooming an image is ``matrix @ image @ matrix.T``. Both cuts round as in the published code.
-
-    Args:
-        factor: How much larger, at least 1.
-
-    Returns:
-        (32, 32), rows summing to one.
+    The middle of the line is cut out, enlarged linearly, and trimmed; both cuts round as in the published code. Zooming
+    an image is ``matrix @ image @ matrix.T``.
     """
     from scipy.ndimage import zoom
 
