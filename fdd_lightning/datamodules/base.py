@@ -86,6 +86,7 @@ class BaseDataModule(LightningDataModule, ABC):
         self.root = root
         self._manifest: Manifest | None = None
         self._sets: dict[str, ImageSet] = {}
+        self._kept: Tensor | None = None  # places of the training images in the built split, where some are set aside
         self._states: dict[Path, str | None] = {}
 
     # Facts, readable before set-up.
@@ -234,6 +235,10 @@ class BaseDataModule(LightningDataModule, ABC):
             self.check_source()
         return folder
 
+    def built_sources(self) -> Tensor | None:
+        """Return :attr:`sources` of the whole training split, before any of it is set aside for validation."""
+        return None
+
     # Lightning's hooks.
 
     def prepare_data(self) -> None:
@@ -267,7 +272,8 @@ class BaseDataModule(LightningDataModule, ABC):
             strata = train.targets * self.num_groups + train.groups
             count = round(self.validation * len(train))
             cut = stratified_cut(strata, count, rng.generator(self.seed, "validation"))
-            sets["train"], sets["val"] = train.subset(all_but(cut, len(train))), train.subset(cut)
+            self._kept = all_but(cut, len(train))
+            sets["train"], sets["val"] = train.subset(self._kept), train.subset(cut)
         self._manifest, self._sets = manifest, sets
 
     def verify(self) -> Manifest:
@@ -296,6 +302,12 @@ class BaseDataModule(LightningDataModule, ABC):
     def train(self) -> ImageSet:
         """The training images."""
         return self._split("train")
+
+    @property
+    def sources(self) -> Tensor | None:
+        """What each training image was made from, int64 (N,), equal for images that share it; None where none do."""
+        built = self.built_sources()
+        return built if built is None or self._kept is None else built[self._kept]
 
     @property
     def val(self) -> ImageSet | None:

@@ -186,15 +186,23 @@ class BGFMNIST(FromOriginal):
         Exactly ``round(conflict_ratio * N)`` training images conflict, spread over classes, and over the nine other
         scenes, as evenly as possible, at random within a class.
         """
+        banks = self.backgrounds(split)
+        groups, choice = self._assigned(labels, banks, split)
+        return Split(composited(images, torch.cat(banks), choice, self.composite), labels, groups)
+
+    def _assigned(self, labels: Tensor, banks: Sequence[Tensor], split: str) -> tuple[Tensor, Tensor]:
+        """Return each image's group, and the place of its background among those of all groups."""
         ratio = self.conflict_ratio if split == "train" else None
         conflicting = None if ratio is None else round(ratio * len(labels))
         generator = rng.generator(self.seed, "bg_fmnist", split, "cells")
         cells = biased_cells(torch.bincount(labels, minlength=NUM_CLASSES), conflicting, NUM_CLASSES, generator)
         groups = deal(labels, cells, rng.generator(self.seed, "bg_fmnist", split, "deal"))
-        banks = self.backgrounds(split)
         draws = rng.generator(self.seed, "bg_fmnist", split, "backgrounds")
-        choice = background_of(groups, [len(bank) for bank in banks], draws)
-        return Split(composited(images, torch.cat(banks), choice, self.composite), labels, groups)
+        return groups, background_of(groups, [len(bank) for bank in banks], draws)
+
+    def built_sources(self) -> Tensor:
+        """Return which photograph is behind each training image; some 24 share one."""
+        return self._assigned(self.load(train=True)[1], self.backgrounds("train"), "train")[1]
 
     @property
     def _scenes(self) -> tuple[Path, tuple[str, ...], int]:

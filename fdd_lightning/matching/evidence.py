@@ -61,6 +61,7 @@ class Gallery:
         device: Where to compute.
         embeddings: Bias-encoder embeddings of all images, (N, d); None unless the extractor asks for them.
         fingerprint: Names exactly these images, for the cache; empty where nothing is to be kept.
+        sources: What each image was made from, int64 (N,), where that is known.
 
     Example:
         >>> made_up_gallery(8).real.members(1)
@@ -73,6 +74,7 @@ class Gallery:
     device: torch.device
     embeddings: Tensor | None = None
     fingerprint: str = ""
+    sources: Tensor | None = None
 
 
 class _Asks(Protocol):

@@ -33,6 +33,7 @@ class Grouping(Choice, ABC):
         needs_groups: Reads the group labels.
         needs_embeddings: Reads the bias encoder's embeddings.
         needs_index: Tells images apart by their place in the training set.
+        needs_sources: Reads which images were made from the same source, when it is shown the training set.
 
     Example:
         >>> class OddAndEven(Grouping):
@@ -44,6 +45,7 @@ class Grouping(Choice, ABC):
     needs_groups: bool = False
     needs_embeddings: bool = False
     needs_index: bool = False
+    needs_sources: bool = False
 
     @abstractmethod
     def __call__(self, evidence: Evidence) -> Tensor:
@@ -178,6 +180,8 @@ class NeighbourVote(Grouping):
         neighbours: Images that vote in each.
         classifier: Votes as well, on all statistics of colour and texture; null leaves it out.
         margin: By how much, in 0..1, another label must win.
+        apart: Images made from the same source, a photograph behind several garments, do not vote for each other, where
+            the data set knows its sources.
 
     Example:
         >>> from fdd_lightning.datasets import ImageSet
@@ -198,6 +202,7 @@ class NeighbourVote(Grouping):
         neighbours: int = 10,
         classifier: CrossFitted | None = CrossFitted(),
         margin: float = 0.2,
+        apart: bool = False,
     ) -> None:
         require({"neighbours": neighbours}, least=1, of="NeighbourVote")
         require({"margin": margin}, least=0, most=1, of="NeighbourVote")
@@ -207,6 +212,7 @@ class NeighbourVote(Grouping):
         self.neighbours = neighbours
         self.classifier = rebuild(classifier)
         self.margin = margin
+        self.apart = self.needs_sources = apart
         self.needs_embeddings = any(each.needs_embeddings for each in self.features)
         self._ballot: Ballot | None = None
 
@@ -225,10 +231,16 @@ class NeighbourVote(Grouping):
         """Return the label shares by each voter, float32 (V, N, num_classes)."""
         targets, everything = gallery.real.targets, torch.arange(len(gallery.real))
         spaces = (each.prepare(gallery)(everything) for each in self.features)
-        votes = [neighbour_shares(space, targets, gallery.num_classes, self.neighbours) for space in spaces]
+        if self.apart and gallery.sources is None:
+            raise ConfigError(
+                "NeighbourVote apart: the data set does not know which images share a source: leave it out"
+            )
+        facts = targets, gallery.num_classes
+        sources = gallery.sources if self.apart else None
+        votes = [neighbour_shares(space, *facts, self.neighbours, sources) for space in spaces]
         if self.classifier is not None:
             statistics = Statistics(colours=None, textures=None).prepare(gallery)(everything)
-            votes.append(self.classifier(statistics, targets, gallery.num_classes))
+            votes.append(self.classifier(statistics, *facts, sources))
         return torch.stack(votes)
 
     @property

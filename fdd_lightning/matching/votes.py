@@ -21,7 +21,9 @@ from fdd_lightning.utils.progress import track
 from fdd_lightning.utils.rng import generator, seeded
 
 
-def neighbour_shares(points: Tensor, targets: Tensor, num_classes: int, neighbours: int) -> Tensor:
+def neighbour_shares(
+    points: Tensor, targets: Tensor, num_classes: int, neighbours: int, sources: Tensor | None = None
+) -> Tensor:
     """Return the label shares of each point's nearest other points, over all classes.
 
     Args:
@@ -29,6 +31,7 @@ def neighbour_shares(points: Tensor, targets: Tensor, num_classes: int, neighbou
         targets: int64 (N,).
         num_classes: Number of classes.
         neighbours: Points that vote, fewer where there are not as many.
+        sources: int64 (N,); points of the same source do not vote for each other.
 
     Returns:
         float32 (N, num_classes), rows sum to 1.
@@ -42,10 +45,16 @@ def neighbour_shares(points: Tensor, targets: Tensor, num_classes: int, neighbou
     """
     from sklearn.neighbors import NearestNeighbors  # slow to import, needed by few
 
-    count = max(1, min(neighbours, len(points) - 1))
+    alike = 0 if sources is None else int(sources.bincount().max())
+    count = max(1, min(neighbours + alike, len(points) - 1))
     found = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(points.float().cpu().numpy())
     nearest = torch.from_numpy(found.kneighbors(return_distance=False))
-    return one_hot(targets.cpu()[nearest], num_classes).float().mean(1)
+    votes = one_hot(targets.cpu()[nearest], num_classes).float()
+    if sources is None:
+        return votes.mean(1)
+    others = sources.cpu()[nearest] != sources.cpu()[:, None]
+    chosen = others & (others.cumsum(1) <= neighbours)
+    return (votes * chosen[..., None]).sum(1) / chosen.sum(1, keepdim=True).clamp(min=1)
 
 
 class CrossFitted(Choice):
@@ -79,17 +88,22 @@ class CrossFitted(Choice):
         self.q = q
         self.seed = seed
 
-    def __call__(self, points: Tensor, targets: Tensor, num_classes: int) -> Tensor:
+    def __call__(self, points: Tensor, targets: Tensor, num_classes: int, sources: Tensor | None = None) -> Tensor:
         """Return the probability of each label, float32 (N, num_classes).
 
         Args:
             points: (N, d), standardised; cut off at 5 standard deviations.
             targets: int64 (N,).
             num_classes: Number of classes.
+            sources: int64 (N,); points of the same source are in the same half.
         """
         points = points.float().cpu().clamp(-5.0, 5.0)
         targets = targets.cpu()
-        halves = torch.randperm(len(points), generator=generator(self.seed, "vote halves")).chunk(2)
+        order = torch.randperm(len(points), generator=generator(self.seed, "vote halves"))
+        halves = order.chunk(2)
+        if sources is not None:
+            first = sources.cpu()[order].unique(return_inverse=True)[1] % 2 == 0
+            halves = order[first], order[~first]
         shares = torch.empty(len(points), num_classes)
         for number, (judged, shown) in enumerate((halves, halves[::-1])):
             with seeded(self.seed, "vote classifier", number):

@@ -120,7 +120,9 @@ class WeighingModule(StageModule, ABC):
         """Let the weighting look at all images, without their groups, and say what it found."""
         device = self.trainer.strategy.root_device
         blind, count = self.real.without_groups(), self.data.num_classes
-        gallery = Gallery(blind, count, self.seed, device, self.embeddings, self.real_fingerprint())
+        sources = self.data.sources if self.weighting.needs_sources else None
+        facts = self.embeddings, self.real_fingerprint(), sources
+        gallery = Gallery(blind, count, self.seed, device, *facts)
         self.once(lambda: self.weighting.prepare(gallery))
         if self.weighting.verdict is not None and self.trainer.is_global_zero:
             sys.stderr.write(f"{self.data.name}: {self.weighting.verdict.words}\n")

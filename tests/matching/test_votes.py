@@ -31,6 +31,18 @@ def test_neighbours_vote_as_a_literal_search_says():
         assert shares[i].tolist() == pytest.approx([labels.count(c) / 5 for c in range(3)])
 
 
+def test_what_shares_a_source_does_not_vote_for_each_other():
+    points, targets = torch.randn(40, 3, generator=draw("points")), torch.randint(3, (40,), generator=draw("labels"))
+    sources = torch.arange(40) // 4
+    shares = neighbour_shares(points, targets, 3, neighbours=5, sources=sources)
+    for i in range(40):
+        others = sorted((math.dist(points[i], points[j]), j) for j in range(40) if sources[j] != sources[i])[:5]
+        labels = [int(targets[j]) for _, j in others]
+        assert shares[i].tolist() == pytest.approx([labels.count(c) / 5 for c in range(3)])
+    with pytest.raises(ConfigError, match="does not know which images share a source"):
+        NeighbourVote(apart=True).prepare(gallery(prepared_digits(None)))
+
+
 def test_colours_are_counted_in_64_boxes():
     pixels = torch.randint(256, (3, 3, 6, 6), dtype=torch.uint8, generator=draw("pixels"))
     for image, shares in zip(pixels, colour_shares(pixels), strict=True):
@@ -115,12 +127,17 @@ def gallery(data):
     return Gallery(data.train.without_groups(), data.num_classes, 0, torch.device("cpu"))
 
 
+def prepared_digits(ratio):
+    data = ColoredDigits(conflict_ratio=ratio)
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
 @pytest.fixture(scope="module")
 def prepared():
     def of(ratio):
-        data = ColoredDigits(conflict_ratio=ratio)
-        data.prepare_data()
-        data.setup("fit")
+        data = prepared_digits(ratio)
         vote = NeighbourVote()
         vote.prepare(gallery(data))
         return vote, data

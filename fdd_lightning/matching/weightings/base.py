@@ -64,6 +64,7 @@ class Weighting(Choice, ABC):
         needs_groups: Reads the group labels.
         needs_embeddings: Reads the bias encoder's embeddings.
         needs_index: Tells images apart by their place in the training set.
+        needs_sources: Reads which images were made from the same source, when it is shown the training set.
         needs_cell_sizes: Reads how many training images each group has in the class.
         one_row_advice: What to take instead, where W has several rows and one is wanted.
 
@@ -83,6 +84,7 @@ class Weighting(Choice, ABC):
     needs_groups: bool = False
     needs_embeddings: bool = False
     needs_index: bool = False
+    needs_sources: bool = False
     needs_cell_sizes: bool = False
     one_row_advice: ClassVar[str] = "take barycenter, which makes groups come up equally, or another of one row"
 
@@ -137,6 +139,7 @@ class Weighting(Choice, ABC):
         self.needs_groups = self.needs_groups or groups.needs_groups
         self.needs_embeddings = self.needs_embeddings or groups.needs_embeddings
         self.needs_index = self.needs_index or groups.needs_index
+        self.needs_sources = self.needs_sources or groups.needs_sources
 
     @abstractmethod
     def __call__(self, evidence: Evidence) -> WeightMatrix:

@@ -12,7 +12,8 @@ from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.originals import FASHION_MNIST
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
-from tests.fakes import mnist_arrays
+from tests.fakes import mnist_arrays, write_mnist
+from tests.fakes_scenes import write_scenes
 
 OTHER = ~torch.eye(10, dtype=torch.bool)
 COUNTS = (3, 4, 5, 6, 7, 3, 4, 5, 6, 7)
@@ -141,3 +142,20 @@ def test_more_backgrounds_than_images_are_drawn_from_all():
     used = torch.cat([background_of(torch.zeros(3, dtype=torch.int64), [50], rng.generator(s)) for s in range(20)])
     assert len(used.unique()) > 25
     assert int(used.max()) > 40
+
+
+@pytest.mark.parametrize("validation", [0.0, 0.25])
+def test_images_of_one_source_have_the_same_photograph(tmp_path, monkeypatch, validation):
+    """Outside the garment's frame an image is its photograph."""
+    monkeypatch.setenv("FDD_CACHE", str(tmp_path / "cache"))
+    write_mnist(tmp_path / "data", name="FashionMNIST")
+    write_scenes(tmp_path / "data" / "scenes")
+    data = BGFMNIST(root=str(tmp_path / "data"), conflict_ratio=0.2, validation=validation)
+    data.setup()
+    frames, sources = data.train.images[:, :, :2].flatten(1), data.sources
+    assert sources is not None
+    assert len(sources) == len(data.train)
+    assert len(sources.unique()) < len(sources) / 2
+    for source in sources.unique():
+        assert (frames[sources == source] == frames[sources == source][0]).all()
+    assert len(frames.unique(dim=0)) == len(sources.unique())
