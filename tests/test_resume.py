@@ -9,7 +9,7 @@ import pytest
 
 from fdd_lightning.artefacts.stage_folder import StageFolder
 from tests.processes import Process
-from tests.tiny import DISTILL, EVAL, FIT
+from tests.tiny import DISTILL, EVAL, FIT, QUIET
 
 LONG = {
     "fit": (*FIT, "--model.steps=14", "--model.monitor_every=4"),  # six batches an epoch: cut short inside the second
@@ -160,3 +160,19 @@ def test_a_damaged_record_is_one_line(fdd, refused):
     for text in ("{", '{"strange": 1}', "[]"):
         Path("x/stage.json").write_text(text)
         assert "x/stage.json" in refused(*DISTILL, "--output=x")
+
+
+def test_the_recommended_way_goes_on_with_its_optimiser_and_schedule(fdd, tmp_path):
+    args = [
+        *("distill", "--model=dm_recommended", "--model.weighting=vote", "--model.surrogate.network.width=4", *QUIET),
+        *("--model.iterations=12", "--model.images_per_class=1"),
+    ]
+    run([*args, "--output=whole"], tmp_path / "whole")
+    killed = Process([*args, "--output=cut"], tmp_path / "killed", pause_at=PAUSE)
+    killed.wait_until_paused()
+    assert killed.signal(signal.SIGKILL) == -signal.SIGKILL
+    again = run([*args, "--output=cut"], tmp_path / "again")
+    said = again.err.splitlines()
+    assert f"resuming distill at step {PAUSE - 1}" in said
+    assert any(line.startswith("colored_digits: the vote finds") for line in said)
+    assert content("cut", "distill") == content("whole", "distill")

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import torch
 
+from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.initialisers import Selected
 from fdd_lightning.matching.samplers import Importance, KMeans, Uniform
@@ -140,3 +141,12 @@ def test_few_effective_images_are_warned_of_once(digits, capsys):
     assert said.count("warning: a class is matched by an effective 10.0 images") == 0
     trainer(log_every_n_steps=1).distill(distiller(sampler=Importance(5)), digits)
     assert capsys.readouterr().err.count("warning: a class is matched by an effective 5.0 images") == 1
+
+
+def test_where_nothing_is_found_the_vote_costs_nothing():
+    """On the unbiased twin the images are those of vanilla, to the bit."""
+    data = ColoredDigits(conflict_ratio=None)
+    data.setup()
+    made = [trainer().distill(distiller(weighting=w, **RECOMMENDED), data) for w in (Vote(), Vanilla())]
+    assert torch.equal(made[0].images, made[1].images)
+    assert made[0].metadata["signal"] == "none"
