@@ -56,7 +56,7 @@ class Identity:
     Attributes:
         dataset: Name of the data set.
         method: ``random``, ``dm``, ..., ``full``.
-        weighting: ``vanilla``, ``kde``, ``fairdd``, ``barycenter`` or a user's own.
+        weighting: Its name in the menu, ``vanilla``, ``kde``, ``vote``, ..., or a user's own.
         ipc: Images per class; None for the whole training set.
         conflict_ratio: Nominal share of bias-conflicting images, or None.
         network: Architecture that was trained on the set.

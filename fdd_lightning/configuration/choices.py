@@ -104,15 +104,18 @@ def import_class(path: str) -> type:
     """Import a class by its path.
 
     Raises:
-        ConfigError: The module or the class does not exist.
+        ConfigError: The module or the class does not exist, or it is no class.
     """
     module, _, name = current(path).rpartition(".")
     try:
-        return cast(type, getattr(importlib.import_module(module), name))
+        found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
             f"class path {path!r} cannot be imported ({error}): check its spelling and PYTHONPATH"
         ) from None
+    if not isinstance(found, type):
+        raise ConfigError(f"{path!r} is no class")
+    return found
 
 
 def is_spec(value: Any) -> bool:

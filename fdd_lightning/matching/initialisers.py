@@ -110,7 +110,7 @@ class Selected(Real):
         self, data: ImageSet, target: int, count: int, generator: torch.Generator, weigh: Weigher
     ) -> Tensor:
         """Return ``count`` different real images of the class."""
-        members = _enough_members(data, target, count, "that real initialisation needs")
+        members = _enough_members(data, target, count, "that a selected start needs")
         chosen = self.selector.select(weigh(members), count, generator)
         return data.batch(members[chosen.to(members.device)])["image"]
 

@@ -70,5 +70,7 @@ def principal(values: Tensor, components: int) -> Tensor:
     """Return the first principal components of some columns, or all columns where there are no more of them."""
     from sklearn.decomposition import PCA  # slow to import, needed by few
 
-    analysis = PCA(min(components, values.shape[1]), svd_solver="covariance_eigh")
+    if not bool((values.std(0, unbiased=False) > 0).any()):
+        return torch.zeros(len(values), components)  # all images alike: nothing to divide by
+    analysis = PCA(min(components, *values.shape), svd_solver="covariance_eigh")
     return torch.from_numpy(analysis.fit_transform(values.double().cpu().numpy())).float()

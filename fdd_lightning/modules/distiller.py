@@ -6,7 +6,7 @@ import sys
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -33,8 +33,7 @@ from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.weighing import WeighingModule
 from fdd_lightning.training import OptimizerFactory, ScheduleFactory
-from fdd_lightning.training.optimizers import image_optimizer, refuse_two_rates
-from fdd_lightning.training.schedules import scheduled
+from fdd_lightning.training.image_optimizers import image_optimizer, refuse_what_has_no_effect
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.rng import generator
@@ -81,7 +80,7 @@ class BaseDistiller(WeighingModule):
         seed: int = 0,
         *,
         method: str,
-        variant: str = "published",
+        variant: Literal["published", "recommended"] = "published",
     ) -> None:
         super().__init__()
         require({"images_per_class": images_per_class}, least=1)
@@ -270,7 +269,7 @@ class Distiller(BaseDistiller):
         self.lr_images = lr_images * (self.images_per_class / lr_at_ipc if lr_at_ipc else 1.0)
         self.lr_halvings = tuple(lr_halvings)
         self.momentum = momentum
-        refuse_two_rates(optimizer)
+        refuse_what_has_no_effect(optimizer, momentum)
         if schedule is not None and self.lr_halvings:
             raise ConfigError("the learning rate of the images falls by schedule or by lr_halvings: leave one out")
         self.optimizer_factory = optimizer
@@ -320,10 +319,9 @@ class Distiller(BaseDistiller):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser of the images, and its schedule where there is one."""
-        optimizer = image_optimizer(self.images, self.lr_images, self.momentum, self.optimizer_factory)
-        if self.schedule_factory is None:
-            return optimizer
-        return [optimizer], [scheduled(self.schedule_factory, optimizer, self.num_steps)]
+        factories = self.optimizer_factory, self.schedule_factory
+        optimizer, schedule = image_optimizer(self.images, self.num_steps, self.lr_images, self.momentum, *factories)
+        return optimizer if schedule is None else ([optimizer], [schedule])
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Take one step; the batch is only a clock."""
@@ -386,7 +384,7 @@ class Distiller(BaseDistiller):
         ):
             sys.stderr.write(
                 f"warning: a class is matched by an effective {float(min(sizes)):.1f} images, so that chance decides: "
-                f"expect a spread between seeds, or take more images or another weighting than {self.weighting.name}\n"
+                "expect a spread between seeds\n"
             )
             self._warned = True
         aligned = self.data.aligned

@@ -27,8 +27,8 @@ from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.networks import Network
 from fdd_lightning.training import OptimizerFactory, ScheduleFactory
-from fdd_lightning.training.optimizers import Joint, image_optimizer, refuse_two_rates
-from fdd_lightning.training.schedules import scheduled
+from fdd_lightning.training.image_optimizers import image_optimizer, refuse_what_has_no_effect
+from fdd_lightning.training.optimizers import Joint
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import generator
 
@@ -115,7 +115,7 @@ class TrajectoryMatching(BaseDistiller):
         self.lr_images = lr_images
         self.lr_lr = lr_lr
         self.momentum = momentum
-        refuse_two_rates(optimizer)
+        refuse_what_has_no_effect(optimizer, momentum)
         self.optimizer_factory = optimizer
         self.schedule_factory = schedule
         self.recompute = recompute
@@ -214,12 +214,10 @@ class TrajectoryMatching(BaseDistiller):
         if self.optimizer_factory is None and self.schedule_factory is None:
             groups = [{"params": [self.images], "lr": self.lr_images}, {"params": [self.lr], "lr": self.lr_lr}]
             return torch.optim.SGD(groups, momentum=self.momentum)
-        of_images = image_optimizer(self.images, self.lr_images, self.momentum, self.optimizer_factory)
-        of_step_size = torch.optim.SGD([self.lr], lr=self.lr_lr, momentum=self.momentum)
-        optimizer = Joint([of_images, of_step_size])
-        if self.schedule_factory is None:
-            return optimizer
-        return [optimizer], [scheduled(self.schedule_factory, of_images, self.num_steps)]
+        factories = self.optimizer_factory, self.schedule_factory
+        of_images, schedule = image_optimizer(self.images, self.num_steps, self.lr_images, self.momentum, *factories)
+        optimizer = Joint([of_images, torch.optim.SGD([self.lr], lr=self.lr_lr, momentum=self.momentum)])
+        return optimizer if schedule is None else ([optimizer], [schedule])
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Take one step of images and step size; the batch is only a clock."""

@@ -103,7 +103,7 @@ class WeighingModule(StageModule, ABC):
             if self.weighting.needs_groups and data.num_groups < 2:
                 raise ConfigError(
                     f"weighting {type(self.weighting).__name__} needs at least two groups, data set {data.name} has "
-                    f"{data.num_groups}: use weighting KDE or Vanilla, or let it infer groups (its argument groups)"
+                    f"{data.num_groups}: use weighting Vote, KDE or Vanilla, or infer groups (its argument groups)"
                 )
             self.cells = self.real.cells(data.num_classes, data.num_groups)
             if bool((self.cells.sum(1) == 0).any()):

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from fdd_lightning.configuration.choices import import_class, spec_of
-from fdd_lightning.configuration.defaults import parameters
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.training.regime import OptimizerFactory
 
@@ -78,41 +75,6 @@ def build_optimizer(
             for group in optimizers[-1].param_groups:
                 group["initial_lr"] = group["lr"]
     return optimizers[0] if len(optimizers) == 1 else Joint(optimizers)
-
-
-def image_optimizer(
-    images: nn.Parameter, lr: float, momentum: float, factory: OptimizerFactory | None = None
-) -> Optimizer:
-    """Return the optimiser of synthetic images; without a factory SGD, as every method was published.
-
-    The learning rate is that of whatever optimiser, the momentum that of SGD alone.
-
-    Raises:
-        ConfigError: It refuses its settings.
-
-    Example:
-        >>> image_optimizer(nn.Parameter(torch.zeros(1)), 0.1, 0.0, torch.optim.Adam).param_groups[0]["lr"]
-        0.1
-    """
-    group = [{"params": [images], "lr": lr}]
-    try:
-        return torch.optim.SGD(group, momentum=momentum) if factory is None else factory(group)
-    except ValueError as error:  # how torch's optimisers refuse settings
-        raise ConfigError(f"the optimiser of the images: {error}") from None
-
-
-def refuse_two_rates(factory: OptimizerFactory | None) -> None:
-    """Refuse an optimiser of the images with a learning rate of its own, other than the default of its class.
-
-    Raises:
-        ConfigError: It has one.
-    """
-    spec = spec_of(factory)
-    if spec is None or "lr" not in spec.get("init_args", {}):
-        return
-    default = parameters(import_class(spec["class_path"]))["lr"].default
-    if spec["init_args"]["lr"] != default:
-        raise ConfigError("optimizer.lr: the learning rate of the images is lr_images, whatever their optimiser is")
 
 
 def set_rate(optimizer: Optimizer, factor: float) -> None:

@@ -122,11 +122,3 @@ class CosineDecay(LRScheduler):
     def get_lr(self) -> list[float | Tensor]:
         """Return the learning rate of every group."""
         return [base * self.share(self.last_epoch) for base in self.base_lrs]
-
-
-def scheduled(factory: ScheduleFactory, optimizer: Optimizer, steps: int) -> LRScheduler:
-    """Return the schedule of an optimiser over a run of some steps."""
-    schedule = factory(optimizer)
-    if isinstance(schedule, CosineDecay):
-        schedule.steps = schedule.steps or steps
-    return schedule

@@ -11,7 +11,7 @@ from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Evidence, Gallery
 from fdd_lightning.matching.extractors import Statistics
-from fdd_lightning.matching.groupings import KMeansClusters, NeighbourVote
+from fdd_lightning.matching.groupings import KMeansClusters, Labels, NeighbourVote
 from fdd_lightning.matching.statistics import EDGES, colour_shares, texture_shares
 from fdd_lightning.matching.votes import Ballot, CrossFitted, neighbour_shares
 from fdd_lightning.matching.weightings import Vote
@@ -192,6 +192,20 @@ def test_what_needs_one_row_says_what_to_take_instead_of_the_vote():
     assert not Vote().is_uniform()
     assert not Vote().needs_groups
     assert Vote(groups=KMeansClusters(2)).needs_embeddings
+
+
+def test_the_vote_takes_no_labels():
+    with pytest.raises(ConfigError, match="take FairDD"):
+        Vote(groups=Labels())
+
+
+@pytest.mark.parametrize("count", [2, 5, 30])
+def test_few_images_and_images_all_alike_are_judged_without_a_word(count, recwarn):
+    """Fewer images than components, and columns that do not vary."""
+    draws = torch.randint(256, (count, 3, 12, 12), dtype=torch.uint8, generator=draw("few"))
+    for images in (draws, torch.zeros_like(draws)):
+        verdict_on(images, torch.arange(count) % 2, 2)
+    assert not [each for each in recwarn if "sklearn" in str(each.filename)]
 
 
 def test_grey_images_have_statistics():

@@ -76,6 +76,7 @@ def test_averaged_rows_make_one_step_size_serve_all(digits):
     [
         ({"optimizer": partial(torch.optim.Adam, lr=0.5)}, "optimizer.lr"),
         ({"schedule": CosineDecay, "lr_halvings": (0.5,)}, "leave one out"),
+        ({"optimizer": torch.optim.Adam, "momentum": 0.9}, "momentum is that of plain SGD"),
     ],
 )
 def test_two_ways_to_say_one_thing_are_refused(arguments, message):
@@ -84,8 +85,29 @@ def test_two_ways_to_say_one_thing_are_refused(arguments, message):
 
 
 def test_an_optimiser_that_refuses_its_settings_is_one_line(digits):
-    with pytest.raises(ConfigError, match="the optimiser of the images: Invalid"):
+    with pytest.raises(ConfigError, match="the optimiser of the images cannot serve: Invalid"):
         trainer().distill(distiller(optimizer=partial(torch.optim.Adam, betas=(2.0, 0.9))), digits)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        partial(torch.optim.lr_scheduler.StepLR, step_size=0),
+        torch.optim.lr_scheduler.ReduceLROnPlateau,
+        partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=1.0, total_steps=2),  # refuses at the third step
+        torch.optim.lr_scheduler.LRScheduler,
+    ],
+)
+def test_a_schedule_that_torch_refuses_is_refused_before_the_first_step(digits, schedule):
+    with pytest.raises(ConfigError, match="the schedule of the images cannot serve: ") as caught:
+        trainer().distill(distiller(schedule=schedule), digits)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.LBFGS, torch.optim.SparseAdam])
+def test_an_optimiser_that_cannot_step_is_refused(digits, optimizer):
+    with pytest.raises(ConfigError, match="the optimiser of the images cannot serve: "):
+        trainer().distill(distiller(optimizer=optimizer), digits)
 
 
 def test_the_start_is_selected_by_the_weighting(digits):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.groupings import Grouping, NeighbourVote
 from fdd_lightning.matching.weightings.fairdd import FairDD
 
@@ -24,3 +25,5 @@ class Vote(FairDD):
 
     def __init__(self, reduction: Literal["sum", "mean"] = "mean", groups: Grouping = NeighbourVote()) -> None:
         super().__init__(reduction, groups)
+        if groups.needs_groups:
+            raise ConfigError("Vote reads no group labels: where they are known, take FairDD")
