@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.natural import NaturalBias
+from fdd_lightning.datamodules.natural_bias import NaturalBias
 from fdd_lightning.datamodules.original import CIFAR10_MEAN, CIFAR10_STD
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.dfa_folders import WEBSITE, dfa_files, dfa_state, require_dfa

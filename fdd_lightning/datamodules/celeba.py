@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from fdd_lightning.datamodules.natural import NaturalBias
+from fdd_lightning.datamodules.natural_bias import NaturalBias
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.image_files import resized
 from fdd_lightning.datasets.labelled_files import (

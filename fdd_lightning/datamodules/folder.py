@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from fdd_lightning.datamodules.natural import NaturalBias
+from fdd_lightning.datamodules.natural_bias import NaturalBias
 from fdd_lightning.datasets import ImageSet, Split
 from fdd_lightning.datasets.assignment import all_but, stratified_cut
 from fdd_lightning.datasets.folder_files import Columns, FolderImages, below, find_images

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from fdd_lightning.datamodules.natural import NaturalBias
+from fdd_lightning.datamodules.natural_bias import NaturalBias
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.assignment import all_but
 from fdd_lightning.datasets.image_files import image_files, listing, resized

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.colour_texture import colour_shares, principal, standardised, texture_shares
 from fdd_lightning.matching.evidence import Evidence, Gallery
-from fdd_lightning.matching.statistics import colour_shares, principal, standardised, texture_shares
 from fdd_lightning.matching.surrogates.trained import NetworkInTraining
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
 from fdd_lightning.utils.checks import require
@@ -102,7 +102,7 @@ class Statistics(Extractor):
     """Hand-made statistics of colour and texture: they see a colour, a scene or a noise, and hardly what is shown.
 
     Args:
-        colours: Principal components of the colours' shares (see ``matching.statistics``); 0 leaves colour out, null
+        colours: Principal components of the colours' shares (see ``matching.colour_texture``); 0 leaves colour out, null
             takes all 64 shares as they are.
         textures: Principal components of the textures' shares; 0 leaves texture out, null takes all 144.
 

@@ -16,7 +16,7 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clustering import one_thread
 from fdd_lightning.matching.evidence import Evidence, Gallery
 from fdd_lightning.matching.extractors import Extractor, Statistics
-from fdd_lightning.matching.votes import Ballot, CrossFitted, Verdict, neighbour_shares
+from fdd_lightning.matching.neighbour_votes import Ballot, CrossFitted, Verdict, neighbour_shares
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import hashed_uniforms
 from fdd_lightning.utils.tensor_cache import cached_tensors

@@ -13,7 +13,7 @@ from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clustering import nearest_to_centroids
-from fdd_lightning.matching.systematic import systematic_draws
+from fdd_lightning.matching.systematic_resampling import systematic_draws
 from fdd_lightning.matching.weightings import Weigher, WeightMatrix
 from fdd_lightning.networks import Network
 from fdd_lightning.utils.checks import require

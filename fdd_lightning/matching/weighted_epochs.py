@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.systematic import systematic_draws
+from fdd_lightning.matching.systematic_resampling import systematic_draws
 from fdd_lightning.matching.weightings import Weighting, WeightMatrix
 
 

@@ -19,7 +19,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from fdd_lightning.artefacts.results import Row
-from fdd_lightning.report.comparable import any_length, broadest, common_ground, condition, places
+from fdd_lightning.report.comparable_rows import any_length, broadest, common_ground, condition, places
 from fdd_lightning.report.results_table import NOTHING, Column, Content, as_markdown, identity_columns
 from fdd_lightning.report.row_names import hashable
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure as Page
 from matplotlib.lines import Line2D
 
 from fdd_lightning.artefacts.results import Row
-from fdd_lightning.report.comparable import places
+from fdd_lightning.report.comparable_rows import places
 from fdd_lightning.report.row_names import describe, hashable, names_of
 from fdd_lightning.utils.files import atomic_path
 

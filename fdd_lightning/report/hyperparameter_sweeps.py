@@ -10,7 +10,7 @@ from typing import Any
 from fdd_lightning.artefacts.results import Row
 from fdd_lightning.configuration.choices import leaves
 from fdd_lightning.configuration.row_settings import preset
-from fdd_lightning.report.comparable import broadest, common_ground, condition
+from fdd_lightning.report.comparable_rows import broadest, common_ground, condition
 from fdd_lightning.report.row_names import hashable
 
 LEAST = 3

@@ -9,7 +9,7 @@ from fdd_lightning.artefacts.results import Row
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.pictures.synthetic_sets import sets_side_by_side
 from fdd_lightning.report.figures import Figure, all_figures, draw_all
-from fdd_lightning.report.label_free import label_free_sentences
+from fdd_lightning.report.label_free_sentences import label_free_sentences
 from fdd_lightning.report.results_table import markdown, print_table
 from fdd_lightning.utils.files import atomic_path
 

@@ -15,7 +15,7 @@ from fdd_lightning.configuration.choices import Choice, rebuild
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Evidence, Gallery, evidence_of, made_up_gallery
 from fdd_lightning.matching.groupings import Grouping
-from fdd_lightning.matching.votes import Verdict
+from fdd_lightning.matching.neighbour_votes import Verdict
 
 
 @dataclass(frozen=True)

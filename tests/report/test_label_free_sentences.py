@@ -1,6 +1,6 @@
 """The sentence at the end of a run."""
 
-from fdd_lightning.report.label_free import label_free_sentences
+from fdd_lightning.report.label_free_sentences import label_free_sentences
 from tests.report.fake_rows import row
 
 RECOMMENDED = {"variant": "recommended", "signal": "vote", "reads_groups": False, "spread": 0.0}

@@ -1,4 +1,4 @@
-from fdd_lightning.report.comparable import broadest, condition, protocol
+from fdd_lightning.report.comparable_rows import broadest, condition, protocol
 from tests.report.fake_rows import row
 
 

@@ -9,11 +9,11 @@ from fdd_lightning.configuration.choices import build, spec_of
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.colour_texture import EDGES, colour_shares, texture_shares
 from fdd_lightning.matching.evidence import Evidence, Gallery
 from fdd_lightning.matching.extractors import Statistics
 from fdd_lightning.matching.groupings import KMeansClusters, Labels, NeighbourVote
-from fdd_lightning.matching.statistics import EDGES, colour_shares, texture_shares
-from fdd_lightning.matching.votes import Ballot, CrossFitted, neighbour_shares
+from fdd_lightning.matching.neighbour_votes import Ballot, CrossFitted, neighbour_shares
 from fdd_lightning.matching.weightings import Vote
 from fdd_lightning.utils.rng import generator
 

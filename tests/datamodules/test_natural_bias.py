@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fdd_lightning.datamodules.natural import NaturalBias
+from fdd_lightning.datamodules.natural_bias import NaturalBias
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.labelled_files import smallest_cell
 from fdd_lightning.errors import ConfigError
