@@ -102,8 +102,7 @@ class Statistics(Extractor):
     """Hand-made statistics of colour and texture: they see a colour, a scene or a noise, and hardly what is shown.
 
     Args:
-        colours: Principal components of the colours' shares (see ``matching.colour_texture``); 0 leaves colour out, null
-            takes all 64 shares as they are.
+        colours: Principal components of the colours' shares; 0 leaves colour out, null takes all 64 as they are.
         textures: Principal components of the textures' shares; 0 leaves texture out, null takes all 144.
 
     Example:
