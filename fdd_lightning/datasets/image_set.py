@@ -181,10 +181,13 @@ class ImageSet(Dataset[dict[str, Tensor]]):
 
     def without_groups(self) -> ImageSet:
         """Return the same images, all of group 0: for what must not know the groups."""
-        blind = ImageSet(self._pixels[:0], self.targets[:0], self.groups[:0], self.mean, self.std)
-        blind._pixels, blind._rows, blind.targets = self._pixels, self._rows, self.targets
-        blind.groups = torch.zeros_like(self.groups)
-        return blind
+        return self.with_groups(torch.zeros_like(self.groups))
+
+    def with_groups(self, groups: Tensor) -> ImageSet:
+        """Return the same images with other groups, int64 (N,); the bytes are shared."""
+        other = ImageSet(self._pixels[:0], self.targets[:0], self.groups[:0], self.mean, self.std)
+        other._pixels, other._rows, other.targets, other.groups = self._pixels, self._rows, self.targets, groups
+        return other
 
     def to(self, device: torch.device | str) -> ImageSet:
         """Return the set resident on a device, as bytes; batches are then made there."""

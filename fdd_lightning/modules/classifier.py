@@ -88,7 +88,7 @@ class Classifier(TrainingModule, FitModule):
 
     def check(self) -> None:
         """Refuse an algorithm that reads group labels on a set that has none."""
-        refuse_groups(self.algorithm_class, "real", self.num_groups)
+        refuse_groups(self.algorithm_class, "real", self.groups_to_read)
 
     def title(self) -> str:
         """Return what the progress bar calls it."""
@@ -103,7 +103,7 @@ class Classifier(TrainingModule, FitModule):
         """Make the algorithm and show it the labels."""
         if stage == "fit":
             self.check()
-            self.real = self.data.train
+            self.real = self.training_set()
             self.learner = self.new_algorithm(self.real.targets, self.real.groups)
             self.regime = self.learner.regime or self.regime
             refuse_mixing(self.regime, self.learner, "its regime")

@@ -141,7 +141,7 @@ class Evaluator(TrainingModule):
         """Take the training set, make the networks and the metrics."""
         if stage == "fit":
             if self.synthetic is None:
-                self.real = self.data.train
+                self.real = self.training_set()
                 labels, groups = self.real.targets, self.real.groups
             else:
                 self._check_synthetic(self.synthetic)
@@ -164,7 +164,7 @@ class Evaluator(TrainingModule):
     def check(self) -> None:
         """Refuse a trainer that reads group labels on a set that has none, and one that cannot take mixed images."""
         train_on = "real" if self.synthetic is None else "synthetic"
-        refuse_groups(self.algorithm_class, train_on, self.num_groups)
+        refuse_groups(self.algorithm_class, train_on, self.groups_to_read)
         refuse_mixing(regime_of(self.hparams), self.algorithm_class, f"preset {self.hparams['preset']}")
 
     def _check_synthetic(self, synthetic: SyntheticSet) -> None:
@@ -257,7 +257,7 @@ class Evaluator(TrainingModule):
 
     def _reads_groups(self) -> bool | None:
         """Tell whether a true group label was read on the way here; None where the set does not say."""
-        trainer_reads = bool(getattr(self.algorithm_class, "needs_groups", False))
+        trainer_reads = bool(getattr(self.algorithm_class, "needs_groups", False)) and self.groups.needs_groups
         return trainer_reads or (False if self.synthetic is None else self.synthetic.metadata.get("reads_groups"))
 
     def finish(self, seconds: float, before: Mapping[str, float | None], *, inside_run: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from typing import Any, ClassVar, cast
 
@@ -9,8 +10,11 @@ import torch
 from torch import Generator, Tensor
 
 from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Batch
-from fdd_lightning.configuration.choices import import_class, spec_of
+from fdd_lightning.configuration.choices import import_class, rebuild, spec_of
 from fdd_lightning.datasets import ImageSet
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.evidence import Evidence, Gallery
+from fdd_lightning.matching.groupings import Grouping, Labels
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.training import Regime
@@ -29,6 +33,7 @@ class TrainingModule(StageModule):
         network: The architecture that is trained.
         learner: How it is trained.
         seed: Seed of every draw.
+        groups: Where a trainer that reads group labels gets them: the labels, or `NeighbourVote`.
 
     Attributes:
         real: The real training set, where it is trained on.
@@ -55,8 +60,12 @@ class TrainingModule(StageModule):
         network: NetworkFactory = ConvNet,
         learner: AlgorithmFactory = ERM,
         seed: int = 0,
+        groups: Grouping = Labels(),
     ) -> None:
         super().__init__()
+        if groups.needs_embeddings:
+            raise ConfigError(f"a trainer has no bias encoder for groups {type(groups).__name__}: take NeighbourVote")
+        self.groups = rebuild(groups)
         self.num_classes = num_classes
         self.num_groups = num_groups
         self.image_shape = image_shape
@@ -76,6 +85,25 @@ class TrainingModule(StageModule):
         """The class of the algorithms."""
         return import_class(spec_of(self.factory)["class_path"])
 
+    @property
+    def groups_to_read(self) -> int:
+        """How many groups a trainer may read: those of the data, or, where they are inferred, one for each class."""
+        return self.num_groups if self.groups.needs_groups else self.num_classes
+
+    def training_set(self) -> ImageSet:
+        """Return the training images, with the groups that a trainer may read."""
+        real, labels = self.data.train, self.groups.needs_groups
+        if not getattr(self.algorithm_class, "needs_groups", False):
+            return real
+        device, fingerprint = self.trainer.strategy.root_device, self.data.fingerprint
+        gallery = Gallery(real.without_groups(), self.num_classes, self.seed, device, fingerprint=fingerprint)
+        self.once(lambda: self.groups.prepare(gallery))
+        if self.groups.verdict is not None and self.trainer.is_global_zero:
+            sys.stderr.write(f"{self.data.name}: {self.groups.verdict.words}\n")
+        known, count = (real.groups, self.num_groups) if labels else (None, None)
+        everything = torch.arange(len(real), device=real.targets.device)
+        return real.with_groups(self.groups(Evidence(len(real), groups=known, num_groups=count, index=everything)))
+
     def examples(self, index: Tensor) -> Batch:
         """Return the training images at some places, on the device."""
         return {key: value.to(self.device) for key, value in self.real.batch(index).items()}
@@ -88,7 +116,7 @@ class TrainingModule(StageModule):
         """Build an algorithm by its own seed and show it the labels."""
         with seeded(self.seed, "network", *number):
             algorithm = self.factory(self.architecture, self.num_classes, self.image_shape, len(targets))
-        algorithm.prepare(targets, groups if self.num_groups > 1 else None, self.num_groups)
+        algorithm.prepare(targets, groups if self.groups_to_read > 1 else None, self.groups_to_read)
         return algorithm
 
     @property

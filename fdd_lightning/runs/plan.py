@@ -76,7 +76,8 @@ class PlannedRow:
             )
         evaluation = self.evaluations[0].config["model"]
         arguments, trainer = evaluation["init_args"], trainer_class(evaluation)
-        refuse_groups(trainer, self.identity["train_on"], self.data.num_groups)
+        inferred = not build(arguments["groups"]).needs_groups
+        refuse_groups(trainer, self.identity["train_on"], self.data.num_classes if inferred else self.data.num_groups)
         refuse_mixing(regime_of(arguments), trainer, f"preset {arguments['preset']}")
 
 

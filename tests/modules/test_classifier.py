@@ -13,6 +13,7 @@ from fdd_lightning.algorithms import DFA, ERM, GroupDRO, LfF, Reweighted, SelecM
 from fdd_lightning.artefacts.classifier import load_classifier
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.errors import ConfigError, FileFormatError
+from fdd_lightning.matching.groupings import KMeansClusters, NeighbourVote
 from fdd_lightning.modules.classifier import Classifier
 from fdd_lightning.networks import MLP
 from fdd_lightning.training import Regime
@@ -196,3 +197,29 @@ def rewritten(content, old, new):
     header["__metadata__"]["fdd"] = header["__metadata__"]["fdd"].replace(old, new)
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + content[8 + length :]
+
+
+@pytest.mark.parametrize("algorithm", [GroupDRO, Reweighted])
+def test_groups_may_be_inferred_and_no_label_is_read(digits, capsys, algorithm):
+    """A trainer that wants groups trains on those of the vote, with all labels set to 0 as with the true ones."""
+    trained = []
+    for blind in (False, True):
+        if blind:
+            digits._sets["train"] = digits.train.without_groups()
+        model = Classifier.for_data(
+            digits, network=NETWORK, learner=algorithm, groups=NeighbourVote(), regime=Regime(steps=6)
+        )
+        trainer().fit(model, datamodule=digits)
+        trained.append([parameter.detach() for parameter in model.learner.parameters()])
+        assert "the vote finds 10.3% of images" in capsys.readouterr().err
+    assert all(torch.equal(one, other) for one, other in zip(*trained, strict=True))
+    assert len(model.real.groups.unique()) == 10
+
+
+def test_inferred_groups_serve_data_without_any(capsys):
+    model = Classifier.for_data(
+        Plain(), network=NETWORK, learner=Reweighted, groups=NeighbourVote(), regime=Regime(steps=6)
+    )
+    trainer().fit(model, datamodule=Plain())
+    with pytest.raises(ConfigError, match="take NeighbourVote"):
+        Classifier.for_data(Plain(), network=NETWORK, learner=Reweighted, groups=KMeansClusters(2))
