@@ -57,7 +57,34 @@ def nearest_to_centroids(
     The network, which is frozen, sees pixels in 0..1 that are neither normalised nor augmented, as in DREAM's code.
     ``members`` are the places in ``data`` of the images to choose from, int64 (n,), at least ``count``.
     """
+    points = raw_features(data, members, network)
+    return members[representatives(points, count, generator).to(members.device)]
+
+
+def raw_features(data: ImageSet, members: Tensor, network: Network) -> Tensor:
+    """Return a network's last feature of some images, from pixels in 0..1, neither normalised nor augmented; (n, d)."""
     weight = next(network.parameters())
     with torch.no_grad():
-        points = torch.cat([network.embed(data.pixels(part).to(weight) / 255) for part in members.split(512)])
-    return members[representatives(points, count, generator).to(members.device)]
+        return torch.cat([network.embed(data.pixels(part).to(weight) / 255) for part in members.split(512)])
+
+
+def shares_of_representatives(points: Tensor, chosen: Tensor, counts: Tensor) -> Tensor:
+    """Return the share of all points that each representative stands for, as the nearest one.
+
+    Args:
+        points: (n, d).
+        chosen: int64 (k,), places of the representatives.
+        counts: (n,), how often each point counts.
+
+    Returns:
+        float64 (k,), sums to 1, on the CPU.
+
+    Example:
+        >>> points = torch.tensor([[0.0], [1.0], [9.0]])
+        >>> shares_of_representatives(points, torch.tensor([0, 2]), torch.tensor([1, 1, 2]))
+        tensor([0.5000, 0.5000], dtype=torch.float64)
+    """
+    points = points.detach().double().cpu()
+    nearest = torch.cdist(points, points[chosen]).argmin(1)
+    masses = torch.zeros(len(chosen), dtype=torch.float64).index_add(0, nearest, counts.double().cpu())
+    return masses / masses.sum()

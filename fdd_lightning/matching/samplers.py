@@ -12,7 +12,12 @@ from torch import Tensor
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.matching.clustering import nearest_to_centroids
+from fdd_lightning.matching.clustering import (
+    nearest_to_centroids,
+    raw_features,
+    representatives,
+    shares_of_representatives,
+)
 from fdd_lightning.matching.systematic_resampling import systematic_draws
 from fdd_lightning.matching.weightings import Weigher, WeightMatrix
 from fdd_lightning.networks import Network
@@ -207,8 +212,8 @@ class Importance(Sampler):
 class ImportanceKMeans(Importance):
     """What stands for the images drawn by each row of W: those nearest to centroids (DREAM, drawn by weight; ours).
 
-    As ``KMeans``, but each row of W is clustered by itself, and only what it has drawn. A row that has drawn no more
-    different images than its share keeps them all.
+    As ``KMeans``, but each row of W is clustered by itself, and only what it has drawn; an image counts by the share of
+    the draws that it stands for. A row that has drawn no more different images than its share keeps them all.
 
     Args:
         batch_size: Images per class, divided equally among the rows of W.
@@ -225,25 +230,29 @@ class ImportanceKMeans(Importance):
         require({"interval": interval, "candidates": candidates}, least=1, of="ImportanceKMeans")
         self.interval = interval
         self.candidates = candidates
-        self._chosen: dict[int, list[Tensor]] = {}
+        self._chosen: dict[int, list[tuple[Tensor, Tensor]]] = {}  # each row's images, and their shares
         self._clustered: dict[int, int] = {}  # the round of each class's last clustering
 
     def batch(
         self, data: ImageSet, target: int, step: int, generator: torch.Generator, network: Network, weigh: Weigher
     ) -> tuple[Tensor, WeightMatrix]:
-        """Return the images that stand for each row, and the matrix that is uniform over each row's own."""
+        """Return the images that stand for each row, and the matrix of the shares that they stand for."""
         if target not in self._chosen or (step % self.interval == 0 and self._clustered[target] != step):
             drawn = self.drawn(data, target, self.candidates, generator, weigh)
             share = max(1, self.batch_size // len(drawn))
             self._clustered[target], self._chosen[target] = step, []
             for row in drawn:
-                different = row.unique()
+                different, counts = row.unique(return_counts=True)
+                shares = (counts / counts.sum()).double().cpu()
                 if len(different) > share:
-                    different = nearest_to_centroids(data, different, share, network, generator)
-                self._chosen[target].append(different)
-        chosen = self._chosen[target]
-        coefficients = self.whole(data, target, weigh).coefficients
-        return torch.cat(chosen), uniform_within(chosen, coefficients)
+                    points = raw_features(data, different, network)
+                    places = representatives(points, share, generator)
+                    shares = shares_of_representatives(points, places, counts)
+                    different = different[places.to(different.device)]
+                self._chosen[target].append((different, shares))
+        images, shares_of_rows = zip(*self._chosen[target], strict=True)
+        rows = torch.block_diag(*(shares.unsqueeze(0) for shares in shares_of_rows))
+        return torch.cat(images), WeightMatrix(rows, self.whole(data, target, weigh).coefficients)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the images in use and when they were found."""

@@ -196,6 +196,13 @@ def test_what_stands_for_drawn_images_is_clustered_row_by_row(network):
     assert images.groups[index].tolist() == [0] * 10 + [1] * 10 + [2] * 5, "a group of five keeps its five"
     assert matrix.rows.sum(1).tolist() == pytest.approx([1.0, 1.0, 1.0])
     assert matrix.rows[2, 20:].tolist() == pytest.approx([0.2] * 5)
+    one, weights = ImportanceKMeans(40, candidates=4000).batch(
+        data, 0, 0, generator(0, "k"), network, images.weigh(KDE())
+    )
+    whole = images.weigh(KDE())(torch.arange(120)).rows[0]
+    for group in range(3):
+        wanted = float(whole[images.groups == group].sum())
+        assert float(weights.rows[0, images.groups[one] == group].sum()) == pytest.approx(wanted, abs=0.1), group
     assert [torch.equal(index, each) for each, _ in first[1:]] == [True, True, False]
     again = ImportanceKMeans(30, interval=3, candidates=90)
     again.load_state_dict(sampler.state_dict())
