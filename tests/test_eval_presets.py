@@ -37,6 +37,7 @@ def test_the_first_two_resolve_as_ever(name):
         "batch_size": 256,
         "augmentation": DSA,
         "seed": 0,
+        "groups": {"class_path": "fdd_lightning.matching.groupings.Labels"},
         "metrics": [],
     }
 

@@ -49,6 +49,8 @@ def image_optimizer(
         >>> image_optimizer(images, steps=5, lr=0.1, optimizer=torch.optim.Adam)[0].param_groups[0]["lr"]
         0.1
     """
+    if optimizer is None and schedule is None:
+        return _built(images, lr, momentum, optimizer), None
     trial = nn.Parameter(torch.zeros(1))
     trial.grad = torch.zeros(1)
     part = "optimiser"
