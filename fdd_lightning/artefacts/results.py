@@ -49,6 +49,11 @@ class MetricSummary:
         return cls(mean, std, clean)
 
 
+def full_method(method: str, variant: str) -> str:
+    """Return a method as titles and tables name it: ``dm``, ``dm recommended``."""
+    return method if variant == "published" else f"{method} {variant}"
+
+
 @dataclass(kw_only=True)
 class Identity:
     """What makes a row the row it is; what was measured is not part of it.
@@ -92,7 +97,7 @@ class Identity:
     @property
     def full_method(self) -> str:
         """The method as tables name it: ``dm``, ``dm recommended``."""
-        return self.method if self.variant == "published" else f"{self.method} {self.variant}"
+        return full_method(self.method, self.variant)
 
     def identity(self) -> dict[str, Any]:
         """Return the keys of the identity, also of a row that has figures."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -75,6 +76,13 @@ class Gallery:
     embeddings: Tensor | None = None
     fingerprint: str = ""
     sources: Tensor | None = None
+    _kept: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
+
+    def computed_once(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
+        """Return what several choices compute of all images, by its name: computed by the first that asks."""
+        if name not in self._kept:
+            self._kept[name] = compute()
+        return self._kept[name]
 
 
 class _Asks(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -123,12 +124,15 @@ class Statistics(Extractor):
 
     def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
         """Compute the statistics of all images."""
+
+        def of_all(shares: Callable[[Tensor], Tensor]) -> Tensor:
+            chunks = torch.arange(len(gallery.real)).split(1024)
+            return standardised(torch.cat([shares(gallery.real.pixels(chunk)).cpu() for chunk in chunks]))
+
         parts = []
         for wanted, shares in ((self.colours, colour_shares), (self.textures, texture_shares)):
             if wanted != 0:
-                chunks = torch.arange(len(gallery.real)).split(1024)
-                values = torch.cat([shares(gallery.real.pixels(chunk)).cpu() for chunk in chunks])
-                values = standardised(values)
+                values = gallery.computed_once(shares.__name__, partial(of_all, shares))
                 parts.append(values if wanted is None else principal(values, wanted))
         features = torch.cat(parts, 1).to(gallery.device)
         return lambda index: features[index.to(features.device)]

@@ -191,7 +191,8 @@ class Importance(Sampler):
     ) -> tuple[Tensor, WeightMatrix]:
         """Return images drawn by each row in turn, and the matrix that is uniform over each row's own."""
         drawn = self.drawn(data, target, self.batch_size, generator, weigh)
-        return torch.cat(drawn), uniform_within(drawn, self.whole(data, target, weigh).coefficients)
+        uniform = [torch.full((len(part),), 1 / len(part), dtype=torch.float64) for part in drawn]
+        return torch.cat(drawn), part_by_part(uniform, self.whole(data, target, weigh).coefficients)
 
     def whole(self, data: ImageSet, target: int, weigh: Weigher) -> WeightMatrix:
         """Return W of all images of a class, computed once."""
@@ -251,8 +252,7 @@ class ImportanceKMeans(Importance):
                     different = different[places.to(different.device)]
                 self._chosen[target].append((different, shares))
         images, shares_of_rows = zip(*self._chosen[target], strict=True)
-        rows = torch.block_diag(*(shares.unsqueeze(0) for shares in shares_of_rows))
-        return torch.cat(images), WeightMatrix(rows, self.whole(data, target, weigh).coefficients)
+        return torch.cat(images), part_by_part(shares_of_rows, self.whole(data, target, weigh).coefficients)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the images in use and when they were found."""
@@ -264,15 +264,14 @@ class ImportanceKMeans(Importance):
         self._clustered = {int(target): int(step) for target, step in state.get("clustered", {}).items()}
 
 
-def uniform_within(drawn: Sequence[Tensor], coefficients: Tensor) -> WeightMatrix:
-    """Return the matrix whose t-th row is uniform over the t-th part of a batch.
+def part_by_part(shares: Sequence[Tensor], coefficients: Tensor) -> WeightMatrix:
+    """Return the matrix whose t-th row weighs the t-th part of a batch.
 
     Args:
-        drawn: The parts' images, one after the other in the batch.
+        shares: The weights of each part's images, (n_t,); the parts stand one after the other in the batch.
         coefficients: (T,).
     """
-    rows = torch.block_diag(*(torch.full((1, len(part)), 1 / len(part), dtype=torch.float64) for part in drawn))
-    return WeightMatrix(rows, coefficients)
+    return WeightMatrix(torch.block_diag(*(part.unsqueeze(0) for part in shares)), coefficients)
 
 
 class Cycling(Sampler):

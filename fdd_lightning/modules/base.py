@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -21,6 +22,9 @@ from fdd_lightning.configuration.defaults import complete, parameters
 from fdd_lightning.configuration.row_settings import below, differences
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.evidence import Gallery
+from fdd_lightning.matching.groupings import Grouping
+from fdd_lightning.matching.weightings import Weighting
 
 T = TypeVar("T")
 
@@ -190,6 +194,12 @@ class StageModule(LightningModule, ABC):
             compute()
         self.trainer.strategy.barrier("once")
         return compute()
+
+    def show_training_set(self, looks: Grouping | Weighting, gallery: Gallery) -> None:
+        """Let a choice look at the training set as a whole, and say what it found, where it judges."""
+        self.once(lambda: looks.prepare(gallery))
+        if looks.verdict is not None and self.trainer.is_global_zero:
+            sys.stderr.write(f"{self.data.name}: {looks.verdict.words}\n")
 
     def setup(self, stage: str) -> None:
         """Let the trainer stop after :attr:`num_steps` unless it was told otherwise; subclasses call this last."""

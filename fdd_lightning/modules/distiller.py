@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fdd_lightning.algorithms import Algorithm
 from fdd_lightning.artefacts.classifier import load_classifier
+from fdd_lightning.artefacts.results import full_method
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.configuration.choices import rebuild
@@ -104,8 +105,7 @@ class BaseDistiller(WeighingModule):
 
     def title(self) -> str:
         """Return what the progress bar calls it."""
-        method = self.method if self.variant == "published" else f"{self.method} {self.variant}"
-        return f"{method} {self.weighting.name} ipc {self.images_per_class}"
+        return f"{full_method(self.method, self.variant)} {self.weighting.name} ipc {self.images_per_class}"
 
     def setup(self, stage: str) -> None:
         """Read the classifier where there is one; see :meth:`WeighingModule.setup`."""

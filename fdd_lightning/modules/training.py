@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from abc import abstractmethod
 from typing import Any, ClassVar, cast
 
@@ -97,9 +96,7 @@ class TrainingModule(StageModule):
             return real
         device, fingerprint = self.trainer.strategy.root_device, self.data.fingerprint
         gallery = Gallery(real.without_groups(), self.num_classes, self.seed, device, fingerprint=fingerprint)
-        self.once(lambda: self.groups.prepare(gallery))
-        if self.groups.verdict is not None and self.trainer.is_global_zero:
-            sys.stderr.write(f"{self.data.name}: {self.groups.verdict.words}\n")
+        self.show_training_set(self.groups, gallery)
         known, count = (real.groups, self.num_groups) if labels else (None, None)
         everything = torch.arange(len(real), device=real.targets.device)
         return real.with_groups(self.groups(Evidence(len(real), groups=known, num_groups=count, index=everything)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from abc import ABC
 from collections.abc import Mapping
 from pathlib import Path
@@ -123,9 +122,7 @@ class WeighingModule(StageModule, ABC):
         sources = self.data.sources if self.weighting.needs_sources else None
         facts = self.embeddings, self.real_fingerprint(), sources
         gallery = Gallery(blind, count, self.seed, device, *facts)
-        self.once(lambda: self.weighting.prepare(gallery))
-        if self.weighting.verdict is not None and self.trainer.is_global_zero:
-            sys.stderr.write(f"{self.data.name}: {self.weighting.verdict.words}\n")
+        self.show_training_set(self.weighting, gallery)
 
     def read_embeddings(self) -> Tensor | None:
         """Return the embeddings of the real images, where they are asked for and an encoder is given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from fdd_lightning.artefacts.results import Row
 
@@ -22,19 +22,13 @@ def label_free_sentences(rows: Sequence[Row]) -> list[str]:
 
 def _sentence(row: Row, rows: Sequence[Row]) -> str:
     alike = [other for other in rows if all(getattr(other, key) == getattr(row, key) for key in ELSE)]
-    plain = (other for other in alike if (other.method, other.weighting) == (row.method, "vanilla"))
-    drawn = (other for other in alike if (other.method, other.weighting) == ("random", row.weighting))
+    beside = {"without it": (row.method, "vanilla"), "drawn images": ("random", row.weighting)}
+    found = {name: [other for other in alike if (other.method, other.weighting) == key] for name, key in beside.items()}
     where = f"{row.dataset}, " + (f"{100 * row.conflict_ratio:g}%, " if row.conflict_ratio else "") + f"ipc {row.ipc}"
     how = "no shortcut was found and no correction applied" if row.signal == "none" else "no group labels were read"
-    against = [
-        f"{name} {_figures(other)}" for name, other in (*_first(plain, "without it"), *_first(drawn, "drawn images"))
-    ]
+    against = [f"{name} {_figures(others[0])}" for name, others in found.items() if others]
     told = f" ({', '.join(against)})" if against else ""
     return f"{row.full_method} {row.weighting} ({where}): {_figures(row)}{told}; {how}"
-
-
-def _first(rows: Iterable[Row], name: str) -> list[tuple[str, Row]]:
-    return [(name, row) for row in rows][:1]
 
 
 def _figures(row: Row) -> str:
