@@ -25,6 +25,10 @@ ENCODER = FileKind(
 )
 
 
+SIBLING = "sibling_correlation"
+"""The key, among the densities in the metadata, of how alike a second encoder weighs; without one it is not there."""
+
+
 def save_encoder(path: str | Path, encoder: Encoder, metadata: Mapping[str, Any]) -> None:
     """Write an encoder with JSON-able metadata, of which later stages read ``dataset`` and ``settings``."""
     ENCODER.write(path, encoder.state_dict(), {"network": spec_of(encoder.architecture), **encoder.facts, **metadata})
@@ -59,10 +63,16 @@ def embed_all(encoder: nn.Module, data: ImageSet, device: torch.device | None = 
     return torch.cat(parts)
 
 
-def cached_embeddings(path: str | Path, data: ImageSet, data_fingerprint: str, device: torch.device) -> Tensor:
+EMBEDDINGS, BACKBONE = "embeddings", "backbone"
+
+
+def cached_embeddings(
+    path: str | Path, data: ImageSet, data_fingerprint: str, device: torch.device, *, of: str = EMBEDDINGS
+) -> Tensor:
     """Return the embeddings of a set by an encoder's file, float32 (N, d), computed once and kept in the cache.
 
-    ``data_fingerprint`` is that of exactly the images of ``data``.
+    ``data_fingerprint`` is that of exactly the images of ``data``. With ``of=BACKBONE`` it is the feature before the
+    head instead.
 
     Raises:
         FileFormatError: The encoder does not fit the images.
@@ -76,7 +86,8 @@ def cached_embeddings(path: str | Path, data: ImageSet, data_fingerprint: str, d
                 f"encoder {path} takes images of shape {shape}, the data have {data.image_shape}: "
                 "train an encoder on this data set"
             )
-        return {"embeddings": embed_all(encoder.to(device), data, device)}
+        seen_by = encoder if of == EMBEDDINGS else encoder.backbone  # without its classifier this ends in its feature
+        return {of: embed_all(seen_by.to(device), data, device)}
 
     key = {"encoder": sha256_file(path), "data": data_fingerprint, "size": len(data)}
-    return cached_tensors("embeddings", key, compute)["embeddings"]
+    return cached_tensors(of, key, compute)[of]

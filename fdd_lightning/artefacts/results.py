@@ -121,7 +121,8 @@ class Row(Identity):
         cell_accuracy: Accuracy by class and group, mean over everything; None in empty cells.
         cell_count: Test images by class and group.
         reads_groups: Whether a true group label was read anywhere on the way; None where older files do not say.
-        signal: What a label-free verdict found, ``none`` if nothing; None where nothing was judged.
+        signal: What a label-free verdict came to: ``vote`` or ``none``, of an encoder ``encoder`` or ``doubtful``; None
+            where nothing was judged.
         more: Keys that this release does not know.
 
     Example:

@@ -9,12 +9,14 @@ that::
       surrogate.images: 500
 
 Keys may be dotted. Who names another class gets that class's own defaults; ``init_args`` of the same class are merged.
+Of a list each is put over those before it. A file whose name begins with ``_`` is no entry: it holds ``init_args`` that
+others share by naming it after what they change (``based_on: [idc, _recommended]``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ def roots() -> list[Path]:
 def names(kind: str) -> list[str]:
     """Return what there is of a kind (``method``, ``weighting``, ``recipes``, ...), by name."""
     files = (path.relative_to(root / kind) for root in roots() for path in (root / kind).rglob("*.yaml"))
-    return sorted({file.with_suffix("").as_posix() for file in files})
+    return sorted({file.with_suffix("").as_posix() for file in files if not file.name.startswith("_")})
 
 
 def file_of(kind: str, name: str | Path) -> Path | None:
@@ -73,22 +75,39 @@ def spec_in(file: Path, kind: str) -> Spec:
     Raises:
         ConfigError: It holds none.
     """
-    content = read_yaml(file)
-    spec = content
-    for section in ("model", "data", "init_args", kind):  # files of earlier releases say where they belong
-        if isinstance(spec, Mapping) and set(spec) == {section}:
-            spec = spec[section]
-    spec = {"init_args": {}, **spec} if isinstance(spec, Mapping) else {}
-    base = spec.pop("based_on", None)
-    if not is_spec_like(spec) or (base is None and not is_spec(spec)):
+    spec = _arguments_in(file, kind)
+    based_on = spec.pop("based_on", [])
+    bases = [str(base) for base in (based_on if isinstance(based_on, list) else [based_on])]
+    if file.stem in bases and file.parent.name == kind:
+        raise ConfigError(f"{file} is based on itself")
+    whole = spec
+    if is_spec_like(spec):
+        whole = dict(reduce(merged, [*(_base(kind, base, f"{file}: based_on") for base in bases), spec]))
+    if not is_spec_like(whole) or not is_spec(whole):
         raise ConfigError(
             f"{file} holds no spec: it needs `class_path` (or `based_on`) and, where it likes, `init_args`"
         )
-    if base is None:
-        return dict(merged({"class_path": current(str(spec["class_path"])), "init_args": {}}, spec))
-    if str(base) == file.stem and file.parent.name == kind:
-        raise ConfigError(f"{file} is based on itself")
-    return dict(merged(find(kind, str(base), f"{file}: based_on"), spec))
+    return {**whole, "class_path": current(str(whole["class_path"]))}
+
+
+def _arguments_in(file: Path, kind: str) -> dict[str, Any]:
+    """Return what a file says, without the sections that files of earlier releases stand in; empty if no mapping."""
+    content = read_yaml(file)
+    for section in ("model", "data", "init_args", kind):
+        if isinstance(content, Mapping) and set(content) == {section}:
+            content = content[section]
+    return {"init_args": {}, **content} if isinstance(content, Mapping) else {}
+
+
+def _base(kind: str, name: str, key: str) -> Mapping[str, Any]:
+    """Return what another file is based on: an entry, or arguments that several share."""
+    file = file_of(kind, name)
+    if file is None or not file.name.startswith("_"):
+        return find(kind, name, key)
+    content = read_yaml(file)
+    if not is_spec_like(content) or "class_path" in content:
+        raise ConfigError(f"{file}, which others share, needs `init_args` and nothing else")
+    return dict(content)
 
 
 def merged(base: Any, change: Any) -> Any:

@@ -63,6 +63,7 @@ class Gallery:
         embeddings: Bias-encoder embeddings of all images, (N, d); None unless the extractor asks for them.
         fingerprint: Names exactly these images, for the cache; empty where nothing is to be kept.
         sources: What each image was made from, int64 (N,), where that is known.
+        backbone: Returns the bias encoder's feature before its head of all images, (N, d), where there is an encoder.
 
     Example:
         >>> made_up_gallery(8).real.members(1)
@@ -76,6 +77,7 @@ class Gallery:
     embeddings: Tensor | None = None
     fingerprint: str = ""
     sources: Tensor | None = None
+    backbone: Callable[[], Tensor] | None = None
     _kept: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     def computed_once(self, name: str, compute: Callable[[], Tensor]) -> Tensor:

@@ -99,6 +99,31 @@ class BiasEncoder(Extractor):
         return lambda index: embeddings[index.to(embeddings.device)]
 
 
+class EncoderBackbone(Extractor):
+    """The bias encoder's feature before its head (``--encoder``): nearer to how images look than embeddings are.
+
+    Args:
+        components: Principal components of the standardised feature.
+
+    Example:
+        >>> EncoderBackbone(components=48).needs_embeddings
+        True
+    """
+
+    needs_embeddings = True
+
+    def __init__(self, components: int = 48) -> None:
+        require({"components": components}, least=1, of="EncoderBackbone")
+        self.components = components
+
+    def prepare(self, gallery: Gallery) -> Callable[[Tensor], Tensor]:
+        """Compute the components of all images, or take the feature from the cache."""
+        Evidence(len(gallery.real), embeddings=gallery.embeddings).embeddings_for(self)
+        assert gallery.backbone is not None  # comes with the embeddings
+        features = principal(standardised(gallery.backbone()), self.components).to(gallery.device)
+        return lambda index: features[index.to(features.device)]
+
+
 class Statistics(Extractor):
     """Hand-made statistics of colour and texture: they see a colour, a scene or a noise, and hardly what is shown.
 

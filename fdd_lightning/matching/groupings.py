@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from fdd_lightning.configuration.choices import Choice, rebuild, spec_of
+from fdd_lightning.configuration.choices import Choice, Spec, rebuild, spec_of
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.clustering import one_thread
 from fdd_lightning.matching.evidence import Evidence, Gallery
@@ -182,6 +182,8 @@ class NeighbourVote(Grouping):
         margin: By how much, in 0..1, another label must win.
         apart: Images made from the same source, a photograph behind several garments, do not vote for each other, where
             the data set knows its sources.
+        insist: Act upon the vote even where the verdict found nothing: for who knows that there is a shortcut. Take a
+            large margin then.
 
     Example:
         >>> from fdd_lightning.datasets import ImageSet
@@ -203,6 +205,7 @@ class NeighbourVote(Grouping):
         classifier: CrossFitted | None = CrossFitted(),
         margin: float = 0.2,
         apart: bool = False,
+        insist: bool = False,
     ) -> None:
         require({"neighbours": neighbours}, least=1, of="NeighbourVote")
         require({"margin": margin}, least=0, most=1, of="NeighbourVote")
@@ -214,18 +217,26 @@ class NeighbourVote(Grouping):
         self.margin = margin
         self.apart = self.needs_sources = apart
         self.needs_embeddings = any(each.needs_embeddings for each in self.features)
+        self.insist = insist
         self._ballot: Ballot | None = None
 
     def prepare(self, gallery: Gallery) -> None:
         """Count the votes, or take them from the cache."""
         points = b"" if gallery.embeddings is None else gallery.embeddings.cpu().numpy().tobytes()
-        key = {"vote": spec_of(self), "data": gallery.fingerprint, "embeddings": hashlib.sha256(points).hexdigest()}
+        key = {"vote": self._counted_by(), "data": gallery.fingerprint}
+        key["embeddings"] = hashlib.sha256(points).hexdigest()
 
         def compute() -> dict[str, Tensor]:
             return {"votes": self._votes(gallery)}
 
         counted = cached_tensors("votes", key, compute) if gallery.fingerprint else compute()
-        self._ballot = Ballot(counted["votes"], gallery.real.targets.cpu(), self.margin)
+        self._ballot = Ballot(counted["votes"], gallery.real.targets.cpu(), self.margin, self.insist)
+
+    def _counted_by(self) -> Spec:
+        """Return its spec without what is done with the votes."""
+        spec = spec_of(self)
+        given = spec.get("init_args", {})
+        return {**spec, "init_args": {k: v for k, v in given.items() if k not in ("margin", "insist")}}
 
     def _votes(self, gallery: Gallery) -> Tensor:
         """Return the label shares by each voter, float32 (V, N, num_classes)."""

@@ -144,6 +144,7 @@ class Ballot:
         votes: Share of each label by each voter, (V, N, num_classes); each voter's sum to 1.
         targets: The labels, int64 (N,).
         margin: By how much another label must win, in 0..1, for an image to count as of its group.
+        insisted: Whether it is acted upon whatever the verdict.
 
     Example:
         >>> votes = torch.tensor([[[1.0, 0.0], [0.9, 0.1], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.1, 0.9]]])
@@ -154,6 +155,7 @@ class Ballot:
     votes: Tensor
     targets: Tensor
     margin: float
+    insisted: bool = False
 
     @cached_property
     def groups(self) -> Tensor:
@@ -184,6 +186,7 @@ class Ballot:
             num_classes=shares.shape[1],
             overlap=float(torch.stack(common).mean()) if common else 1.0,
             effective_share=self._effective_share(),
+            insisted=self.insisted,
         )
 
     def _effective_share(self) -> float:
@@ -218,6 +221,7 @@ class Verdict:
         num_classes: All classes.
         overlap: Share of as many images most against the crowd that two voters have in common, on average, in 0..1.
         effective_share: Effective sample size over the images of a class where its groups weigh alike, in 0..1.
+        insisted: Whether it is acted upon all the same where nothing was found.
 
     Example:
         >>> Verdict(agreement=0.2, clear=0.0, against=0.1, classes=10, num_classes=10).signal
@@ -231,25 +235,34 @@ class Verdict:
     num_classes: int
     overlap: float = 1.0
     effective_share: float = 1.0
+    insisted: bool = False
 
     @property
     def signal(self) -> str:
         """``vote`` where it is acted upon, ``none`` where it found nothing or its voters contradict each other."""
-        found = self.agreement >= LEAST_AGREEMENT and self.clear >= LEAST_CLEAR and self.overlap >= LEAST_OVERLAP
-        return "vote" if found else "none"
+        return "vote" if self.insisted or not self._doubt else "none"
 
     @property
     def words(self) -> str:
         """The verdict as part of a sentence."""
+        where = f"{self.classes} of {self.num_classes} classes"
+        rests = f"weighed alike, its groups rest on an effective {self.effective_share:.1%} of a class"
+        found = f"the vote finds {self.against:.1%} of images against the crowd in {where}; {rests}"
+        if not self._doubt:
+            return found
+        done = f"corrected all the same: {found}" if self.insisted else "no correction is applied"
+        return f"{self._doubt}; {done}"
+
+    @property
+    def _doubt(self) -> str:
+        """Why it should not be acted upon; empty where it should."""
         if self.agreement < LEAST_AGREEMENT:
-            return "no shortcut found: colour and texture hardly predict the class; no correction is applied"
+            return "no shortcut found: colour and texture hardly predict the class"
         if self.clear < LEAST_CLEAR:
             return (
                 "no shortcut found: colour or texture predicts the class, but few images stand clearly against it, and "
-                "only labels can tell whether it is an honest cue; no correction is applied"
+                "only labels can tell whether it is an honest cue"
             )
         if self.overlap < LEAST_OVERLAP:
-            return f"the signals disagree ({self.overlap:.0%} in common): do not trust them; no correction is applied"
-        where = f"{self.classes} of {self.num_classes} classes"
-        rests = f"weighed alike, its groups rest on an effective {self.effective_share:.1%} of a class"
-        return f"the vote finds {self.against:.1%} of images against the crowd in {where}; {rests}"
+            return f"the signals disagree ({self.overlap:.0%} in common): do not trust them"
+        return ""

@@ -198,8 +198,13 @@ class StageModule(LightningModule, ABC):
     def show_training_set(self, looks: Grouping | Weighting, gallery: Gallery) -> None:
         """Let a choice look at the training set as a whole, and say what it found, where it judges."""
         self.once(lambda: looks.prepare(gallery))
-        if looks.verdict is not None and self.trainer.is_global_zero:
-            sys.stderr.write(f"{self.data.name}: {looks.verdict.words}\n")
+        if looks.verdict is not None:
+            self.tell(looks.verdict.words)
+
+    def tell(self, words: str) -> None:
+        """Say something of the data, once for all processes."""
+        if self.trainer.is_global_zero:
+            sys.stderr.write(f"{self.data.name}: {words}\n")
 
     def setup(self, stage: str) -> None:
         """Let the trainer stop after :attr:`num_steps` unless it was told otherwise; subclasses call this last."""

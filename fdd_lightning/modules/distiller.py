@@ -30,6 +30,7 @@ from fdd_lightning.matching.sources import AsIs, Source
 from fdd_lightning.matching.step import MatchingStep, StepParts
 from fdd_lightning.matching.surrogates import Fresh, Lesson, Surrogate
 from fdd_lightning.matching.terms import Term
+from fdd_lightning.matching.weighted_epochs import image_shares
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.weighing import WeighingModule
@@ -171,7 +172,7 @@ class BaseDistiller(WeighingModule):
             "method": self.method,
             "variant": self.variant,
             "reads_groups": self.reads_groups(self.spec["init_args"]),
-            "signal": None if self.weighting.verdict is None else self.weighting.verdict.signal,
+            "signal": None if self.verdict is None else self.verdict.signal,
             "weighting": self.weighting.name,
             "distill_seed": self.seed,
             "settings": data.settings
@@ -217,6 +218,8 @@ class Distiller(BaseDistiller):
             ``fdd_lightning.training.CosineDecay`` knows the length of the run. Null: as ``lr_halvings`` says.
         average_rows: Divide each class's loss by the sum of its coefficients, so that one learning rate serves
             weightings of one row and of many.
+        surrogate_by_weight: The real images on which the surrogate's networks are trained are drawn by the weighting as
+            well, so that these do not learn the bias (IDC, DREAM, IDM); false as published.
         method: Name in files and tables.
 
     Example:
@@ -246,6 +249,7 @@ class Distiller(BaseDistiller):
         optimizer: OptimizerFactory | None = None,
         schedule: ScheduleFactory | None = None,
         average_rows: bool = False,
+        surrogate_by_weight: bool = False,
         method: str = "dm",
         **kwargs: Any,
     ) -> None:
@@ -275,6 +279,8 @@ class Distiller(BaseDistiller):
         self.optimizer_factory = optimizer
         self.schedule_factory = schedule
         self.average_rows = average_rows
+        self.surrogate_by_weight = surrogate_by_weight
+        self._shares: Tensor | None = None
         self.images = nn.Parameter(self.blank_images())
         self._warned = False
 
@@ -296,6 +302,8 @@ class Distiller(BaseDistiller):
         device = self.trainer.strategy.root_device
         facts = self.num_classes, self.image_shape, self.images_per_class, self.seed, device
         self.surrogate.prepare(*facts, classifier=self.learner)
+        if self.surrogate_by_weight:
+            self._shares = image_shares(self.real, self.num_classes, lambda index: self.weigh(index).mixed())
         with torch.no_grad():
             self.images.copy_(self.parameterisation.encode(self.initial_images()))
         if device.type != "cpu":
@@ -342,7 +350,7 @@ class Distiller(BaseDistiller):
         if self.schedule_factory is not None:
             self.lr_schedulers().step()  # type: ignore[union-attr]
         if classes[-1] == self.num_classes - 1:
-            self.surrogate.learn(tick, Lesson(self.real, self._decoded))
+            self.surrogate.learn(tick, Lesson(self.real, self._decoded, self._shares))
         self.log("distill/loss", loss.detach() / len(classes), prog_bar=True)
 
     def loss(self, tick: int, classes: Sequence[int]) -> Tensor:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.configuration.choices import Choice, build, rebuild
-from fdd_lightning.matching.evidence import Gallery
 from fdd_lightning.matching.extractors import Extractor, TrainedNetwork
 from fdd_lightning.matching.selectors import Random, Selector
 from fdd_lightning.matching.sources import AsIs, Source
@@ -76,13 +75,9 @@ class Selection(BaseDistiller):
         super().setup(stage)
         if stage == "fit":
             begun = time.perf_counter()
-            features = self.features.prepare(self._gallery()) if self.selector.needs_features else None
+            features = self.features.prepare(self.gallery()) if self.selector.needs_features else None
             self.chosen = torch.cat([self._pick(c, features) for c in range(self.num_classes)])
             self.seconds_of_setup = time.perf_counter() - begun
-
-    def _gallery(self) -> Gallery:
-        embeddings = self.embeddings if self.features.needs_embeddings else None
-        return Gallery(self.real, self.num_classes, self.seed, self.trainer.strategy.root_device, embeddings)
 
     def _pick(self, target: int, features: Callable[[Tensor], Tensor] | None) -> Tensor:
         members = self.real.members(target)

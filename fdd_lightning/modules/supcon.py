@@ -11,12 +11,13 @@ from torch import Tensor
 from torch.optim import Adam
 from torchmetrics.functional.classification import binary_auroc
 
-from fdd_lightning.artefacts.encoder import embed_all, load_encoder, save_encoder
+from fdd_lightning.artefacts.encoder import SIBLING, embed_all, load_encoder, save_encoder
 from fdd_lightning.configuration.choices import Spec
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.row_settings import differences, reference
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gsc_loss
+from fdd_lightning.matching.encoder_verdicts import EncoderVerdict, correlation_of_weights
 from fdd_lightning.matching.weightings.kde import KDE, kernel_density
 from fdd_lightning.modules.base import FitModule
 from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
@@ -33,7 +34,8 @@ class SupCon(FitModule):
     It logs, over whole classes: ``density/auroc_mean`` and ``density/auroc_min``, how well inverse density separates
     bias-conflicting images (1: perfectly), ``density/conflict_mass``, the weight that lies on them (both only where the
     data have an alignment, and for the log only), and ``density/effective_sample_share``, the effective sample size of
-    plain inverse-density weights as a share of the class, which reads no group labels.
+    plain inverse-density weights as a share of the class, and with a ``sibling`` ``density/sibling_correlation``, how
+    alike the two weigh (see `EncoderVerdict`); these read no group labels.
 
     Args:
         num_classes: Linked from the data.
@@ -49,6 +51,8 @@ class SupCon(FitModule):
         scheduler: Learning rate schedule, stepped once a step; none by default.
         monitor_every: Steps between two looks at the densities; 0: only at the end.
         seed: Seed of the network's initialisation; the data module's own seed orders the batches.
+        sibling: Train a second encoder of another seed beside it, which says whether the first can be trusted and does
+            not change it.
         preset: Name of the menu's file in ``configs/encoder`` that these settings start from.
 
     Example:
@@ -83,6 +87,7 @@ class SupCon(FitModule):
         scheduler: LRSchedulerCallable | None = None,
         monitor_every: int = 0,
         seed: int = 0,
+        sibling: bool = False,
         preset: str = "supcon",
     ) -> None:
         super().__init__()
@@ -98,6 +103,10 @@ class SupCon(FitModule):
         self.seed = seed
         with seeded(seed, "encoder"):
             self.encoder = Encoder(network, num_classes, image_shape, hidden, dimension)
+        self.sibling: Encoder | None = None
+        if sibling:
+            with seeded(seed, "encoder", "sibling"):
+                self.sibling = Encoder(network, num_classes, image_shape, hidden, dimension)
 
     @classmethod
     def row_settings(cls, model: Spec) -> dict[str, Any]:
@@ -119,7 +128,7 @@ class SupCon(FitModule):
     def configure_optimizers(self) -> Any:
         """Return the optimiser and, where one was chosen, the schedule."""
         try:
-            optimizer = self.optimizer(self.encoder.parameters())
+            optimizer = self.optimizer(self.parameters())
         except ValueError as error:  # how torch's optimisers refuse settings
             raise ConfigError(f"SupCon optimizer: {error}") from None
         if self.scheduler is None:
@@ -128,16 +137,18 @@ class SupCon(FitModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the GSC loss; over several processes that of the union of their batches."""
-        z, targets = self.encoder(batch["image"]), batch["target"]
-        if self.trainer.world_size == 1:
-            loss = gsc_loss(z, targets, self.temperature, self.q)
-        else:
-            everyone = cast(Tensor, self.all_gather(z, sync_grads=True)).flatten(0, 1)
-            labels = cast(Tensor, self.all_gather(targets)).flatten(0, 1)
-            offset = self.global_rank * len(z)
-            loss = gsc_loss(z, targets, self.temperature, self.q, everyone, labels, offset)
+        loss = self._loss(self.encoder, batch)
         self.log("fit/loss", loss.detach(), prog_bar=True, sync_dist=self.trainer.world_size > 1)
-        return loss
+        return loss if self.sibling is None else loss + self._loss(self.sibling, batch)
+
+    def _loss(self, encoder: Encoder, batch: dict[str, Tensor]) -> Tensor:
+        z, targets = encoder(batch["image"]), batch["target"]
+        if self.trainer.world_size == 1:
+            return gsc_loss(z, targets, self.temperature, self.q)
+        everyone = cast(Tensor, self.all_gather(z, sync_grads=True)).flatten(0, 1)
+        labels = cast(Tensor, self.all_gather(targets)).flatten(0, 1)
+        offset = self.global_rank * len(z)
+        return gsc_loss(z, targets, self.temperature, self.q, everyone, labels, offset)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Look at the densities where it is time."""
@@ -166,6 +177,9 @@ class SupCon(FitModule):
                     rank = score.unique(return_inverse=True)[1].float()
                     aurocs.append(binary_auroc(rank / rank.max().clamp(min=1), conflict.long()))
         found = {"effective_sample_share": torch.stack(shares).mean()}
+        if self.sibling is not None:
+            other = embed_all(self.sibling, data.train, self.device)
+            found[SIBLING] = torch.tensor(correlation_of_weights(embeddings, other, data.train.targets))
         if aurocs:
             found |= {"auroc_mean": torch.stack(aurocs).mean(), "auroc_min": torch.stack(aurocs).min()}
             found |= {"conflict_mass": torch.stack(mass).mean()}
@@ -185,4 +199,6 @@ class SupCon(FitModule):
 
     def remark(self) -> str:
         """Return the figures of the densities (see the class)."""
-        return "".join(f", {name.replace('_', ' ')} {float(value):.3f}" for name, value in self.figures.items())
+        shown = {name: float(value) for name, value in self.figures.items()}
+        verdict = f"; {EncoderVerdict(shown.pop(SIBLING)).words}" if SIBLING in shown else ""
+        return "".join(f", {name.replace('_', ' ')} {value:.3f}" for name, value in shown.items()) + verdict

@@ -95,7 +95,9 @@ class TrainingModule(StageModule):
         if not getattr(self.algorithm_class, "needs_groups", False):
             return real
         device, fingerprint = self.trainer.strategy.root_device, self.data.fingerprint
-        gallery = Gallery(real.without_groups(), self.num_classes, self.seed, device, fingerprint=fingerprint)
+        sources = self.data.sources if self.groups.needs_sources else None
+        facts = self.num_classes, self.seed, device, None, fingerprint, sources
+        gallery = Gallery(real.without_groups(), *facts)
         self.show_training_set(self.groups, gallery)
         known, count = (real.groups, self.num_groups) if labels else (None, None)
         everything = torch.arange(len(real), device=real.targets.device)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from fdd_lightning.artefacts.encoder import cached_embeddings
+from fdd_lightning.artefacts.encoder import BACKBONE, SIBLING, cached_embeddings, load_encoder
 from fdd_lightning.configuration.choices import Choice, build, class_path, import_class, is_spec, spec_of
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.encoder_verdicts import EncoderVerdict
 from fdd_lightning.matching.evidence import Evidence, Gallery, evidence_of
+from fdd_lightning.matching.neighbour_votes import Verdict
 from fdd_lightning.matching.weightings import Weighting, WeightMatrix
 from fdd_lightning.modules.base import StageModule, fit_kinds
 
@@ -34,6 +37,9 @@ class WeighingModule(StageModule, ABC):
     weighting: Weighting
     real: ImageSet
     embeddings: Tensor | None = None
+    encoder_verdict: EncoderVerdict | None = None
+    """What the encoder's sibling says of it, where it had one and is read."""
+
     cells: Tensor
     """Training images of each (class, group), int64."""
 
@@ -116,19 +122,39 @@ class WeighingModule(StageModule, ABC):
         super().setup(stage)
 
     def _show_all(self) -> None:
-        """Let the weighting look at all images, without their groups, and say what it found."""
-        device = self.trainer.strategy.root_device
-        blind, count = self.real.without_groups(), self.data.num_classes
-        sources = self.data.sources if self.weighting.needs_sources else None
-        facts = self.embeddings, self.real_fingerprint(), sources
-        gallery = Gallery(blind, count, self.seed, device, *facts)
-        self.show_training_set(self.weighting, gallery)
+        """Let the weighting look at all images and say what it found."""
+        self.show_training_set(self.weighting, self.gallery(self.weighting.needs_sources))
+
+    def gallery(self, with_sources: bool = False) -> Gallery:
+        """Return the real images as a whole, without their groups."""
+        encoder, device = self.encoder, self.trainer.strategy.root_device
+        blind, fingerprint = self.real.without_groups(), self.real_fingerprint()
+        backbone = partial(cached_embeddings, encoder, blind, fingerprint, device, of=BACKBONE) if encoder else None
+        return Gallery(
+            blind,
+            self.data.num_classes,
+            self.seed,
+            device,
+            self.embeddings,
+            fingerprint,
+            self.data.sources if with_sources else None,
+            backbone,
+        )
+
+    @property
+    def verdict(self) -> Verdict | EncoderVerdict | None:
+        """What can be said without group labels of the signal that weighs; None where nothing is judged."""
+        return self.encoder_verdict if self.weighting.verdict is None else self.weighting.verdict
 
     def read_embeddings(self) -> Tensor | None:
         """Return the embeddings of the real images, where they are asked for and an encoder is given."""
         encoder, device = self.encoder, self.trainer.strategy.root_device
         if encoder is None or "encoder" not in self.inputs():
             return None
+        correlation = load_encoder(encoder)[1].get("densities", {}).get(SIBLING)
+        if correlation is not None:
+            self.encoder_verdict = EncoderVerdict(correlation)
+            self.tell(self.encoder_verdict.words)
         return self.once(lambda: cached_embeddings(encoder, self.real, self.real_fingerprint(), device)).to(device)
 
     def choices(self, attribute: str) -> list[Choice]:

@@ -10,10 +10,17 @@ ELSE = ("dataset", "ipc", "conflict_ratio", "network", "train_on", "trainer", "p
 """What rows must have in common to be compared."""
 
 
+SAID = {
+    "none": "no shortcut was found and no correction applied",
+    "doubtful": "no group labels were read, and two encoders disagree: do not trust it",
+}
+"""What is said of a row by its signal."""
+
+
 def label_free_sentences(rows: Sequence[Row]) -> list[str]:
     """Return a sentence for each recommended row that reads no group labels: its figures beside those without it.
 
-    Where the verdict found nothing, the sentence says that no correction was applied.
+    Where the verdict found nothing, the sentence says that no correction was applied; where it doubts, that it does.
     """
     return [
         _sentence(row, rows) for row in rows if row.variant == "recommended" and row.signal and not row.reads_groups
@@ -25,7 +32,7 @@ def _sentence(row: Row, rows: Sequence[Row]) -> str:
     beside = {"without it": (row.method, "vanilla"), "drawn images": ("random", row.weighting)}
     found = {name: [other for other in alike if (other.method, other.weighting) == key] for name, key in beside.items()}
     where = f"{row.dataset}, " + (f"{100 * row.conflict_ratio:g}%, " if row.conflict_ratio else "") + f"ipc {row.ipc}"
-    how = "no shortcut was found and no correction applied" if row.signal == "none" else "no group labels were read"
+    how = SAID.get(row.signal or "", "no group labels were read")
     against = [f"{name} {_figures(others[0])}" for name, others in found.items() if others]
     told = f" ({', '.join(against)})" if against else ""
     return f"{row.full_method} {row.weighting} ({where}): {_figures(row)}{told}; {how}"

@@ -48,6 +48,23 @@ def test_an_edited_file_is_read_again(workdir):
     assert menu.find("eval", "own")["init_args"]["epochs"] == 1234
 
 
+def test_arguments_that_several_entries_share(workdir):
+    write("method", "_mine", init_args={"lr_images": 0.5, "sampler": {"class_path": "Cycling"}})
+    write("method", "own", based_on=["idc", "_mine"], init_args={"momentum": 0.1})
+    spec = menu.find("method", "own")
+    expected = {"lr_images": 0.5, "momentum": 0.1, "method": "idc"}
+    assert {key: spec["init_args"][key] for key in expected} == expected
+    assert spec["init_args"]["sampler"]["class_path"] == "Cycling"
+    assert "own" in menu.names("method")
+    assert "_mine" not in menu.names("method")
+    write("method", "own", based_on="_mine")
+    with pytest.raises(ConfigError, match=r"own\.yaml holds no spec"):
+        menu.find("method", "own")
+    write("method", "_mine", lr_images=0.5)
+    with pytest.raises(ConfigError, match=r"_mine\.yaml, which others share, needs `init_args` and nothing else"):
+        menu.find("method", "own")
+
+
 def test_files_of_earlier_releases_say_where_they_belong(workdir):
     spec = {"class_path": "fdd_lightning.matching.weightings.KDE", "init_args": {"variance": 0.3}}
     write("weighting", "old", model={"init_args": {"weighting": spec}})

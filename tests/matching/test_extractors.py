@@ -1,17 +1,19 @@
 """Where features come from."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from fdd_lightning.artefacts.encoder import embed_all
 from fdd_lightning.configuration.choices import build, spec_of
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Gallery
-from fdd_lightning.matching.extractors import BiasEncoder, RandomNetwork, TrainedNetwork
-from fdd_lightning.networks import ConvNet
+from fdd_lightning.matching.extractors import BiasEncoder, EncoderBackbone, RandomNetwork, TrainedNetwork
+from fdd_lightning.networks import ConvNet, Encoder
 from fdd_lightning.utils.rng import generator, seeded
 
 NETWORK = partial(ConvNet, width=4, depth=2)
@@ -82,3 +84,20 @@ def test_extractors_are_remembered_by_their_arguments():
     again = build(spec_of(TrainedNetwork(NETWORK, epochs=3)))
     assert again.epochs == 3
     assert again.architecture(3, (3, 8, 8)).feature_dim == 16
+
+
+def test_the_backbone_of_an_encoder_is_its_feature_before_the_head(gallery):
+    """The principal components of its standardised columns: their products are those of the columns themselves."""
+    with seeded(1):
+        encoder = Encoder(NETWORK, 3, (3, 8, 8), hidden=4, dimension=2).eval()
+    seen = embed_all(encoder.backbone, gallery.real)
+    shown = replace(gallery, embeddings=embed_all(encoder, gallery.real), backbone=lambda: seen)
+    found = EncoderBackbone(components=20).prepare(shown)(torch.arange(20))
+    with torch.no_grad():
+        expected = encoder.backbone.embed(gallery.real.batch(torch.arange(20))["image"]).double()
+    expected = expected - expected.mean(0)
+    spread = expected.std(0, unbiased=False)
+    expected = torch.where(spread > 1e-6, expected / spread, 0.0)
+    torch.testing.assert_close(found.double() @ found.double().T, expected @ expected.T, atol=1e-3, rtol=1e-3)
+    with pytest.raises(ConfigError, match="EncoderBackbone needs a bias encoder"):
+        EncoderBackbone().prepare(gallery)

@@ -108,6 +108,15 @@ def test_the_winner_is_the_group_where_it_wins_by_the_margin():
     assert votes.verdict.signal == "vote"
 
 
+def test_who_insists_gets_the_groups_and_is_told_what_the_verdict_was():
+    lines = torch.tensor([[[0.9, 0.1]] * 4 + [[0.4, 0.6], [0.1, 0.9]]])
+    votes = Ballot(lines, torch.zeros(6, dtype=torch.long), margin=0.5, insisted=True)
+    assert votes.groups.tolist() == [0, 0, 0, 0, 0, 1]
+    assert votes.verdict.signal == "vote"
+    assert votes.verdict.words.startswith("no shortcut found: colour and texture hardly predict the class; corrected")
+    assert "the vote finds 16.7% of images against the crowd in 1 of 2 classes" in votes.verdict.words
+
+
 def test_voters_that_contradict_each_other_are_not_trusted():
     votes = torch.zeros(3, 40, 2)
     votes[:, :, 0] = 1.0

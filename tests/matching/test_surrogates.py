@@ -1,6 +1,7 @@
 """Surrogates: when a network is drawn, how it is trained, and that a restart goes on where it stopped."""
 
 import copy
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -172,3 +173,27 @@ def test_senseless_arguments_are_one_line(kind):
 def test_a_queue_that_does_not_hold_what_is_asked_of_it(numbers, told):
     with pytest.raises(ConfigError, match=told):
         Queue(**numbers)
+
+
+@pytest.mark.parametrize("name", ["on real", "queue"])
+def test_networks_train_on_images_as_often_as_their_shares_say(name, lesson):
+    """Images without a share could be anything; with equal shares the draws are as likely as without."""
+    shares = (torch.arange(60) < 6).double() / 6
+    blank = lesson.real.images.clone()
+    blank[6:] = 0
+    real = lesson.real
+    other = Lesson(ImageSet(blank, real.targets, real.groups, real.mean, real.std), lesson.synthetic, shares)
+    first = run(ready(MAKE[name]()), replace(lesson, shares=shares), 4)
+    assert torch.equal(first, run(ready(MAKE[name]()), other, 4))
+    assert not torch.equal(first, run(ready(MAKE[name]()), lesson, 4))
+
+
+def test_a_lesson_draws_by_its_shares(lesson):
+    shares = torch.arange(60).double() / torch.arange(60).sum()
+    times = torch.zeros(60)
+    for k in range(300):
+        drawn = replace(lesson, shares=shares).drawn(20, generator(0, "lesson", k))
+        assert len(drawn) == 20
+        times += drawn.bincount(minlength=60)
+    torch.testing.assert_close(times / 300, 20 * shares.float(), atol=0.1, rtol=0.0)
+    assert lesson.drawn(100, generator(0, "all")).sort().values.tolist() == list(range(60))

@@ -6,14 +6,15 @@ from functools import partial
 import pytest
 import torch
 
+from fdd_lightning.artefacts.encoder import save_encoder
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.initialisers import Selected
 from fdd_lightning.matching.samplers import Importance, KMeans, Uniform
-from fdd_lightning.matching.surrogates import Fresh
-from fdd_lightning.matching.weightings import Barycenter, FairDD, Vanilla, Vote
+from fdd_lightning.matching.surrogates import Fresh, OnReal
+from fdd_lightning.matching.weightings import KDE, Barycenter, FairDD, Vanilla, Vote
 from fdd_lightning.modules.distiller import Distiller
-from fdd_lightning.networks import ConvNet
+from fdd_lightning.networks import ConvNet, Encoder
 from fdd_lightning.training import CosineDecay
 from tests.modules.conftest import trainer
 
@@ -34,7 +35,8 @@ class Watched(Distiller):
 
 
 def distiller(cls=Distiller, **arguments):
-    return cls(10, (3, 16, 16), surrogate=Fresh(partial(ConvNet, width=4, depth=2)), **{**SMALL, **arguments})
+    given = {"surrogate": Fresh(partial(ConvNet, width=4, depth=2)), **SMALL, **arguments}
+    return cls(10, (3, 16, 16), **given)
 
 
 def watched(digits, **arguments):
@@ -172,3 +174,31 @@ def test_where_nothing_is_found_the_vote_costs_nothing():
     made = [trainer().distill(distiller(weighting=w, **RECOMMENDED), data) for w in (Vote(), Vanilla())]
     assert torch.equal(made[0].images, made[1].images)
     assert made[0].metadata["signal"] == "none"
+
+
+@pytest.mark.parametrize("correlation", [0.9, 0.3, None])
+def test_what_an_encoder_was_found_to_be_worth_is_said_and_kept(digits, capsys, tmp_path, correlation):
+    encoder = Encoder(partial(ConvNet, width=4), 10, (3, 16, 16), hidden=8, dimension=4)
+    densities = {} if correlation is None else {"densities": {"sibling_correlation": correlation}}
+    save_encoder(tmp_path / "encoder.safetensors", encoder, {"dataset": "colored_digits", "settings": {}, **densities})
+    model = distiller(weighting=KDE())
+    model.encoder = tmp_path / "encoder.safetensors"
+    made = trainer().distill(model, digits)
+    said = capsys.readouterr().err
+    assert made.metadata["signal"] == {0.9: "encoder", 0.3: "doubtful", None: None}[correlation]
+    assert ("colored_digits: the weights by two encoders" in said) == (correlation is not None)
+    assert ("do not trust them" in said) == (correlation == 0.3)
+
+
+def test_the_networks_of_a_surrogate_see_groups_as_the_weighting_weighs_them(digits):
+    """FairDD's rows together: within a class each group has the same share, and classes keep theirs."""
+    surrogate = OnReal(partial(ConvNet, width=4), inner=2, images=20, batch_size=10)
+    model = distiller(weighting=FairDD(), surrogate=surrogate, surrogate_by_weight=True)
+    trainer().distill(model, digits)
+    train = digits.train
+    for c in range(10):
+        members = [i for i in range(len(train)) if int(train.targets[i]) == c]
+        groups = [int(train.groups[i]) for i in members]
+        for i, group in zip(members, groups, strict=True):
+            expected = len(members) / len(train) / len(set(groups)) / groups.count(group)
+            assert float(model._shares[i]) == pytest.approx(expected)

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
@@ -12,6 +13,7 @@ from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.losses import gsc_loss
+from fdd_lightning.matching.encoder_verdicts import EncoderVerdict, correlation_of_weights
 from fdd_lightning.matching.weightings import KDE
 from fdd_lightning.modules.supcon import SupCon
 from fdd_lightning.networks import ConvNet, Encoder
@@ -223,3 +225,41 @@ def test_senseless_numbers_are_refused(argument):
 def test_settings_that_an_optimiser_refuses(digits):
     with pytest.raises(ConfigError, match="SupCon optimizer: Invalid learning rate"):
         trained(digits, optimizer=partial(torch.optim.Adam, lr=-1.0))
+
+
+def test_a_sibling_does_not_change_the_encoder(digits):
+    alone, _ = trained(digits)
+    beside, runs = trained(digits, sibling=True)
+    one, other = alone.encoder.state_dict(), beside.encoder.state_dict()
+    assert all(torch.equal(one[k], other[k]) for k in one)
+    assert beside.sibling is not None
+    assert not torch.equal(other["head.0.weight"], beside.sibling.state_dict()["head.0.weight"])
+    logged = float(runs.callback_metrics["density/sibling_correlation"])
+    first, second = (embed_all(model, digits.train) for model in (beside.encoder, beside.sibling))
+    found = []
+    for c in range(10):
+        members = [i for i in range(len(digits.train)) if int(digits.train.targets[i]) == c]
+        found.append(numpy.corrcoef(KDE().weights(first[members]), KDE().weights(second[members]))[0, 1])
+    assert logged == pytest.approx(sum(found) / 10, abs=1e-4)
+
+
+@pytest.mark.parametrize(("ratio", "signal"), [(0.1, "encoder"), (None, "doubtful")])
+def test_two_encoders_agree_where_there_is_a_bias_and_not_where_there_is_none(
+    ratio, signal, digits_cache, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("FDD_CACHE", str(digits_cache))
+    """As ``supcon_small``."""
+    facts = {"network": partial(ConvNet, width=32, norm="batch"), "hidden": 512, "dimension": 128}
+    model, _ = trained(ColoredDigits(conflict_ratio=ratio), steps=20, sibling=True, **facts)
+    verdict = EncoderVerdict(float(model.figures["sibling_correlation"]))
+    assert verdict.signal == signal
+    assert ("do not trust" in verdict.words) == (signal == "doubtful")
+    assert verdict.words in model.remark()
+    assert load_encoder(model.save_artefact(tmp_path))[1]["densities"]["sibling_correlation"] == pytest.approx(
+        verdict.correlation
+    )
+
+
+def test_an_encoder_that_tells_nothing_apart_is_doubtful():
+    points = torch.zeros(6, 2)
+    assert correlation_of_weights(points, torch.rand(6, 2), torch.arange(6) % 2) == 0.0

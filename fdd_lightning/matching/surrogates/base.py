@@ -13,6 +13,7 @@ from torch import Tensor
 from fdd_lightning.algorithms import Algorithm
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
+from fdd_lightning.matching.systematic_resampling import systematic_draws
 from fdd_lightning.networks import Network, NetworkFactory
 from fdd_lightning.utils.rng import seeded
 
@@ -25,6 +26,7 @@ class Lesson:
         real: The real training set.
         synthetic: Returns the decoded synthetic images as they stand, (n, C, H, W), without their graph, and their
             labels, int64 (n,).
+        shares: The share that each real image has in training, float64 (N,), sums to 1; None: all the same.
 
     Example:
         >>> images, labels = torch.zeros(1, 3, 8, 8), torch.tensor([4])
@@ -35,6 +37,15 @@ class Lesson:
 
     real: ImageSet
     synthetic: Callable[[], tuple[Tensor, Tensor]]
+    shares: Tensor | None = None
+
+    def drawn(self, count: int, draws: torch.Generator) -> Tensor:
+        """Return the places of real images to train on, int64 (count,), all of them at most, in random order."""
+        size = len(self.real)
+        if self.shares is None:
+            return torch.randperm(size, generator=draws)[:count]
+        chosen = systematic_draws(self.shares, min(count, size), draws)
+        return chosen[torch.randperm(len(chosen), generator=draws)]
 
 
 class Surrogate(Choice, ABC):

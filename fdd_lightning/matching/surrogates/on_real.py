@@ -64,7 +64,7 @@ class OnReal(TrainedSurrogate):
             return
         draws, weight = generator(self.seed, "surrogate training", step), next(self.trained.network.parameters())
         count = -(-self.images // self.batch_size) * self.batch_size
-        for index in torch.randperm(len(lesson.real), generator=draws)[:count].split(self.batch_size):
+        for index in lesson.drawn(count, draws).split(self.batch_size):
             batch = lesson.real.batch(index)
             images = self.augmentation(batch["image"].to(weight), draws, siamese=False)
             labels = batch["target"].to(self.device)

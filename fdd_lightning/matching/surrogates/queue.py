@@ -115,8 +115,7 @@ class Queue(Surrogate):
         for chosen in torch.randperm(len(self._places), generator=draws)[: self.trained].tolist():
             place = self._places[chosen]
             for _ in range(self.steps):
-                index = torch.randperm(len(lesson.real), generator=draws)[: self.batch_size]
-                batch = lesson.real.batch(index)
+                batch = lesson.real.batch(lesson.drawn(self.batch_size, draws))
                 labels = batch["target"].to(self.device)
                 logits = place.trained.step(batch["image"].to(self.device), labels)
                 place.right += int((logits.argmax(1) == labels).sum())

@@ -48,6 +48,10 @@ class WeightMatrix:
             )
         return weights.square().sum().reciprocal()
 
+    def mixed(self) -> WeightMatrix:
+        """Return the one row that the rows make together, each by its coefficient."""
+        return single_row((self.coefficients.to(self.rows) / self.coefficients.sum()) @ self.rows)
+
 
 Weigher = Callable[[Tensor], WeightMatrix]
 """Returns W of real images of one class, by their places in the training set."""
