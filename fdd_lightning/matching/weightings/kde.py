@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Literal
 
 import torch
@@ -11,12 +12,15 @@ from torch import Tensor
 from fdd_lightning.matching.evidence import Evidence
 from fdd_lightning.matching.weightings.base import Weighting, WeightMatrix, single_row
 from fdd_lightning.utils.checks import require
+from fdd_lightning.utils.rng import generator
 
 ENTRIES = 2**22
 """Kernel values in memory at a time (32 MB, and some copies of it): of a large class fewer rows are compared."""
 
 
-def kernel_density(embeddings: Tensor, variance: float = 0.1, chunk: int = 2048) -> Tensor:
+def kernel_density(
+    embeddings: Tensor, variance: float = 0.1, chunk: int = 2048, references: Tensor | None = None
+) -> Tensor:
     """Return the kernel density of each point under all points, itself included.
 
     f_i = (1/n) sum_j K(||z_i - z_j||), K(u) = exp(-u^2 / (2 v)) / sqrt(2 pi v): equation 2 of Cui et al., with the
@@ -26,6 +30,8 @@ def kernel_density(embeddings: Tensor, variance: float = 0.1, chunk: int = 2048)
         embeddings: (n, d).
         variance: v, in squared units of the embedding.
         chunk: Rows compared at a time, at most; bounds the memory, not the result.
+        references: int64 (m,), places of different points by which the others stand to be judged; all if null. A point
+            counts itself in full, and the others by their mean over these.
 
     Returns:
         (n,), positive, in double precision.
@@ -33,10 +39,15 @@ def kernel_density(embeddings: Tensor, variance: float = 0.1, chunk: int = 2048)
     points = embeddings.double()
     norms = points.square().sum(1)
     total = torch.empty_like(norms)
-    chunk = max(1, min(chunk, ENTRIES // max(len(points), 1)))
-    for rows in torch.arange(len(points), device=points.device).split(chunk):
-        squared = (norms[rows, None] + norms - 2.0 * points[rows] @ points.T).clamp_(min=0.0)
+    everything = torch.arange(len(points), device=points.device)
+    others = everything if references is None else references.to(points.device)
+    chunk = max(1, min(chunk, ENTRIES // max(len(others), 1)))
+    for rows in everything.split(chunk):
+        squared = (norms[rows, None] + norms[others] - 2.0 * points[rows] @ points[others].T).clamp_(min=0.0)
         total[rows] = squared.div_(-2.0 * variance).exp_().sum(1)
+    if references is not None:
+        own = torch.isin(everything, others).double()
+        total = 1.0 + (total - own) / (len(others) - own) * (len(points) - 1)
     return total / (len(points) * math.sqrt(2.0 * math.pi * variance))
 
 
@@ -57,6 +68,7 @@ class KDE(Weighting):
         variance: Kernel variance (paper: 0.1).
         temperature: Softmax temperature (paper: 0.1).
         cap: The cutoff score of ``cap`` and ``median_cap``.
+        references: Of a larger class the densities are estimated against so many images of it, drawn once; at least 2.
 
     Example:
         >>> z = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -72,12 +84,15 @@ class KDE(Weighting):
         variance: float = 0.1,
         temperature: float = 0.1,
         cap: float = 1.5,
+        references: int = 20_000,
     ) -> None:
         require({"variance": variance, "temperature": temperature, "cap": cap}, above=0, of="KDE")
+        require({"references": references}, least=2, of="KDE")
         self.normaliser = normaliser
         self.variance = variance
         self.temperature = temperature
         self.cap = cap
+        self.references = references
 
     def __call__(self, evidence: Evidence) -> WeightMatrix:
         """Return one row from the density of the batch's own embeddings."""
@@ -85,7 +100,14 @@ class KDE(Weighting):
 
     def weights(self, embeddings: Tensor) -> Tensor:
         """Return the weights (n,) of n embeddings (n, d); they sum to 1."""
-        score = 1.0 / kernel_density(embeddings, self.variance)
+        drawn = None
+        if len(embeddings) > self.references:
+            order = torch.randperm(len(embeddings), generator=generator(0, "references"))
+            drawn = order[: self.references]
+            sys.stderr.write(
+                f"KDE: densities of {len(embeddings):,} images are estimated against {self.references:,} of them\n"
+            )
+        score = 1.0 / kernel_density(embeddings, self.variance, references=drawn)
         if self.normaliser == "inverse":
             return score / score.sum()
         if self.normaliser == "median_cap":
