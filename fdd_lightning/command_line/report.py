@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fdd_lightning.artefacts.results import merge, read_results
+from fdd_lightning.artefacts.results import merge
+from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.command_line import LineParser
-from fdd_lightning.report.summary import summarise
+from fdd_lightning.report.summary import print_summary, write_summary
 
 
 def report(args: list[str]) -> int:
@@ -18,7 +19,14 @@ def report(args: list[str]) -> int:
         "--figures", action="append", default=[], metavar="CLASS", help="class path of a figure of your own"
     )
     options = parser.parse_args(args)
-    rows = merge(*(read_results(path / "results.json" if path.is_dir() else path) for path in options.runs))
-    for path in summarise(options.output, rows, with_published=True, figures=options.figures):
+    runs = {path: RunResults.read(path / "results.json" if path.is_dir() else path) for path in options.runs}
+    rows = merge(*(results.rows for results in runs.values()))
+    print_summary(rows, with_published=True)
+    for path, results in runs.items():
+        if results.state:
+            print(f"{path}: {results.state}")
+    failed = [each for results in runs.values() for each in results.failed]
+    planned = len(rows) + sum((results.planned or 0) - len(results.rows) for results in runs.values() if results.state)
+    for path in write_summary(options.output, RunResults(rows, planned, failed), figures=options.figures):
         print(path)
     return 0

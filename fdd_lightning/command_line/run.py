@@ -9,8 +9,10 @@ from rich.table import Table
 
 from fdd_lightning.artefacts.results import Identity
 from fdd_lightning.command_line import LineParser
+from fdd_lightning.errors import say
 from fdd_lightning.report.row_names import describe, shared_settings, variants
-from fdd_lightning.runs.execute import execute
+from fdd_lightning.report.summary import print_summary
+from fdd_lightning.runs.execute import Execution
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
 from fdd_lightning.runs.stage import Stage
@@ -35,9 +37,12 @@ def run(args: list[str]) -> int:
         return 0
     for row in plan.rows:
         row.check_data()
-    results = execute(plan)
-    print(f"results: {results}")
-    return 0
+    results = Execution(plan).run()
+    print_summary(results.rows)
+    print(f"results: {plan.root / 'results.json'}" + (f" ({results.state})" if results.state else ""))
+    for stage, error in dict.fromkeys((failure.stage, failure.error) for failure in results.failed):
+        say(f"failed: {stage}: {error}")
+    return 1 if results.failed else 0
 
 
 def show(plan: Plan) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fdd_lightning.artefacts.results import Row
+from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.pictures.synthetic_sets import sets_side_by_side
 from fdd_lightning.report.figures import Figure, all_figures, draw_all
@@ -14,15 +15,15 @@ from fdd_lightning.report.results_table import markdown, print_table
 from fdd_lightning.utils.files import atomic_path
 
 
-def summarise(
+def write_summary(
     folder: str | Path,
-    rows: Sequence[Row],
+    results: RunResults,
     sets: Mapping[str, SyntheticSet] | None = None,
     *,
-    with_published: bool = False,
     figures: Sequence[str | type[Figure]] = (),
+    pictures: bool = True,
 ) -> list[Path]:
-    """Write tables and pictures of a run and print its table.
+    """Write tables and pictures of a run.
 
     ``table.md`` is written where there are rows to show, ``sets.png`` where there are sets, and of
     :mod:`fdd_lightning.report.figures` what the rows allow. A picture of an earlier run that no longer applies is
@@ -30,10 +31,10 @@ def summarise(
 
     Args:
         folder: Where to; made when absent.
-        rows: Results in the order of the table.
+        results: Rows in the order of the table; where some are missing, the table says so.
         sets: Synthetic sets by the title of their panel.
-        with_published: Add a column with the papers' accuracies to the printed table (``table.md`` always has it).
         figures: Figures of the user's own, by class or class path, drawn after the built-in ones.
+        pictures: Draw them; else those that are there stay.
 
     Returns:
         The files written.
@@ -42,15 +43,28 @@ def summarise(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    if rows:
-        print_table(rows, with_published=with_published)
-        for sentence in label_free_sentences(rows):
-            print(sentence)
+    if results.rows:
+        state = f"{results.state}\n\n" if results.state else ""
         with atomic_path(folder / "table.md") as temporary:
-            temporary.write_text(markdown(rows), encoding="utf-8")
+            temporary.write_text(state + markdown(results.rows), encoding="utf-8")
         written.append(folder / "table.md")
+    if not pictures:
+        return written
     (folder / "sets.png").unlink(missing_ok=True)
     if sets:
         shown = {title: (*each.shown(), each.class_names) for title, each in sets.items()}
         written.append(sets_side_by_side(shown, folder / "sets.png"))
-    return written + draw_all(drawn, rows, folder)
+    return written + draw_all(drawn, results.rows, folder)
+
+
+def print_summary(rows: Sequence[Row], *, with_published: bool = False) -> None:
+    """Print the table of a run, and in sentences what the label-free way came to.
+
+    Args:
+        rows: Results in the order of the table.
+        with_published: Add a column with the papers' accuracies (``table.md`` always has it).
+    """
+    if rows:
+        print_table(rows, with_published=with_published)
+        for sentence in label_free_sentences(rows):
+            print(sentence)

@@ -5,43 +5,113 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
 
-from fdd_lightning.artefacts.results import Row, join_seeds, read_results, write_results
+from fdd_lightning.artefacts.results import Row, join_seeds, read_results
+from fdd_lightning.artefacts.run_results import Failure, RunResults
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.configuration.choices import import_class
-from fdd_lightning.errors import FDDError
+from fdd_lightning.errors import FDDError, in_one_line
 from fdd_lightning.report.row_names import names_of
-from fdd_lightning.report.summary import summarise
+from fdd_lightning.report.summary import write_summary
 from fdd_lightning.runs.plan import Plan, PlannedRow
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import note_rate
 from fdd_lightning.stages.stage_run import INSIDE_RUN, run_stage
 
+PICTURES_EVERY = 60.0
+"""Seconds between two drawings of the pictures while a run goes on; results and table are written after every row."""
 
-def execute(plan: Plan) -> Path:
-    """Run all that is not finished, then write results, table and pictures.
 
-    Returns:
-        The run's ``results.json``.
+class Execution:
+    """A run that is being carried out: which stages are done, which failed, and the results so far.
+
+    Args:
+        plan: What is to be done.
+
+    Example:
+        >>> from fdd_lightning.runs.recipe import read_recipe
+        >>> Execution(Plan(read_recipe("quickstart"), Path("runs/quickstart"))).results().planned
+        11
     """
-    console = Console(stderr=True, highlight=False)
-    stages = plan.stages()
-    for number, stage in enumerate(stages, 1):
-        head = f"[{number}/{len(stages)}] {stage.kind} {stage.title}"
-        if stage.finished():
-            console.print(f"{head}: finished before", style="dim", soft_wrap=True, markup=False)
-            continue
-        console.print(head, soft_wrap=True, markup=False)
-        _carry_out(stage)
-        note_rate(stage)
-    rows = [_row(planned) for planned in plan.rows]
-    results = plan.root / "results.json"
-    write_results(results, rows)
-    summarise(plan.root, rows, _sets(plan, rows), figures=plan.recipe.figures)
-    return results
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.done: set[Path] = set()
+        self.errors: dict[Path, tuple[str, str]] = {}  # by the folder of each stage that cannot be had: title, error
+        self._rows: dict[int, Row] = {}  # by place in the plan
+        self._drawn = time.monotonic()
+
+    def run(self) -> RunResults:
+        """Run all that is not finished; results, table and pictures are those of the rows so far at any time."""
+        console = Console(stderr=True, highlight=False)
+        stages = self.plan.stages()
+        try:
+            for number, stage in enumerate(stages, 1):
+                head = f"[{number}/{len(stages)}] {stage.kind} {stage.title}"
+                if lacking := self._lacking(stage):
+                    console.print(f"{head}: left out, {lacking} failed", soft_wrap=True, markup=False)
+                elif stage.finished():
+                    console.print(f"{head}: finished before", style="dim", soft_wrap=True, markup=False)
+                    self.done.add(stage.folder.path)
+                else:
+                    console.print(head, soft_wrap=True, markup=False)
+                    self._try(stage)
+                if self._gather():
+                    self._write(pictures=time.monotonic() - self._drawn > PICTURES_EVERY)
+        finally:
+            self._write(pictures=True)
+        return self.results()
+
+    def results(self) -> RunResults:
+        """Return the finished rows and those that failed."""
+        failed = []
+        for row in self.plan.rows:
+            lost = [self.errors[stage.folder.path] for stage in row.stages() if stage.folder.path in self.errors]
+            failed += [Failure(row.identity, *lost[0])] if lost else []
+        return RunResults([self._rows[place] for place in sorted(self._rows)], len(self.plan.rows), failed)
+
+    def _lacking(self, stage: Stage) -> str:
+        """Return the failed stage that a stage would need, and let it fail with it."""
+        for before in stage.inputs.values():
+            if before.folder.path in self.errors:
+                self.errors[stage.folder.path] = self.errors[before.folder.path]
+                return self.errors[before.folder.path][0]
+        return ""
+
+    def _try(self, stage: Stage) -> None:
+        """Run a stage; where it ends with an error of the user's, the others go on."""
+        try:
+            _carry_out(stage)
+        except (FDDError, OSError) as error:
+            line = in_one_line(error)
+            if line is None or os.environ.get("FDD_DEBUG"):
+                raise
+            sys.stderr.write(f"failed: {line}\n")
+            self.errors[stage.folder.path] = f"{stage.kind} {stage.title}", line
+        else:
+            note_rate(stage)
+            self.done.add(stage.folder.path)
+
+    def _gather(self) -> bool:
+        """Take up the rows whose last stage is done, and tell whether there are any."""
+        before = len(self._rows)
+        for place, planned in enumerate(self.plan.rows):
+            if place not in self._rows and all(stage.folder.path in self.done for stage in planned.stages()):
+                self._rows[place] = _row(planned)
+        return len(self._rows) > before
+
+    def _write(self, *, pictures: bool) -> None:
+        root, results = self.plan.root, self.results()
+        if not results.rows and not results.failed:
+            return
+        results.write(root / "results.json")
+        sets = _sets([self.plan.rows[place] for place in sorted(self._rows)], results.rows) if pictures else {}
+        write_summary(root, results, sets, figures=self.plan.recipe.figures, pictures=pictures)
+        self._drawn = time.monotonic() if pictures else self._drawn
 
 
 def _carry_out(stage: Stage) -> None:
@@ -77,11 +147,11 @@ def _row(planned: PlannedRow) -> Row:
     return row
 
 
-def _sets(plan: Plan, rows: list[Row]) -> dict[str, SyntheticSet]:
+def _sets(plans: list[PlannedRow], rows: list[Row]) -> dict[str, SyntheticSet]:
     """Return the first synthetic set of each row that has one, by what tells the rows apart."""
     found: dict[str, SyntheticSet] = {}
     several = [key for key in ("dataset", "conflict_ratio", "ipc") if len({str(getattr(row, key)) for row in rows}) > 1]
-    for planned, label in zip(plan.rows, names_of(rows), strict=True):
+    for planned, label in zip(plans, names_of(rows), strict=True):
         made = planned.evaluations[0].inputs.get("synthetic")
         if made is not None:
             more = [f"{key.replace('_', ' ')} {planned.identity[key]}" for key in several]

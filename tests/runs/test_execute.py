@@ -62,7 +62,8 @@ def test_a_whole_run(fdd):
     said = run(fdd, "--plan=plan.json", **grid)
     assert said.out.endswith("results: runs/tiny/results.json\n")
     document = json.loads((ROOT / "results.json").read_text())
-    assert set(document) == {"format", "rows"}
+    assert set(document) == {"format", "planned", "failed", "rows"}
+    assert (document["planned"], document["failed"]) == (4, [])
     assert document["format"] == 1
     rows = document["rows"]
     check_shape(rows, seeds=2, networks=2)
@@ -109,6 +110,50 @@ def test_a_whole_run(fdd):
 
 def metadata(path):
     return SyntheticSet.load(path).metadata
+
+
+def test_a_row_that_fails_is_listed_and_the_others_go_on(fdd):
+    diverging = {"name": "dm", "lr_images": 1e38, "weightings": ["fairdd"]}
+    write_recipe(Path("r.yaml"), methods=[diverging, "random"], weightings=["vanilla"])
+    said = fdd("run", "r.yaml")
+    assert said.code == 1
+    told = "the images are not finite after 2 steps: lower lr_images"
+    assert f"failed: {told}" in said.err
+    assert "eval dm fairdd" in said.err
+    assert ": left out, distill dm fairdd" in said.err
+    assert said.err.splitlines()[-1].startswith("fdd: failed: distill dm fairdd")
+    assert said.out.endswith("results: runs/tiny/results.json (1 of 2 rows, 1 failed)\n")
+    document = json.loads((ROOT / "results.json").read_text())
+    assert [row["method"] for row in document["rows"]] == ["random"]
+    assert document["planned"] == 2
+    (failed,) = document["failed"]
+    assert set(failed) == {"identity", "stage", "error"}
+    assert (failed["identity"]["method"], failed["error"]) == ("dm", told)
+    shown = fdd("report", "runs/tiny")
+    assert shown.code == 0
+    assert "runs/tiny: 1 of 2 rows, 1 failed" in shown.out
+    assert Path("runs/report/table.md").read_text().startswith("1 of 2 rows, 1 failed\n\n")
+
+
+def test_an_interrupted_run_shows_what_is_finished(fdd, monkeypatch):
+    write_recipe(Path("r.yaml"), methods=["random", "dm"], weightings=["vanilla"])
+    begun = []
+
+    def interrupted(kind, args):
+        begun.append(kind)
+        if len(begun) == 3:
+            raise KeyboardInterrupt
+        return run_stage(kind, args)
+
+    monkeypatch.setattr("fdd_lightning.runs.execute.run_stage", interrupted)
+    assert fdd("run", "r.yaml").code == 130
+    assert [row["method"] for row in written_rows(ROOT / "results.json")] == ["random"]
+    assert (ROOT / "table.md").read_text().startswith("1 of 2 rows\n")
+    assert list(ROOT.glob("*.png"))
+    assert "runs/tiny: 1 of 2 rows" in fdd("report", "runs/tiny").out
+    said = run(fdd, methods=["random", "dm"], weightings=["vanilla"])
+    assert said.out.endswith("results: runs/tiny/results.json\n")
+    assert len(written_rows(ROOT / "results.json")) == 2
 
 
 def test_a_lost_artefact_is_made_again_and_what_follows_from_it_stays(fdd):
