@@ -9,6 +9,8 @@ import torch
 from fdd_lightning.artefacts.encoder import save_encoder
 from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.extractors import EncoderBackbone
+from fdd_lightning.matching.groupings import NeighbourVote
 from fdd_lightning.matching.initialisers import Selected
 from fdd_lightning.matching.samplers import Importance, KMeans, Uniform
 from fdd_lightning.matching.surrogates import Fresh, OnReal
@@ -149,13 +151,18 @@ def test_a_set_says_whether_it_read_groups_and_what_was_found(digits, capsys, ar
     assert ("colored_digits: the vote finds 10.3% of images" in said) == (signal == "vote")
 
 
-def test_the_vote_reads_no_group_labels(digits):
+@pytest.mark.parametrize("weighting", [Vote(), KDE(), Vote(groups=NeighbourVote([EncoderBackbone(8)], insist=True))])
+def test_the_label_free_way_reads_no_group_labels(digits, tmp_path, weighting):
     """With all groups set to 0 the images are the same to the bit."""
+    encoder = Encoder(partial(ConvNet, width=4), 10, (3, 16, 16), hidden=8, dimension=4)
+    save_encoder(tmp_path / "encoder.safetensors", encoder, {"dataset": "colored_digits", "settings": {}})
     made = []
     for blind in (False, True):
         if blind:
             digits._sets["train"] = digits.train.without_groups()
-        made.append(trainer().distill(distiller(weighting=Vote(), **RECOMMENDED), digits).images)
+        model = distiller(weighting=weighting, **RECOMMENDED)
+        model.encoder = tmp_path / "encoder.safetensors" if weighting.needs_embeddings else None
+        made.append(trainer().distill(model, digits).images)
     assert torch.equal(*made)
 
 
