@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fdd_lightning.command_line import LineParser
-from fdd_lightning.errors import ConfigError, FDDError, in_one_line, say
+from fdd_lightning.command_line.data_arguments import ask, in_turn
+from fdd_lightning.errors import ConfigError, FDDError
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import atomic_path
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
     from fdd_lightning.datamodules import BaseDataModule
     from fdd_lightning.datasets.cache import Manifest
 
@@ -50,7 +47,7 @@ def data(args: list[str]) -> int:
 
 
 def _list(action: str, args: list[str]) -> int:
-    asked = _ask(LineParser(prog=f"fdd data {action}", usage="fdd data list [NAME ...]", add_help=False), args)
+    asked = ask(LineParser(prog=f"fdd data {action}", usage="fdd data list [NAME ...]", add_help=False), args)
     if asked is None:
         return 0
     from fdd_lightning.command_line.data_list import print_table
@@ -97,14 +94,14 @@ def _show(action: str, args: list[str]) -> int:
     parser.add_argument("--split", choices=("train", "val", "test"), default="train", help="which images (train)")
     parser.add_argument("--per_cell", type=int, metavar="N", help="images shown of each cell; as many as fit")
     parser.add_argument("--output", type=Path, metavar="FILE.png", help="the picture (NAME_SPLIT.png here)")
-    asked = _ask(parser, args)
+    asked = ask(parser, args)
     if asked is None:
         return 0
     names, options, how = asked
     require({"--per_cell": how.per_cell}, least=1, of=f"fdd data {action}:")
     if how.output is not None and len(names) > 1:
         raise ConfigError(f"fdd data {action}: one --output cannot take the pictures of {len(names)} data sets")
-    return _in_turn(names, options, lambda data: _shown(data, how.split, how.output, how.per_cell))
+    return in_turn(names, options, lambda data: _shown(data, how.split, how.output, how.per_cell))
 
 
 def _shown(data: BaseDataModule, split: str, path: Path | None, per_cell: int | None) -> None:
@@ -142,48 +139,10 @@ def _shown(data: BaseDataModule, split: str, path: Path | None, per_cell: int | 
 USAGE = "fdd data {} NAME ... {}[--data.ARGUMENT VALUE ...]"
 
 
-def _ask(parser: LineParser, args: Sequence[str]) -> tuple[list[str], list[str], Namespace] | None:
-    """Sort what was typed into names, arguments of the data set (as ``--data.key=value``) and options of the command.
-
-    Returns None where help was asked for and given.
-    """
-    names = list(takewhile(lambda arg: not arg.startswith("-"), args))
-    rest = list(args[len(names) :])
-    if set(rest) & {"-h", "--help"}:
-        _help(parser, names)
-        return None
-    how, left = parser.parse_known_args(rest)
-    if not names and not parser.prog.endswith("list"):
-        parser.error("name at least one data set, before the options (`fdd data list` shows what there is)")
-    options: list[str] = []
-    for i, arg in enumerate(left):
-        key, equals, value = arg.partition("=")
-        if not arg.startswith("--"):
-            if i == 0 or not left[i - 1].startswith("--") or "=" in left[i - 1]:
-                parser.error(f"{arg!r} belongs to nothing: names of data sets come first, then options")
-            continue
-        if not equals:
-            following = left[i + 1] if i + 1 < len(left) else "--"
-            value = "true" if following.startswith("--") else following
-        options.append(f"--data.{key.removeprefix('--').removeprefix('data.')}={value}")
-    return names, options, how
-
-
-def _help(parser: LineParser, names: Sequence[str]) -> None:
-    """Print the options of an action, and the arguments of the data sets that were named."""
-    print(parser.format_help() if not names else parser.format_usage(), end="")
-    for name in names:
-        from fdd_lightning.command_line.data_by_name import find
-
-        print(f"\n{find(name).parser().format_help()}", end="")
-    if not names:
-        print("\nWith the name of a data set --help lists its arguments.")
-
-
 def _each(work: Callable[[BaseDataModule], None], action: str, args: list[str]) -> int:
     """Do an action that has no options of its own."""
-    asked = _ask(LineParser(prog=f"fdd data {action}", usage=USAGE.format(action, ""), add_help=False), args)
-    return 0 if asked is None else _in_turn(*asked[:2], work)
+    asked = ask(LineParser(prog=f"fdd data {action}", usage=USAGE.format(action, ""), add_help=False), args)
+    return 0 if asked is None else in_turn(*asked[:2], work)
 
 
 ACTIONS: dict[str, Callable[[str, list[str]], int]] = {
@@ -192,26 +151,6 @@ ACTIONS: dict[str, Callable[[str, list[str]], int]] = {
     "verify": partial(_each, _verified),
     "show": _show,
 }
-
-
-def _in_turn(names: Sequence[str], options: Sequence[str], work: Callable[[BaseDataModule], None]) -> int:
-    """Do the work for each data set; with several, one that fails does not keep the others from their turn."""
-    from fdd_lightning.command_line.data_by_name import find
-
-    modules = [find(name).data(options) for name in names]  # all are checked before the first begins
-    failed = 0
-    for module in modules:
-        try:
-            work(module)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("nothing half-built is left; the same command again starts anew") from None
-        except (FDDError, OSError) as error:
-            line = in_one_line(error)
-            if len(modules) == 1 or line is None or os.environ.get("FDD_DEBUG"):
-                raise
-            say(f"error: {line}")
-            failed += 1
-    return 2 if failed else 0
 
 
 def _images(manifest: Manifest) -> str:

@@ -131,9 +131,9 @@ def test_every_set_of_the_menu_has_a_word_about_itself(name):
 
 def test_a_flag_needs_no_value(mnist):
     from fdd_lightning.command_line import LineParser
-    from fdd_lightning.command_line.data import _ask
+    from fdd_lightning.command_line.data_arguments import ask
 
-    asked = _ask(LineParser(prog="fdd data prepare"), ["cmnist", "--download", "--seed", "-1", "--root=x=y"])
+    asked = ask(LineParser(prog="fdd data prepare"), ["cmnist", "--download", "--seed", "-1", "--root=x=y"])
     assert asked is not None
     assert asked[:2] == (["cmnist"], ["--data.download=true", "--data.seed=-1", "--data.root=x=y"])
 
