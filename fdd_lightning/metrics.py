@@ -2,7 +2,8 @@
 
 All of them are fractions. A *cell* is the set of test images with one class and one group; an empty cell is left out
 of every figure, and a figure that nothing is left for is ``nan``. DEO_M and DEO_A follow FairDD (Zhou et al., NeurIPS
-2025), except that FairDD's code gives an empty cell the rate 0, which inflates the gap.
+2025), except that FairDD's code gives an empty cell the rate 0, which inflates the gap. Of a user's own images, cells
+that are too small to be judged one by one are left out of the extremes: DEO_M, DEO_A and the worst cell.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class GroupCounts(Metric):
     Args:
         num_classes: Number of classes.
         num_groups: Number of groups.
-        aligned: bool (num_classes, num_groups): which cells are bias-aligned by construction; None: there are none.
+        aligned: bool (num_classes, num_groups): which cells are bias-aligned; None: that means nothing here.
+        least: Images of a cell from which on its accuracy counts by itself, in gaps and as the worst.
         **kwargs: Passed to ``torchmetrics.Metric``.
 
     Attributes:
@@ -65,7 +67,9 @@ class GroupCounts(Metric):
     counts: Tensor
     aligned: Tensor
 
-    def __init__(self, num_classes: int, num_groups: int, aligned: Tensor | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, num_classes: int, num_groups: int, aligned: Tensor | None = None, least: int = 1, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         sizes = (num_classes, num_groups)
         if aligned is not None and tuple(aligned.shape) != sizes:
@@ -73,6 +77,7 @@ class GroupCounts(Metric):
         self.register_buffer("aligned", None if aligned is None else aligned.bool(), persistent=False)
         self.num_classes = num_classes
         self.num_groups = num_groups
+        self.least = least
         shape = (num_groups, num_classes, num_classes)
         self.add_state("counts", torch.zeros(shape, dtype=torch.int64), dist_reduce_fx="sum")
 
@@ -116,11 +121,15 @@ class GroupCounts(Metric):
         """Return the accuracy of each cell, float64 (num_classes, num_groups), ``nan`` where it is empty."""
         return self.cell_correct().double() / self.cell_count()
 
+    def judged(self) -> Tensor:
+        """Return which cells have images enough to be judged one by one, bool (num_classes, num_groups)."""
+        return self.cell_count() >= max(1, self.least)
+
     def gaps(self) -> Tensor:
-        """Return the largest minus the smallest accuracy over groups, of each class with at least two filled cells."""
-        rates, filled = self.cell_accuracy(), self.cell_count() > 0
-        gaps = rates.masked_fill(~filled, -1.0).amax(1) - rates.masked_fill(~filled, 2.0).amin(1)
-        return gaps[filled.sum(1) >= 2]
+        """Return the largest minus the smallest accuracy over groups, of each class with at least two judged cells."""
+        rates, judged = self.cell_accuracy(), self.judged()
+        gaps = rates.masked_fill(~judged, -1.0).amax(1) - rates.masked_fill(~judged, 2.0).amin(1)
+        return gaps[judged.sum(1) >= 2]
 
     def accuracy_within(self, cells: Tensor) -> Tensor:
         """Return the accuracy within chosen cells, bool (num_classes, num_groups), a float64 scalar."""
@@ -141,6 +150,22 @@ class Accuracy(GroupCounts):
     def compute(self) -> Tensor:
         """Return the accuracy, a float64 scalar in [0, 1]."""
         return self.cell_correct().sum().double() / self.counts.sum()
+
+
+class BalancedAccuracy(GroupCounts):
+    """Mean accuracy over the cells that have images, so that a majority in the test set counts no more than the rest.
+
+    Example:
+        >>> metric = BalancedAccuracy(num_classes=2, num_groups=2)
+        >>> metric(torch.tensor([0, 0, 0, 1]), torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 0, 1]))
+        tensor(0.5000, dtype=torch.float64)
+    """
+
+    name, heading, needs_groups = "balanced_accuracy", "balanced", True
+
+    def compute(self) -> Tensor:
+        """Return the mean accuracy, a float64 scalar in [0, 1]."""
+        return self.cell_accuracy()[self.cell_count() > 0].mean()
 
 
 class DEOMax(GroupCounts):
@@ -177,7 +202,7 @@ class DEOMean(GroupCounts):
 
 
 class WorstGroupAccuracy(GroupCounts):
-    """The lowest accuracy of any filled cell.
+    """The lowest accuracy of any judged cell.
 
     Example:
         >>> metric = WorstGroupAccuracy(num_classes=2, num_groups=2)
@@ -189,8 +214,8 @@ class WorstGroupAccuracy(GroupCounts):
 
     def compute(self) -> Tensor:
         """Return the lowest accuracy, a float64 scalar in [0, 1]."""
-        filled = self.cell_accuracy()[self.cell_count() > 0]
-        return filled.min() if len(filled) else filled.new_tensor(torch.nan)
+        rates = self.cell_accuracy()[self.judged()]
+        return rates.min() if len(rates) else rates.new_tensor(torch.nan)
 
 
 class AlignedAccuracy(GroupCounts):
@@ -257,7 +282,7 @@ class CellCount(GroupCounts):
         return self.cell_count()
 
 
-BUILT_IN = (Accuracy, DEOMax, DEOMean, WorstGroupAccuracy, AlignedAccuracy, ConflictAccuracy)
+BUILT_IN = (Accuracy, BalancedAccuracy, DEOMax, DEOMean, WorstGroupAccuracy, AlignedAccuracy, ConflictAccuracy)
 GROUP = "fdd_lightning.metrics"
 """The group of entry points by which other packages add metrics."""
 
@@ -270,7 +295,7 @@ def metric_classes(more: Sequence[str] = ()) -> list[type[GroupCounts]]:
 
     Example:
         >>> [metric.heading for metric in metric_classes()][:3]
-        ['accuracy', 'DEO_M', 'DEO_A']
+        ['accuracy', 'balanced', 'DEO_M']
     """
     classes = list(dict.fromkeys([*_installed(), *(_checked(import_class(path), path) for path in more)]))
     names = [metric.name for metric in classes]
@@ -300,13 +325,14 @@ def group_metrics(
     num_groups: int,
     aligned: Tensor | None = None,
     classes: Iterable[type[GroupCounts]] | None = None,
+    least: int = 1,
 ) -> MetricCollection:
     """Return the metrics that exist for a data set, by name; they share one table of counts.
 
     The metrics' arguments are those of :class:`GroupCounts`. Without classes they are the metrics of every row.
     """
     existing = {
-        metric.name: metric(num_classes, num_groups, aligned)
+        metric.name: metric(num_classes, num_groups, aligned, least=least)
         for metric in (metric_classes() if classes is None else classes)
         if (num_groups > 1 or not metric.needs_groups) and (aligned is not None or not metric.needs_aligned)
     }

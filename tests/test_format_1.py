@@ -15,7 +15,7 @@ import yaml
 from fdd_lightning import SyntheticSet
 
 FIXTURES = Path(__file__).parent / "fixtures" / "format_1"
-DATA = ("--data=Folder", "--data.path=photos", "--data.table=labels.csv", "--data.size=16")
+DATA = ("--data=Folder", "--data.name=folder", "--data.path=photos", "--data.table=labels.csv", "--data.size=16")
 QUIET = ("--trainer.logger=false", "--trainer.accelerator=cpu", "--trainer.devices=1")
 NETWORK = ("--model.network=ConvNet", "--model.network.width=4", "--model.network.depth=2")
 SURROGATE = ("--model.surrogate.network.width=4", "--model.surrogate.network.depth=2")
@@ -41,7 +41,9 @@ def same_set(made, expected):
     torch.testing.assert_close(one.images, other.images, rtol=1e-4, atol=1e-4)
     assert torch.equal(one.labels, other.labels)
     assert set(one.parameters or {}) == set(other.parameters or {})
-    for key in ("dataset", "data_parameters", "data_fingerprint", "method", "weighting", "ipc", "distill_seed"):
+    # What rows call a user's own images is theirs by now; files and cache know the data set by its entry as ever.
+    assert one.metadata.get("data_entry", one.metadata["dataset"]) == other.metadata["dataset"]
+    for key in ("data_parameters", "data_fingerprint", "method", "weighting", "ipc", "distill_seed"):
         assert one.metadata[key] == other.metadata[key]
 
 
@@ -98,7 +100,9 @@ def test_evaluation(old, name, args):
     [row], [expected] = (json.loads(Path(f"{folder}/results.json").read_text())["rows"] for folder in ("x", name))
     for key, value in expected.items():
         if key == "metrics":
-            assert {metric: row["metrics"][metric] for metric in value} == value
+            # Three images of a class and group are not judged one by one any more.
+            small = dict.fromkeys(("deo_max", "deo_mean", "worst_group_accuracy"))
+            assert {metric: row["metrics"][metric] for metric in value} == {**value, **small}
         elif key not in ("seconds", "settings", "eval_settings"):
             assert row[key] == value, key
 

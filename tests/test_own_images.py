@@ -33,7 +33,7 @@ def set_of_photos(photos, fdd):
 
 def test_distill_and_eval(set_of_photos, fdd):
     made = set_of_photos.metadata
-    assert (made["dataset"], made["class_names"], made["group_names"]) == ("folder", ["cat", "dog"], ["day", "night"])
+    assert (made["dataset"], made["class_names"], made["group_names"]) == ("photos", ["cat", "dog"], ["day", "night"])
     assert made["settings"] == {
         "path": "photos",
         "table": "labels.csv",
@@ -47,7 +47,10 @@ def test_distill_and_eval(set_of_photos, fdd):
     (row,) = written_rows("x/results.json")
     assert row["settings"] == made["settings"]
     assert row["cell_count"] == [[3, 1], [1, 3]]
-    assert all(row["metrics"][name] for name in ("accuracy", "deo_max", "deo_mean", "worst_group_accuracy"))
+    assert all(row["metrics"][name] for name in ("accuracy", "balanced_accuracy"))
+    # No cell has the ten images from which on it is judged by itself.
+    assert row["small_cells"] == 4
+    assert not any(row["metrics"][name] for name in ("deo_max", "deo_mean", "worst_group_accuracy"))
 
 
 def test_the_data_of_a_set_that_have_moved(set_of_photos, fdd, refused):
@@ -67,7 +70,7 @@ def test_changed_labels_are_other_work(set_of_photos, fdd):
     table.write_text(table.read_text().replace("cat/0.png,cat,day", "cat/0.png,cat,night"))
     said = fdd(*EVAL, *SET, "--output=x")
     assert said.code == 0
-    assert "warning: the images of folder have changed since the synthetic set was made" in said.err
+    assert "warning: the images of photos have changed since the synthetic set was made" in said.err
     assert fdd(*command).out == "distill: set/synthetic.safetensors\n"
     assert fdd(*EVAL, *SET, "--output=x").err == ""
 
@@ -112,7 +115,7 @@ def test_a_recipe(photos, fdd):
     assert planned == [{key: row[key] for key in planned[0]} for row in rows]
     assert all(row["settings"]["group"] == ["sex", "age"] for row in rows)
     assert "all rows with " in said.out
-    assert Path("runs/tiny/distill/folder").is_dir()
+    assert Path("runs/tiny/distill/photos").is_dir()
     Image.open("runs/tiny/sets.png").verify()
     again = fdd("run", "r.yaml")
     assert again.err.count("finished before") == 5
@@ -124,12 +127,12 @@ def test_a_recipe_that_needs_groups_is_refused_before_anything_runs(photos, fdd)
     said = fdd("run", "r.yaml")
     assert said.code == 2
     assert said.err.count("\n") == 1
-    assert "weighting fairdd needs groups, and data set folder has none" in said.err
+    assert "weighting fairdd needs groups, and data set photos has none" in said.err
     assert not Path("runs").exists()
     write_recipe(Path("r.yaml"), data=data)
     said = fdd("run", "r.yaml")
     assert said.code == 0
-    assert "folder: no group labels, so fairness is not measured" in said.out
+    assert "photos: no group labels, so fairness is not measured" in said.out
 
 
 def test_a_dry_run_needs_no_images(workdir, fdd):

@@ -13,10 +13,13 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from fdd_lightning.artefacts.cells import is_uneven, mean_over_cells
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils.files import read_json, write_json
 
 FORMAT = 1
+ACCURACY, BALANCED = "accuracy", "balanced_accuracy"
+"""Metrics that rows are compared by."""
 
 
 @dataclass
@@ -123,6 +126,8 @@ class Row(Identity):
         reads_groups: Whether a true group label was read anywhere on the way; None where older files do not say.
         signal: What a label-free verdict came to: ``vote`` or ``none``, of an encoder ``encoder`` or ``doubtful``; None
             where nothing was judged.
+        small_cells: Cells with test images that are too few to be judged one by one, and so are left out of the gaps
+            and the worst; None where older files do not say.
         more: Keys that this release does not know.
 
     Example:
@@ -137,6 +142,7 @@ class Row(Identity):
     cell_count: list[list[int]] | None
     reads_groups: bool | None = None
     signal: str | None = None
+    small_cells: int | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -169,8 +175,10 @@ class Row(Identity):
         return {**document, **more}
 
     def mean(self, metric: str) -> float | None:
-        """Return a metric's mean, or None where it does not exist."""
+        """Return a metric's mean, or None where it does not exist; the balanced one of older rows is their cells'."""
         summary = self.metrics.get(metric)
+        if summary is None and metric == BALANCED:
+            return mean_over_cells(self.cell_accuracy)
         return None if summary is None else summary.mean
 
     def std(self, metric: str) -> float | None:
@@ -179,6 +187,11 @@ class Row(Identity):
         if summary is None or sum(v is not None for values in summary.values for v in values) < 2:
             return None
         return summary.std
+
+    @property
+    def headline(self) -> str:
+        """The metric that rows are compared by: accuracy, or the balanced one where the test set is uneven."""
+        return BALANCED if is_uneven(self.cell_count) and self.mean(BALANCED) is not None else ACCURACY
 
     @property
     def num_sets(self) -> int:

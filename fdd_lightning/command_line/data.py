@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -72,9 +73,22 @@ def _prepared(data: BaseDataModule) -> None:
         _images(manifest),
         f"training cells of {min(train):,} to {max(train):,}",
         *([] if ratio is None else [f"{100 * ratio:.2f}% bias-conflicting"]),
+        *_bias_found(data),
         *([f"{left_out:,} source images left out"] if left_out else []),
     ]
     print(f"{data.name}: {', '.join(summary)}\n  {data.cache_folder}")
+
+
+def _bias_found(data: BaseDataModule) -> list[str]:
+    """Say how class and group go together in the training split, where no construction says it."""
+    from fdd_lightning.datasets.label_table import shortened
+
+    if data.num_groups < 2 or data.aligned is not None:
+        return []
+    if data.alignment is None:
+        return [f"{data.association}: no bias to speak of"]
+    pairs = [f"{data.class_names[c]}: {data.group_names[g]}" for c, g in data.alignment.nonzero().tolist()]
+    return [f"{data.association}: aligned is each class's majority ({shortened(pairs, 3, mark='; ')})"]
 
 
 def _verified(data: BaseDataModule) -> None:
@@ -83,7 +97,7 @@ def _verified(data: BaseDataModule) -> None:
         raise FDDError(data.missing)
     folder = data.cache_folder
     if not folder.is_dir():
-        raise FDDError(f"{data.name} is not built (no {folder}): build it with `fdd data prepare {data.name}`")
+        raise FDDError(f"{data.name} is not built (no {folder}): build it with `fdd data prepare {data.entry}`")
     manifest = data.verify()
     print(f"{data.name}: {_images(manifest)}; counts, cells and SHA-256 are those of the manifest\n  {folder}")
 
@@ -110,20 +124,22 @@ def _shown(data: BaseDataModule, split: str, path: Path | None, per_cell: int | 
     from fdd_lightning.pictures.mosaic import mosaic
 
     data.setup()
+    found = _bias_found(data)
     path = path or Path(f"{data.name}_{split}.png")
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--output {path}: the picture is a PNG: name it {path.with_suffix('.png')}")
     images = {"train": data.train, "val": data.val, "test": data.test}[split]
     if images is None:
         raise ConfigError(f"{data.name} has no validation images: set a share of them aside by --data.validation")
-    ratio = conflict_ratio(images.cells(data.num_classes, data.num_groups), data.aligned)
+    ratio = conflict_ratio(images.cells(data.num_classes, data.num_groups), data.alignment)
+    frames = [] if ratio is None else [f"{100 * ratio:.2f}% bias-conflicting; frames: bias-aligned cells"]
     picture = mosaic(
         images,
         data.class_names,
         data.group_names,
         title=f"{data.name}, {split}: {len(images):,} images",
-        notes=[] if ratio is None else [f"{100 * ratio:.2f}% bias-conflicting; frames: bias-aligned cells"],
-        aligned=data.aligned,
+        notes=[*frames, *found],
+        aligned=data.alignment,
         per_cell=per_cell,
     )
     try:
@@ -134,6 +150,8 @@ def _shown(data: BaseDataModule, split: str, path: Path | None, per_cell: int | 
             f"the picture {path} cannot be written ({error.strerror or error}): choose another --output"
         ) from None
     print(path)
+    for note in found:
+        sys.stderr.write(f"{data.name}, training images: {note}\n")
 
 
 USAGE = "fdd data {} NAME ... {}[--data.ARGUMENT VALUE ...]"

@@ -66,12 +66,12 @@ def _state(data: BaseDataModule) -> tuple[str, str | None]:
 
 
 def _is_built(data: BaseDataModule) -> bool:
-    for folder in cache_root().glob(f"{data.name}-*"):
+    for folder in cache_root().glob(f"{data.entry}-*"):
         try:
             manifest = read_manifest(folder)
         except (FDDError, OSError):  # damaged: said where it is used
             continue
-        if (manifest["dataset"], manifest["parameters"]) == (data.name, data.parameters):
+        if (manifest["dataset"], manifest["parameters"]) == (data.entry, data.parameters):
             return True
     return False
 

@@ -23,6 +23,7 @@ from fdd_lightning.configuration.row_settings import differences, reference
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import ImageSet, Split, cache
 from fdd_lightning.datasets.assignment import all_but, stratified_cut
+from fdd_lightning.datasets.association import Association, association
 from fdd_lightning.datasets.cache import Manifest, conflict_ratio
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError, FileFormatError
 from fdd_lightning.utils import files, paths, rng
@@ -37,9 +38,13 @@ class BaseDataModule(LightningDataModule, ABC):
     (n, C, H, W)), ``target``, ``group`` and ``index`` (int64, (n,)).
 
     Attributes:
-        name: Row name of the data set, and the stem of its file in ``configs/data``.
+        name: Row name of the data set; as the class has it, the stem of its file in ``configs/data`` (:attr:`entry`).
         construction: Version of the construction, raised with every change of code that changes the bytes.
-        determines: Init arguments that, with the name and the version, determine the bytes.
+        determines: Init arguments that, with the entry and the version, determine the bytes.
+        later: Those of them that came after data sets were built without: at their defaults nobody names them, so that
+            what was built and written before stays what it is.
+        least_in_cell: Test images of a (class, group) cell from which on it is judged by itself, in gaps and as the
+            worst; published protocols judge every cell.
         reads_root: Whether source files are read (a missing root is then an error even if the cache is there).
 
     Args:
@@ -62,6 +67,8 @@ class BaseDataModule(LightningDataModule, ABC):
     name: str
     construction: int = 1
     determines: tuple[str, ...] = ("conflict_ratio", "seed")
+    later: tuple[str, ...] = ()
+    least_in_cell: int = 1
     reads_root: bool = True
 
     def __init__(
@@ -127,6 +134,16 @@ class BaseDataModule(LightningDataModule, ABC):
         return None
 
     @property
+    def entry(self) -> str:
+        """Name of the menu's entry, by which cache and files know the data set, whatever its rows are called."""
+        return type(self).name
+
+    @property
+    def own_source(self) -> str:
+        """What images of the user's own are read from, in short; empty for published ones, which a name tells apart."""
+        return ""
+
+    @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
@@ -138,16 +155,26 @@ class BaseDataModule(LightningDataModule, ABC):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What, with the name, determines the bytes: the construction's version and the arguments in ``determines``."""
-        return {"construction": self.construction, **{key: getattr(self, key) for key in self.determines}}
+        """What, with the entry, determines the bytes: the construction's version and what ``determines`` lists."""
+        unsaid = {key for key in self.later if self.argument(key) == defaults.parameters(type(self))[key].default}
+        told = {key: self.argument(key) for key in self.determines if key not in unsaid}
+        return {"construction": self.construction, **told}
+
+    def argument(self, key: str) -> Any:
+        """Return an argument of :attr:`determines`; overridden where the attribute of that name is something else."""
+        return getattr(self, key)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """How the data differ from the menu's entry of their name, but for where and how they are read."""
-        spec = {"class_path": class_path(type(self)), "init_args": self.parameters}
-        how = {"root", "batch_size", "download", "validation", "construction"}
-        settings = {k: v for k, v in differences(spec, reference(spec, self.name)).items() if k not in how}
-        return settings | ({"seed": self.parameters["seed"]} if self.parameters.get("seed") else {})
+        """How the images trained and tested on differ from the menu's entry, by argument.
+
+        Where and how they are read is no part of that.
+        """
+        spec = {"class_path": class_path(type(self)), "init_args": {**self.parameters, "validation": self.validation}}
+        how = {"root", "batch_size", "download", "construction"}
+        settings = {k: v for k, v in differences(spec, reference(spec, self.entry)).items() if k not in how}
+        draws = "seed" in self.determines or self.validation > 0
+        return settings | ({"seed": self.seed} if draws and self.seed else {})
 
     @classmethod
     def arguments(cls, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,6 +191,7 @@ class BaseDataModule(LightningDataModule, ABC):
                 f"{cls.construction}: use the release that made it, or name the data by --data"
             )
         strange = set(arguments) ^ (set(cls.determines) & set(defaults.parameters(cls)))
+        strange -= set(cls.later) - set(arguments)
         if strange:
             raise ConfigError(f"{cls.name}: these construction parameters do not fit: {', '.join(sorted(strange))}")
         return arguments
@@ -215,7 +243,7 @@ class BaseDataModule(LightningDataModule, ABC):
             self._states[root] = self.source_state()
         state = self._states[root]
         key = files.fingerprint(self.parameters if state is None else [self.parameters, state])
-        return paths.cache_root() / f"{self.name}-{key[:12]}"
+        return paths.cache_root() / f"{self.entry}-{key[:12]}"
 
     @property
     def missing(self) -> str | None:
@@ -249,7 +277,7 @@ class BaseDataModule(LightningDataModule, ABC):
         cache.write(
             folder,
             self.build(),
-            dataset=self.name,
+            dataset=self.entry,
             parameters=self.parameters,
             class_names=self.class_names,
             group_names=self.group_names,
@@ -260,7 +288,7 @@ class BaseDataModule(LightningDataModule, ABC):
     def setup(self, stage: str | None = None) -> None:
         """Open the built set (building it if need be) and cut the validation part; the same for every stage."""
         self.prepare_data()
-        manifest, splits = cache.read(self.cache_folder, self.name, self.parameters)
+        manifest, splits = cache.read(self.cache_folder, self.entry, self.parameters)
         sets = {}
         for split, part in splits.items():
             images = part.images
@@ -282,7 +310,7 @@ class BaseDataModule(LightningDataModule, ABC):
         Raises:
             FileFormatError: Something differs.
         """
-        manifest = cache.verify(self.cache_folder, self.name, self.parameters)
+        manifest = cache.verify(self.cache_folder, self.entry, self.parameters)
         facts = {
             "classes": list(self.class_names),
             "groups": list(self.group_names),
@@ -327,9 +355,24 @@ class BaseDataModule(LightningDataModule, ABC):
         return self._manifest
 
     @property
+    def association(self) -> Association:
+        """How much class and group go together in the built training split."""
+        return association(torch.tensor(self.manifest["cells"]["train"]))
+
+    @property
+    def alignment(self) -> Tensor | None:
+        """Which cells count as bias-aligned, bool mask: by construction, else each class's largest training cell.
+
+        None where that means nothing: there are no groups, or class and group are not associated.
+        """
+        if self.aligned is not None or self.num_groups < 2:
+            return self.aligned
+        return self.association.majority()
+
+    @property
     def fingerprint(self) -> str:
-        """SHA-256 over name, parameters and bytes: equal fingerprints, equal images."""
-        return files.fingerprint([self.name, self.parameters, self.manifest["sha256"]])
+        """SHA-256 over entry, parameters and bytes: equal fingerprints, equal images."""
+        return files.fingerprint([self.entry, self.parameters, self.manifest["sha256"]])
 
     def _split(self, split: str) -> ImageSet:
         if split not in self._sets:
@@ -387,6 +430,11 @@ def source_state(spec: Spec | None) -> str | None:
         return None
 
 
+def entry_of(metadata: Mapping[str, Any]) -> str:
+    """Return the menu's entry of the data set that a file was made from; older files have no other name for it."""
+    return str(metadata.get("data_entry", metadata.get("dataset")))
+
+
 def spec_of_set(path: str) -> Spec:
     """Return the spec of the data set that a synthetic set names: the menu's, with the parameters of the file.
 
@@ -395,9 +443,12 @@ def spec_of_set(path: str) -> Spec:
         FDDError: The set cannot be read.
     """
     metadata = SyntheticSet.load(path).metadata
-    name = str(metadata.get("dataset"))
+    name = entry_of(metadata)
     if not re.fullmatch(r"\w+", name) or menu.file_of("data", name) is None:
         raise ConfigError(f"{path} was made from data set {name!r}, which is not in configs/data: pass --data")
     spec = menu.find("data", name)
     kind: Any = import_class(spec["class_path"])
-    return dict(menu.merged(spec, {"init_args": kind.arguments(metadata.get("data_parameters") or {})}))
+    arguments = kind.arguments(metadata.get("data_parameters") or {})
+    if "name" in defaults.parameters(kind):
+        arguments["name"] = metadata["dataset"]  # rows of the set keep theirs, wherever its images have moved
+    return dict(menu.merged(spec, {"init_args": arguments}))

@@ -13,14 +13,16 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from fdd_lightning.datamodules.natural_bias import NaturalBias
+from fdd_lightning.datamodules.own_names import own_name
 from fdd_lightning.datasets import ImageSet, Split
-from fdd_lightning.datasets.assignment import all_but, stratified_cut
+from fdd_lightning.datasets.association import named_majority
 from fdd_lightning.datasets.folder_files import Columns, FolderImages, below, find_images
+from fdd_lightning.datasets.held_out import LEAST_IN_CELL, Draw, hold_out
 from fdd_lightning.datasets.image_files import resized
 from fdd_lightning.datasets.label_table import did_you_mean, shortened
 from fdd_lightning.datasets.labelled_files import LabelledFiles
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
-from fdd_lightning.utils import paths, rng
+from fdd_lightning.utils import paths
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import fingerprint
 
@@ -33,19 +35,19 @@ class FolderIndex:
         class_names: Names of the classes; numbers in their order, else the alphabet's, or the order that was given.
         group_names: Names of the groups in the same order; ``all`` alone where there are none.
         splits: ``train``, ``test`` and, where one was named, ``val``: their files, in the order of their names.
-        drawn: Whether the test images were drawn.
+        drawn: How the test images were drawn; empty where they were named.
         state: Hash of files (names and sizes), classes, groups and splits.
 
     Example:
         >>> pair = LabelledFiles([Path("a.png"), Path("b.png")], torch.tensor([0, 1]), torch.tensor([0, 0]))
-        >>> str(FolderIndex(("cat", "dog"), ("all",), {"train": pair, "test": pair}, drawn=True, state=""))
+        >>> str(FolderIndex(("cat", "dog"), ("all",), {"train": pair, "test": pair}, drawn="drawn", state=""))
         '4 images in 2 classes (cat, dog), no groups: 2 for training, 2 for the test (drawn)'
     """
 
     class_names: tuple[str, ...]
     group_names: tuple[str, ...]
     splits: dict[str, LabelledFiles]
-    drawn: bool
+    drawn: str
     state: str
 
     def __str__(self) -> str:
@@ -57,7 +59,7 @@ class FolderIndex:
         parts = ", ".join(f"{len(files):,} {kinds[split]}" for split, files in self.splits.items())
         return (
             f"{images:,} images in {len(self.class_names)} classes ({shortened(self.class_names)}){many}: {parts}"
-            f"{' (drawn)' if self.drawn else ''}"
+            f"{f' ({self.drawn})' if self.drawn else ''}"
         )
 
 
@@ -68,6 +70,7 @@ def read_folder(
     classes: Sequence[str] | None,
     test_share: float,
     seed: int,
+    test: Draw = "balanced",
 ) -> FolderIndex:
     """Look what there is, without reading images; arguments mean what they do in :class:`Folder`.
 
@@ -93,7 +96,11 @@ def read_folder(
     group_names, groups = _numbered_groups(images, columns, order)
     files = LabelledFiles([images.files[place] for place in order], targets, groups)
     named = None if images.splits is None else [images.splits[place] for place in order]
-    splits = _drawn(files, test_share, seed) if named is None else _parted(files, named)
+    if named is None:
+        drawn = hold_out(files, class_names, group_names, test_share, seed, test)
+        splits, how, even = {"train": drawn.train, "test": drawn.test}, drawn.how, drawn.even
+    else:
+        splits, how, even = _parted(files, named), "", False
     for split in ("train", "test"):
         _check_classes(splits, split, class_names, named is None, test_share)
     facts = [
@@ -102,8 +109,9 @@ def read_folder(
         [images.targets[place] for place in order],
         None if images.groups is None else [images.groups[place] for place in order],
         named,
+        *(["test drawn equally from cells"] if even else []),
     ]
-    return FolderIndex(class_names, group_names, splits, named is None, fingerprint(facts))
+    return FolderIndex(class_names, group_names, splits, how, fingerprint(facts))
 
 
 def in_order(values: Iterable[str]) -> list[str]:
@@ -129,14 +137,6 @@ def _numbered_groups(images: FolderImages, columns: Columns, order: Sequence[int
         for values in present
     )
     return group_names, torch.tensor([number[images.groups[place]] for place in order])
-
-
-def _drawn(files: LabelledFiles, test_share: float, seed: int) -> dict[str, LabelledFiles]:
-    """Draw the test images: the same share of every cell, but for rounding; no training cell is emptied."""
-    strata = files.targets * (int(files.groups.max()) + 1) + files.groups
-    count = round(test_share * len(files))
-    test = stratified_cut(strata, count, rng.generator(seed, "folder", "test", "cut"))
-    return {"train": files.subset(all_but(test, len(files))), "test": files.subset(test)}
 
 
 def _parted(files: LabelledFiles, named: Sequence[str]) -> dict[str, LabelledFiles]:
@@ -180,9 +180,9 @@ class Folder(NaturalBias):
 
     Class folders are ``PATH/<class>/*.jpg`` or ``PATH/{train,test}/<class>/*.jpg``. A table needs a row for each image
     that is to be used; without a column of classes it adds groups to class folders. Where neither folders nor table say
-    which images are for the test, these are drawn: the same share of every (class, group) cell but for rounding, so the
-    test set is as biased as the rest (accuracy is that of the mixture; the gaps between groups and the worst group do
-    not depend on it). Without a column of groups, what needs no group labels works and fairness is not measured.
+    which images are for the test, these are drawn (see ``test``); the rows of a test set that is as biased as the rest
+    go by balanced accuracy. Test cells of fewer than ten images are left out of the gaps between groups and of the
+    worst group. Without a column of groups, what needs no group labels works and fairness is not measured.
 
     Images become RGB, size x size: turned as their EXIF says, middle square, bilinear. The folder is read again by each
     new object; an object that has looked does not look again. The cache notices changed labels and files that were
@@ -202,6 +202,12 @@ class Folder(NaturalBias):
             numbers).
         size: Height and width of the images, in pixels.
         test_share: Share of the images drawn for the test where no split is given, above 0 and below 1.
+        test: How they are drawn where there are groups: ``balanced``, equally many of every (class, group) cell, at
+            least ten and at most a third of the smallest; where both cannot be, and with ``proportional``, the same
+            share of every cell but for rounding.
+        name: What rows, charts and folders of runs call the data set; null for the folder's own name.
+        majority: The group that goes with each class (``{cat: day, dog: night}``), for the accuracy of aligned and of
+            conflicting images; null for each class's largest group, where class and group are associated at all.
         mean: Mean to normalise with, per channel, on the 0..1 scale; it is not measured, as it is asked for before any
             image is read.
         std: Standard deviation to normalise with, per channel, on the 0..1 scale.
@@ -215,8 +221,10 @@ class Folder(NaturalBias):
     name = "folder"
     determines = (
         "path", "table", "image", "target", "group", "split", "classes", "size", "test_share", "balanced", "mean",
-        "std", "seed",
+        "std", "seed", "test", "majority",
     )  # fmt: skip
+    later = ("test", "majority")
+    least_in_cell = LEAST_IN_CELL
     image_shape = (3, 64, 64)
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
@@ -236,6 +244,9 @@ class Folder(NaturalBias):
         mean: tuple[float, float, float] = (0.5, 0.5, 0.5),
         std: tuple[float, float, float] = (0.5, 0.5, 0.5),
         licence: str = LICENCE,
+        test: Draw = "balanced",
+        name: str | None = None,
+        majority: dict[str | int, str | int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -248,10 +259,13 @@ class Folder(NaturalBias):
         self.classes = None if classes is None else [str(name) for name in classes]
         self.size = size
         self.test_share = test_share
+        self.test_draw = test
+        self.majority = None if majority is None else {str(name): str(group) for name, group in majority.items()}
         self.image_shape = (3, size, size)
         self.mean, self.std = tuple(mean), tuple(std)
         self.licence = " ".join(licence.split())
         self.reads_root = path is None
+        self.name = own_name(name, self.path, Folder, self.entry)
         groups = (group,) if isinstance(group, str) else tuple(group or ())
         self._columns = Columns(image, target, groups if group else None, split or None)
         self._looked: dict[Path, FolderIndex] = {}
@@ -279,6 +293,25 @@ class Folder(NaturalBias):
         if self.classes is not None and len(set(self.classes)) != len(self.classes):
             raise ConfigError(f"folder: classes={self.classes}: a name stands there twice")
 
+    def argument(self, key: str) -> Any:
+        """Return an argument; ``test`` is how test images are drawn, where the attribute is the images."""
+        return self.test_draw if key == "test" else super().argument(key)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the images differ from the menu's entry; where they lie says which they are."""
+        return super().settings | ({"root": self.root} if self.root is not None and self.path is None else {})
+
+    @property
+    def own_source(self) -> str:
+        """The folder, and the table."""
+        return ", ".join(filter(None, (self.path or f"{self.entry} in {self.root or 'FDD_DATA'}", self.table)))
+
+    @property
+    def aligned(self) -> Tensor | None:
+        """The cells of ``majority``; None where it is left to the counts."""
+        return None if self.majority is None else named_majority(self.majority, self.class_names, self.group_names)
+
     @property
     def parameters(self) -> dict[str, Any]:
         """What determines images, labels and normalisation, as JSON holds it."""
@@ -304,13 +337,16 @@ class Folder(NaturalBias):
         folder = self.source()
         key = folder.absolute()
         if key not in self._looked:
-            index = read_folder(folder, self._table(folder), self._columns, self.classes, self.test_share, self.seed)
+            table, draw = self._table(folder), (self.test_share, self.seed, self.test_draw)
+            index = read_folder(folder, table, self._columns, self.classes, *draw)
             if self.validation and "val" in index.splits:
                 raise ConfigError(
                     f"folder: validation={self.validation:g} beside images of the split val: leave one of them out"
                 )
             if self.balanced and len(index.group_names) < 2:
                 raise ConfigError("folder: balanced=true needs groups, and there are none: name a column by `group`")
+            if self.majority is not None:
+                named_majority(self.majority, index.class_names, index.group_names)
             self._looked[key] = index
         return self._looked[key]
 
@@ -326,7 +362,7 @@ class Folder(NaturalBias):
             DatasetNotFoundError: It does not exist.
         """
         if self.path is None:
-            folder = Path(self.root or paths.data_root()) / self.name
+            folder = Path(self.root or paths.data_root()) / self.entry
             if not folder.is_dir():
                 raise DatasetNotFoundError(
                     f"folder: {str(folder)!r} does not exist: name the folder of your images by `path`, or put them "

@@ -44,5 +44,5 @@ class NaturalBias(BaseDataModule, ABC):
                 f"{self.name}: balanced=true needs images in every cell, but no training image is "
                 f"{self.class_names[target]!r} and {self.group_names[group]!r}: use balanced=false, or another group"
             )
-        draws = rng.generator(self.seed, self.name, "train", "cut")
+        draws = rng.generator(self.seed, self.entry, "train", "cut")
         return files.subset(draw_per_cell(files.targets, files.groups, int(counts.min()), draws))

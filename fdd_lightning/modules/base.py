@@ -141,6 +141,7 @@ class StageModule(LightningModule, ABC):
         data = self.data
         return {
             "dataset": data.name,
+            "data_entry": data.entry,
             "data_parameters": data.parameters,
             "data_fingerprint": data.fingerprint,
             "conflict_ratio": data.conflict_ratio,

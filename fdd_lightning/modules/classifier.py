@@ -148,7 +148,8 @@ class Classifier(TrainingModule, FitModule):
         for split, images in (("val", data.val), ("test", data.test)):
             if images is None:
                 continue
-            scores = group_metrics(self.num_classes, self.num_groups, data.aligned).to(self.device)
+            facts = (self.num_classes, self.num_groups, data.alignment)
+            scores = group_metrics(*facts, least=data.least_in_cell).to(self.device)
             for index in torch.arange(rank, len(images), world).split(512):
                 batch = {key: value.to(self.device) for key, value in images.batch(index).items()}
                 logits = self.learner(batch["image"].to(cast(torch.dtype, self.dtype)))

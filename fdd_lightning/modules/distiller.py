@@ -395,7 +395,7 @@ class Distiller(BaseDistiller):
                 "expect a spread between seeds\n"
             )
             self._warned = True
-        aligned = self.data.aligned
+        aligned = self.data.alignment
         if aligned is not None:
             mass = []
             for c, index in parts.indices.items():

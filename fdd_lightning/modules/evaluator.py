@@ -18,6 +18,7 @@ from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
 from fdd_lightning.configuration.choices import spec_of
 from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.datamodules.base import entry_of
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import CellAccuracy, CellCount, GroupCounts, group_metrics, metric_classes
@@ -156,9 +157,10 @@ class Evaluator(TrainingModule):
             self.regime = algorithm.regime or self.by_preset()
             self.batches = Batches(len(labels), self.regime.batch_size, algorithm.pool)
         if stage == "test" or not hasattr(self, "scores"):
-            facts = (self.num_classes, self.num_groups, self.data.aligned)
+            facts = (self.num_classes, self.num_groups, self.data.alignment)
             classes: list[type[GroupCounts]] = [*self.metrics, CellAccuracy, CellCount]
-            self.scores = nn.ModuleList(group_metrics(*facts, classes) for _ in range(self.count))
+            least = self.data.least_in_cell
+            self.scores = nn.ModuleList(group_metrics(*facts, classes, least) for _ in range(self.count))
         super().setup(stage)
 
     def check(self) -> None:
@@ -176,9 +178,7 @@ class Evaluator(TrainingModule):
                 "evaluate on the data set that the file names"
             )
         made = synthetic.metadata
-        same = all(
-            made.get(k) == v for k, v in (("dataset", self.data.name), ("data_parameters", self.data.parameters))
-        )
+        same = entry_of(made) == self.data.entry and made.get("data_parameters") == self.data.parameters
         if same and made.get("data_fingerprint") != self.data.fingerprint and self.trainer.is_global_zero:
             sys.stderr.write(
                 f"warning: the images of {self.data.name} have changed since the synthetic set was made of them: some "
@@ -242,12 +242,14 @@ class Evaluator(TrainingModule):
         existing = [metric.name for metric in self.metrics if metric.name in figures[0]]
         values = {name: [[float(figure[name]) for figure in figures]] for name in existing}
         metrics = {m.name: MetricSummary.of(values[m.name]) if m.name in values else None for m in self.metrics}
+        counts = figures[0]["cell_count"].long()
         self.result = Row(
             **identity(self.spec, self.data, self.synthetic),
             seconds={"fit": None, "distill": None, "eval": None},
             metrics=metrics,
             cell_accuracy=_matrix(torch.stack([figure["cell_accuracy"] for figure in figures]).double().nanmean(0)),
-            cell_count=figures[0]["cell_count"].long().tolist(),
+            cell_count=counts.tolist(),
+            small_cells=int(((counts > 0) & (counts < self.data.least_in_cell)).sum()) if self.num_groups > 1 else 0,
             reads_groups=self._reads_groups(),
             signal=None if self.synthetic is None else self.synthetic.metadata.get("signal"),
         )

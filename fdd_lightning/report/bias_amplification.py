@@ -4,9 +4,9 @@ Cui et al. 2024, section 3: with F a way to distil, M a training, D a set withou
 
     drop = Acc(M(F(D))) - Acc(M(F(D_b)))
 
-on test images without bias. F = identity is the row ``full``. Where the drop exceeds full's, distilling amplifies the
-bias; where it falls below, it suppresses the bias. Accuracies are fractions; tables are Markdown for people (percent)
-and CSV for programs (fractions).
+on test images without bias (over an uneven test set Acc is the mean over classes and groups). F = identity is the row
+``full``. Where the drop exceeds full's, distilling amplifies the bias; where it falls below, it suppresses the bias.
+Accuracies are fractions; tables are Markdown for people (percent) and CSV for programs (fractions).
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
+from fdd_lightning.artefacts.results import BALANCED as BALANCED_ACCURACY
 from fdd_lightning.artefacts.results import Row
 from fdd_lightning.report.comparable_rows import any_length, broadest, common_ground, condition, places
 from fdd_lightning.report.results_table import NOTHING, Column, Content, as_markdown, identity_columns
 from fdd_lightning.report.row_names import hashable
+from fdd_lightning.report.uneven_tests import headline_of
 
 BALANCED = "balanced"
 """Setting of a naturally biased set that cuts it to its unbiased twin."""
@@ -80,14 +82,19 @@ class Amplification:
     full: Amplification | None = None
 
     @property
+    def metric(self) -> str:
+        """The metric that Acc is: accuracy, the balanced one where the test set is uneven."""
+        return headline_of([self.unbiased, self.biased])
+
+    @property
     def clean(self) -> Estimate:
         """Acc(M(F(D)))."""
-        return _accuracy(self.unbiased)
+        return self._accuracy(self.unbiased)
 
     @property
     def tainted(self) -> Estimate:
         """Acc(M(F(D_b)))."""
-        return _accuracy(self.biased)
+        return self._accuracy(self.biased)
 
     @property
     def drop(self) -> Estimate:
@@ -103,6 +110,9 @@ class Amplification:
     def relative(self) -> float | None:
         """The drop as a share of Acc(M(F(D)))."""
         return self.drop.mean / self.clean.mean if self.clean.mean else None
+
+    def _accuracy(self, row: Row) -> Estimate:
+        return Estimate(row.mean(self.metric) or 0.0, row.std(self.metric))
 
     @property
     def cut(self) -> bool:
@@ -138,10 +148,6 @@ def amplifications(rows: Sequence[Row]) -> list[Amplification]:
 def _is_cut(row: Row) -> bool:
     """Tell whether a row is of a naturally biased set that was cut to equally many images of each class and group."""
     return row.conflict_ratio is None and row.settings.get(BALANCED) is True
-
-
-def _accuracy(row: Row) -> Estimate:
-    return Estimate(row.mean("accuracy") or 0.0, row.std("accuracy"))
 
 
 def _apart_from_bias(row: Row) -> Hashable:
@@ -192,12 +198,15 @@ def markdown(pairs: Sequence[Amplification]) -> str:
         *(["minus full's: above 0 distilling amplifies the bias, below it suppresses it"] if compared else []),
         "±: standard deviation over networks and sets; of a difference, the root of the summed squares of both",
     ]
+    uneven = dict.fromkeys(pair.biased.dataset for pair in pairs if pair.metric == BALANCED_ACCURACY)
+    if uneven:
+        caption.append(f"{', '.join(uneven)}: the test set is uneven, so accuracy is the mean over classes and groups")
     cut = dict.fromkeys(pair.biased.dataset for pair in pairs if pair.cut)
     if cut:
         caption.append(
             f"{', '.join(cut)}: D is D_b cut to equally many images of each class and group, so it is smaller"
         )
-    return as_markdown(Content(tuple(columns), (False,) * len(pairs), tuple(caption)))
+    return as_markdown(Content(tuple(columns), ("",) * len(pairs), tuple(caption)))
 
 
 def as_csv(pairs: Sequence[Amplification]) -> str:

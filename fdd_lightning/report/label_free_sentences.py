@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fdd_lightning.artefacts.results import Row
+from fdd_lightning.artefacts.results import BALANCED, Row
 
 ELSE = ("dataset", "ipc", "conflict_ratio", "network", "train_on", "trainer", "preset", "eval_settings")
 """What rows must have in common to be compared."""
@@ -39,6 +39,7 @@ def _sentence(row: Row, rows: Sequence[Row]) -> str:
 
 
 def _figures(row: Row) -> str:
-    accuracy, gap = row.mean("accuracy"), row.mean("deo_mean")
+    accuracy, gap = row.mean(row.headline), row.mean("deo_mean")
     text = "no accuracy" if accuracy is None else f"{100 * accuracy:.1f}%"
+    text += " (balanced)" if row.headline == BALANCED else ""
     return text if gap is None else f"{text}, DEO_A {100 * gap:.1f}"

@@ -32,6 +32,7 @@ class Metric:
 
 METRICS = {
     "accuracy": Metric("accuracy", 0, "", True),
+    "balanced_accuracy": Metric("balanced", 0, "mean accuracy over classes and groups", True),
     "deo_max": Metric("DEO_M", 0, "largest accuracy gap between groups", False),
     "deo_mean": Metric("DEO_A", 0, "mean accuracy gap between groups", False),
     "worst_group_accuracy": Metric("worst", 1, "least accurate class and group", True),
@@ -43,7 +44,7 @@ METRICS = {
 def metrics_of(rows: Sequence[Row]) -> dict[str, Metric]:
     """Return the metrics that some row has: the known ones in their order, then the others in the rows'."""
     measured = dict.fromkeys(name for row in rows for name in row.metrics if row.mean(name) is not None)
-    known = {name: metric for name, metric in METRICS.items() if name in measured}
+    known = {name: metric for name, metric in METRICS.items() if any(row.mean(name) is not None for row in rows)}
     return known | {name: _own(name) for name in measured if name not in METRICS}
 
 

@@ -12,10 +12,11 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from fdd_lightning.artefacts.results import Row
-from fdd_lightning.report.metrics import explain, metrics_of
+from fdd_lightning.artefacts.results import ACCURACY, BALANCED, Row
+from fdd_lightning.report.metrics import METRICS, explain, metrics_of
 from fdd_lightning.report.published import published, published_for
 from fdd_lightning.report.row_names import describe, hashable, shared_settings, variants
+from fdd_lightning.report.uneven_tests import remarks_on_tests
 
 CAPTION_WIDTH = 100
 NOTHING = "-"
@@ -51,16 +52,16 @@ class Content:
 
     Attributes:
         columns: From left to right.
-        best: For each row, whether it has the highest accuracy among comparable rows.
+        best: For each row that is the best among comparable ones, the heading of the column that says so; else empty.
         caption: What all rows share and what the figures are, a line each.
 
     Example:
-        >>> as_markdown(Content((Column("ipc", ("1", "10")),), best=(False, False), caption=("dm",)))
+        >>> as_markdown(Content((Column("ipc", ("1", "10")),), best=("", ""), caption=("dm",)))
         '| ipc |\n| ---: |\n| 1 |\n| 10 |\n\n- dm\n'
     """
 
     columns: tuple[Column, ...]
-    best: tuple[bool, ...]
+    best: tuple[str, ...]
     caption: tuple[str, ...]
 
 
@@ -116,7 +117,7 @@ def content_of(
     """Decide what a table of these rows says.
 
     A key in which all rows agree moves to the caption; so does a setting that all rows of a method share. Metrics that
-    no row has are left out.
+    no row has are left out, and balanced accuracy where every test set is even, as plain accuracy then says the same.
 
     Args:
         rows: Results in the order of the table.
@@ -125,9 +126,10 @@ def content_of(
         plus_minus: Sign between mean and deviation.
     """
     columns, caption = identity_columns(rows)
-    metrics = metrics_of(rows)
+    headlines = {ACCURACY, *(row.headline for row in rows)}
+    metrics = {name: metric for name, metric in metrics_of(rows).items() if name != BALANCED or name in headlines}
     for name, metric in metrics.items():
-        sign = plus_minus if spreads or name == "accuracy" else None
+        sign = plus_minus if spreads or name in headlines else None
         columns.append(Column(metric.heading, tuple(_percent(row, name, sign) for row in rows), spare=metric.spare))
     papers = published(rows) if with_published else []
     if papers:
@@ -137,6 +139,7 @@ def content_of(
     if any(column.heading == "ratio" for column in columns):
         meanings.append("ratio: bias-conflicting training images")
     caption.append("; ".join(meanings))
+    caption += remarks_on_tests(rows)
     ungrouped = dict.fromkeys(row.dataset for row in rows if row.cell_count and len(row.cell_count[0]) == 1)
     if ungrouped:
         caption.append(f"{', '.join(ungrouped)}: no group labels, so fairness is not measured (no DEO_M, DEO_A, worst)")
@@ -190,16 +193,20 @@ def _published_text(row: Row) -> str:
     return " / ".join(f"{100 * p.accuracy:.1f}" for p in published_for(row) if p.accuracy is not None) or NOTHING
 
 
-def _best(rows: Sequence[Row]) -> tuple[bool, ...]:
-    """Tell for each row whether no comparable one is more accurate; the whole training set does not compete."""
-    groups = [hashable([row.dataset, row.conflict_ratio, row.ipc, row.network, row.trainer]) for row in rows]
-    values = [-math.inf if row.method == "full" else row.mean("accuracy") for row in rows]
+def _best(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return for each row that no comparable one exceeds the heading of the metric that they go by, else nothing.
+
+    The whole training set does not compete.
+    """
+    keys = ("dataset", "conflict_ratio", "ipc", "network", "trainer", "headline")
+    groups = [hashable([getattr(row, key) for key in keys]) for row in rows]
+    values = [-math.inf if row.method == "full" else row.mean(row.headline) for row in rows]
     highest: dict[object, float] = {}
     for group, value in zip(groups, values, strict=True):
         highest[group] = max(highest.get(group, -math.inf), -math.inf if value is None else value)
     return tuple(
-        value == highest[group] > -math.inf and groups.count(group) > 1
-        for group, value in zip(groups, values, strict=True)
+        METRICS[row.headline].heading if value == highest[group] > -math.inf and groups.count(group) > 1 else ""
+        for row, group, value in zip(rows, groups, values, strict=True)
     )
 
 
@@ -212,9 +219,9 @@ def table(
 ) -> Group:
     """Lay rows out as a table with a caption, for a rich console.
 
-    The best accuracy is bold. The arguments are those of :func:`content_of`, and a width in characters: where it does
-    not suffice, columns move together, then the least needed ones are left out and named in the caption; None is as
-    wide as it takes.
+    The best accuracy is bold, the balanced one where the test set is uneven. The arguments are those of
+    :func:`content_of`, and a width in characters: where it does not suffice, columns move together, then the least
+    needed ones are left out and named in the caption; None is as wide as it takes.
     """
     content = content_of(rows, with_published=with_published, plus_minus=plus_minus)
     shown, gap = _fit(content.columns, width)
@@ -228,7 +235,7 @@ def table(
             overflow="fold",
         )
     for number, best in enumerate(content.best):
-        grid.add_row(*(Text(c.texts[number], "bold" if best and c.heading == "accuracy" else "") for c in shown))
+        grid.add_row(*(Text(c.texts[number], "bold" if best == c.heading else "") for c in shown))
     caption = list(content.caption)
     left_out = [column.heading for column in content.columns if column not in shown]
     if left_out:
@@ -257,7 +264,7 @@ def as_markdown(content: Content) -> str:
     for number, best in enumerate(content.best):
         texts = [_escape(column.texts[number]) for column in content.columns]
         if best:
-            texts = [f"**{t}**" if c.heading == "accuracy" else t for c, t in zip(content.columns, texts, strict=True)]
+            texts = [f"**{t}**" if c.heading == best else t for c, t in zip(content.columns, texts, strict=True)]
         lines.append(texts)
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     notes = "\n".join(f"- {_escape(note)}" for note in content.caption)

@@ -12,7 +12,7 @@ from typing import Any
 from fdd_lightning.algorithms.group_labels import refuse_groups
 from fdd_lightning.artefacts.results import Identity
 from fdd_lightning.artefacts.stage_folder import StageFolder
-from fdd_lightning.configuration.choices import build, import_class
+from fdd_lightning.configuration.choices import Spec, build, import_class
 from fdd_lightning.configuration.defaults import complete, parameters
 from fdd_lightning.configuration.row_settings import distill_settings
 from fdd_lightning.datamodules import BaseDataModule
@@ -23,7 +23,7 @@ from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.modules.row_identity import evaluation_identity
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name
-from fdd_lightning.runs.stage import Stage, options
+from fdd_lightning.runs.stage import Stage, configuration, options
 from fdd_lightning.training import refuse_mixing, regime_of
 from fdd_lightning.utils.files import fingerprint
 
@@ -109,8 +109,21 @@ class Plan:
         for value in (value for leaves in fits for value in leaves.values()):
             if isinstance(value, str) and "." in value and not is_file_name(value):
                 import_class(value)  # a kind of fit of the user's own is known from here on
+        self._check_names()
         self.rows = list(self._planned())
         self._check()
+
+    def _check_names(self) -> None:
+        """Refuse two sets of images of the user's own that rows could not tell apart by name."""
+        sources: dict[str, str] = {}
+        for data in self.recipe.data:
+            module = self._module_of(data)
+            source = sources.setdefault(module.name, module.own_source)
+            if source != module.own_source:
+                raise ConfigError(
+                    f"recipe {self.recipe.name}: two data sets are called {module.name!r} ({source} and "
+                    f"{module.own_source}): give one another name (init_args: {{name: ...}})"
+                )
 
     def _check(self) -> None:
         """Refuse leaves that nobody read, and rows that nothing tells apart."""
@@ -157,8 +170,7 @@ class Plan:
         seeds = (0,) if ipc is None else self.recipe.distill_seeds
         evaluations = [self._eval(data, method, weighting, ipc, network, trainer, seed) for seed in seeds]
         first = evaluations[0]
-        spec = first.config["data"]  # rows of one spec share their data module, and so what it has looked up
-        module = self._modules.setdefault(json.dumps(spec, sort_keys=True), data_module(spec))
+        module = self._module(first.config["data"])
         made = first.inputs.get("synthetic")
         settings = module.settings
         if made is not None:
@@ -183,11 +195,32 @@ class Plan:
         }
         return PlannedRow(identity, evaluations, module)
 
+    def _module(self, spec: Spec) -> BaseDataModule:
+        """Return the data module of a spec, not set up; rows of one spec share it, and so what it has looked up."""
+        return self._modules.setdefault(json.dumps(spec, sort_keys=True), data_module(spec))
+
+    def _module_of(self, data: Entry) -> BaseDataModule:
+        """Return the data module of a recipe's entry.
+
+        Raises:
+            ConfigError: A leaf of the recipe does not fit the data set.
+        """
+        try:
+            return self._module(configuration("eval", [], options_of(data))["data"])
+        except ConfigError as error:
+            raise ConfigError(f"{data.name}: {str(error).replace('--data.', 'data.')}") from error
+
+    def _called(self, data: Entry) -> str:
+        """Return what a data set is called: as rows do where it has a name of its own, else as the recipe does."""
+        module = self._module_of(data)
+        return data.name if module.name == module.entry else module.name
+
     def _name(self, data: Entry) -> str:
         """Return a data set's name for folders and titles, with what tells it from the recipe's others of that name."""
-        alike = [entry.leaves for entry in self.recipe.data if entry.name == data.name]
+        called = self._called(data)
+        alike = [entry.leaves for entry in self.recipe.data if self._called(entry) == called]
         told = {k: v for k, v in data.leaves.items() if any(k not in leaves or leaves[k] != v for leaves in alike)}
-        return slug(Entry(data.name, told))
+        return slug(Entry(called, told))
 
     def _stage(
         self, kind: str, name: str, title: str, args: list[str], data: Entry, inputs: dict[str, Stage] | None = None
@@ -196,8 +229,7 @@ class Plan:
         if not any(a.startswith("--trainer.devices=") for a in args):
             args = [*args, "--trainer.devices=1"]
         path = self.root / kind / name
-        of_data = [f"--data={data.name}", *options("data", data.leaves)]
-        stage = Stage(kind, title, StageFolder(path), args, of_data, inputs or {}, states=self._states)
+        stage = Stage(kind, title, StageFolder(path), args, options_of(data), inputs or {}, states=self._states)
         known = self._known.setdefault(str(path), stage)
         if (known.args, known.data) != (stage.args, stage.data):
             raise ConfigError(f"two rows of the recipe would share the folder {path}: name their variants apart")
@@ -297,6 +329,11 @@ class Plan:
         title = f"{made.title if made else f'{FULL}, {self._name(data)}'}, {slug(network)}, {slug(trainer)}"
         folder = f"{name}/{slug(network)}-{slug(Entry(trainer.name, trainer.leaves | method.of('eval')))}"
         return self._stage("eval", folder, title, args, data, {"synthetic": made} if made else {})
+
+
+def options_of(data: Entry) -> list[str]:
+    """Return the options of a stage that say its data."""
+    return [f"--data={data.name}", *options("data", data.leaves)]
 
 
 def kind_of(key: str) -> str:

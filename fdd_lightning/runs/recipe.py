@@ -123,11 +123,9 @@ class _Reader:
             own = dict(value)
         else:
             raise self.fail(key, f"{value!r} is neither a name nor a mapping with `name` (or `class_path`)")
-        if "class_path" in own:
-            # A weighting's arguments stand below it; its entry's other leaves are the distiller's, as ever.
-            prefix = "weighting." if kind == "weighting" else ""
-            own = {"name": own.pop("class_path"), **flatten(own.pop("init_args", None) or {}, prefix), **own}
-        name = str(own.pop("name"))
+        name = str(own.pop("class_path") if "class_path" in own else own.pop("name"))
+        # A weighting's arguments stand below it; its entry's other leaves are the distiller's, as ever.
+        arguments = flatten(own.pop("init_args", None) or {}, "weighting." if kind == "weighting" else "")
         self.known(key, name, kind)
         lists = {part: own.pop(part, None) for part in LISTED.get(kind, ())}
         read: dict[str, Any] = {
@@ -137,7 +135,7 @@ class _Reader:
             for part, value in lists.items()
             if value is not None
         }
-        flat = flatten(own)
+        flat = {**arguments, **flatten(own)}
         stages = {stage: below(stage, flat) for stage in STAGED.get(kind, ())}
         flat = {k: v for k, v in flat.items() if k.partition(".")[0] not in stages}
         return Entry(name, flat, stages={stage: found for stage, found in stages.items() if found}, **read)

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
+from fdd_lightning import datamodules
 from fdd_lightning.configuration.choices import spec_of
-from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.configuration.defaults import complete, parameters
 from fdd_lightning.configuration.row_settings import differences, distill_settings, preset
-from fdd_lightning.datamodules import ColoredDigits
+from fdd_lightning.datamodules import BaseDataModule, ColoredDigits, FashionMNIST
 from fdd_lightning.matching.groupings import DBSCANClusters, KMeansClusters, WrongLabels
 from fdd_lightning.matching.samplers import Stratified
 from fdd_lightning.matching.surrogates import Fresh
@@ -125,9 +126,22 @@ def test_encoder_settings_name_the_menus_entry():
 
 def test_settings_of_data_leave_out_where_and_how_they_are_read():
     assert ColoredDigits().settings == {}
-    assert ColoredDigits(batch_size=3, validation=0.1).settings == {}
+    assert ColoredDigits(batch_size=3).settings == {}
     assert ColoredDigits(seed=2).settings == {"seed": 2}
     assert ColoredDigits(conflict_ratio=0.3).settings == {}  # it has a key of its own
+
+
+def test_settings_of_data_tell_whatever_changes_the_images_trained_on():
+    assert ColoredDigits(validation=0.1).settings == {"validation": 0.1}
+    assert ColoredDigits(validation=0.1, seed=2).settings == {"validation": 0.1, "seed": 2}
+    # The images of a published set as it is do not depend on the seed, but what is set aside does.
+    assert FashionMNIST(seed=2).settings == {}
+    assert FashionMNIST(validation=0.1, seed=2).settings == {"validation": 0.1, "seed": 2}
+    ways: dict[str, Any] = {"batch_size": 1, "root": "x", "download": True, "licence": "mine", "name": "mine"}
+    for kind in (kind for kind in vars(datamodules).values() if isinstance(kind, type) and kind is not BaseDataModule):
+        told = {*kind.determines, "conflict_ratio", "validation", "seed"}  # type: ignore[attr-defined]
+        # An argument is known to change the images, or to change none; a new one has to be put somewhere.
+        assert set(parameters(kind)) <= told | set(ways), kind
 
 
 def test_presets_are_found_in_the_menu():

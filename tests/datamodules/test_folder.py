@@ -56,7 +56,8 @@ def test_a_table_of_labels(photos):
 def test_what_was_found_is_said_when_it_is_built(photos, capsys):
     mine().setup()
     said = (
-        "folder: 40 images in 2 classes (cat, dog) and 2 groups (day; night): 32 for training, 8 for the test (drawn)\n"
+        "folder: 40 images in 2 classes (cat, dog) and 2 groups (day; night): 32 for training, 8 for the test (drawn, "
+        "as biased as the rest: 'cat' and 'night' has 6, a balanced test needs 30 of every class and group)\n"
     )
     assert capsys.readouterr().err == said
     mine().setup()

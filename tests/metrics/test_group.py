@@ -24,7 +24,15 @@ from fdd_lightning.metrics import (
 
 CLASSES, GROUPS = 4, 3
 ALIGNED = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.bool)
-KEYS = ["accuracy", "deo_max", "deo_mean", "worst_group_accuracy", "aligned_accuracy", "conflict_accuracy"]
+KEYS = [
+    "accuracy",
+    "balanced_accuracy",
+    "deo_max",
+    "deo_mean",
+    "worst_group_accuracy",
+    "aligned_accuracy",
+    "conflict_accuracy",
+]
 
 
 def draw(n, seed=0, empty=()):
@@ -42,17 +50,19 @@ def mean(values):
     return sum(values) / len(values) if values else math.nan
 
 
-def literal(predictions, targets, groups):
-    """Every figure, image by image."""
+def literal(predictions, targets, groups, least=1):
+    """Every figure, image by image; cells of fewer images than ``least`` are none of the extremes."""
     right = [int(p == t) for p, t in zip(predictions, targets, strict=True)]
     cells: list[list[list[int]]] = [[[] for _ in range(GROUPS)] for _ in range(CLASSES)]
     for r, t, a in zip(right, targets, groups, strict=True):
         cells[t][a].append(r)
-    rates = [[mean(cell) for cell in row if cell] for row in cells]
+    filled = [mean(cell) for row in cells for cell in row if cell]
+    rates = [[mean(cell) for cell in row if cell and len(cell) >= least] for row in cells]
     gaps = [max(row) - min(row) for row in rates if len(row) >= 2]
     aligned = [bool(ALIGNED[t, a]) for t, a in zip(targets, groups, strict=True)]
     return {
         "accuracy": mean(right),
+        "balanced_accuracy": mean(filled),
         "deo_max": max(gaps, default=math.nan),
         "deo_mean": mean(gaps),
         "worst_group_accuracy": min((v for row in rates for v in row), default=math.nan),
@@ -100,6 +110,15 @@ def test_against_literal_loop(empty, batch):
     ]
 
 
+@pytest.mark.parametrize("least", [2, 9, 11, 99])
+@pytest.mark.filterwarnings("ignore:The ``compute`` method")
+def test_small_cells_are_no_extremes(least):
+    p, t, a = draw(120)
+    metrics = group_metrics(CLASSES, GROUPS, ALIGNED, least=least)
+    metrics.update(p, t, a)
+    check(metrics.compute(), literal(p.tolist(), t.tolist(), a.tolist(), least)[0])
+
+
 def test_batches_that_lack_a_group():
     p, t, a = draw(200)
     metrics = group_metrics(CLASSES, GROUPS, ALIGNED)
@@ -129,7 +148,7 @@ def test_collection_shares_one_update_and_starts_again(monkeypatch):
 
 
 def test_keys_without_alignment():
-    assert set(group_metrics(CLASSES, GROUPS)) == set(KEYS[:4])
+    assert set(group_metrics(CLASSES, GROUPS)) == set(KEYS[:5])
     assert set(group_metrics(CLASSES, GROUPS, ALIGNED)) == set(KEYS)
 
 

@@ -50,8 +50,17 @@ KEYS = [
     "cell_count",
     "reads_groups",
     "signal",
+    "small_cells",
 ]
-METRICS = ["accuracy", "deo_max", "deo_mean", "worst_group_accuracy", "aligned_accuracy", "conflict_accuracy"]
+METRICS = [
+    "accuracy",
+    "balanced_accuracy",
+    "deo_max",
+    "deo_mean",
+    "worst_group_accuracy",
+    "aligned_accuracy",
+    "conflict_accuracy",
+]
 
 
 def evaluator(synthetic=None, **arguments):
@@ -180,6 +189,7 @@ def literal_scores(model, data):
     rest = [(hits[k], totals[k]) for k in totals if k[0] != k[1]]
     return {
         "accuracy": sum(hits.values()) / len(data.test),
+        "balanced_accuracy": sum(hits[k] / totals[k] for k in totals) / len(totals),
         "deo_max": max(gaps),
         "deo_mean": sum(gaps) / 10,
         "worst_group_accuracy": min(hits[k] / totals[k] for k in totals),
@@ -231,6 +241,7 @@ def test_the_row_says_what_was_done(digits, chosen):
         "seconds": {"fit": None, "distill": None, "eval": None},
         "reads_groups": True,
         "signal": None,
+        "small_cells": 0,
     }
 
 

@@ -14,8 +14,16 @@ from tests.tiny import write_recipe
 from tests.written_rows import written_rows
 
 ROOT = Path("runs/tiny")
-KEYS = {*IDENTITY, "seconds", "metrics", "cell_accuracy", "cell_count", "reads_groups", "signal"}
-METRICS = ["accuracy", "deo_max", "deo_mean", "worst_group_accuracy", "aligned_accuracy", "conflict_accuracy"]
+KEYS = {*IDENTITY, "seconds", "metrics", "cell_accuracy", "cell_count", "reads_groups", "signal", "small_cells"}
+METRICS = [
+    "accuracy",
+    "balanced_accuracy",
+    "deo_max",
+    "deo_mean",
+    "worst_group_accuracy",
+    "aligned_accuracy",
+    "conflict_accuracy",
+]
 
 
 def run(fdd, *args, **changes):

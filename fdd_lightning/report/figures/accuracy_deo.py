@@ -25,6 +25,7 @@ from fdd_lightning.report.charts import (
 from fdd_lightning.report.figures import Figure
 from fdd_lightning.report.hyperparameter_sweeps import sweeps
 from fdd_lightning.report.metrics import axis
+from fdd_lightning.report.uneven_tests import headline_of
 
 SMALLEST, LARGEST = 4.5, 8.5
 """Sizes of markers for the fewest and the most images per class."""
@@ -52,26 +53,27 @@ class AccuracyAgainstDEO(Figure):
             return []
         parts = [series_of(panel, rows) for panel in drawn]
         whole, axes = chart_page(drawn, parts, 5.6 if len(parts) == 1 else 4.6, 4.6, pad=22)
-        for ax, series in zip(axes, parts, strict=True):
-            _draw_points(ax, series)
+        for ax, panel, series in zip(axes, drawn, parts, strict=True):
+            metric = headline_of(panel.rows)
+            _draw_points(ax, series, metric)
             note: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": FONT}
             ax.annotate("\N{NORTH WEST ARROW} better", (0, 1), (0, 6), color="#2E7D32", weight="bold", **note)
             if any(len(s.rows) > 1 for s in series):
                 said = "larger marker: more images per class"
                 ax.annotate(said, (1, 1), (0, 6), color="#555555", ha="right", **note)
             ax.set_xlabel(axis("deo_mean"), fontsize=FONT)
-            ax.set_ylabel(axis("accuracy"), fontsize=FONT)
+            ax.set_ylabel(axis(metric), fontsize=FONT)
         legends(whole, axes, parts, line="none")
         return [save(whole, folder / self.files[0])]
 
 
-def _draw_points(ax: Axes, series: Sequence[Series]) -> None:
+def _draw_points(ax: Axes, series: Sequence[Series], metric: str) -> None:
     sizes = sorted({row.ipc for s in series for row in s.rows if row.ipc is not None})
     for s in series:
-        points = [(percent(row, "deo_mean"), percent(row, "accuracy")) for row in s.rows]
+        points = [(percent(row, "deo_mean"), percent(row, metric)) for row in s.rows]
         ax.plot(*zip(*points, strict=True), color=s.colour, linewidth=1, alpha=0.5, zorder=2)
         for row, (x, y) in zip(s.rows, points, strict=True):
             rank = sizes.index(row.ipc) / (len(sizes) - 1) if row.ipc is not None and len(sizes) > 1 else 1
             look = {**marker_look(s.marker, SMALLEST + rank * (LARGEST - SMALLEST)), **BAR}
-            spreads: dict[str, Any] = {"xerr": spread(row, "deo_mean"), "yerr": spread(row, "accuracy")}
+            spreads: dict[str, Any] = {"xerr": spread(row, "deo_mean"), "yerr": spread(row, metric)}
             ax.errorbar(x, y, **spreads, color=s.colour, zorder=3, **look)

@@ -11,14 +11,15 @@ from textwrap import fill
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter
 
-from fdd_lightning.artefacts.results import Row
+from fdd_lightning.artefacts.results import ACCURACY, Row
 from fdd_lightning.report.charts import FONT, Series, chart_page, draw_lines, legends, looks_of, panels, save
 from fdd_lightning.report.figures import Figure
 from fdd_lightning.report.hyperparameter_sweeps import Sweep, sweeps, value_of, without
 from fdd_lightning.report.metrics import axis
 from fdd_lightning.report.row_names import names_of
+from fdd_lightning.report.uneven_tests import headline_of
 
-METRICS = ("accuracy", "deo_mean")
+METRICS = (ACCURACY, "deo_mean")
 WIDTH, HEIGHT = 5.0, 3.9
 """Inches of one pair of axes."""
 TICK, CHARACTER = 0.02, 0.016
@@ -52,7 +53,8 @@ def _draw(key: str, swept: Sequence[Sweep], rows: Sequence[Row], path: Path) -> 
     whole, axes = chart_page(drawn, parts, WIDTH, HEIGHT, metrics=len(metrics))
     lines = [axes[n * len(metrics) : (n + 1) * len(metrics)] for n in range(len(parts))]
     for line, series in zip(lines, parts, strict=True):
-        for ax, metric in zip(line, metrics, strict=True):
+        headline = headline_of([row for s in series for row in s.rows])
+        for ax, metric in zip(line, (headline if m == ACCURACY else m for m in metrics), strict=True):
             draw_lines(ax, series, metric, lambda row: value_of(row, key))
             ax.set_ylabel(fill(axis(metric), 30), fontsize=FONT)
             ax.set_xlabel(key, fontsize=FONT)

@@ -12,6 +12,7 @@ from fdd_lightning.artefacts.results import Row
 from fdd_lightning.report.charts import FONT, chart_page, draw_lines, legends, panels, save, series_of
 from fdd_lightning.report.figures import Figure
 from fdd_lightning.report.metrics import axis
+from fdd_lightning.report.uneven_tests import headline_of
 
 
 class AccuracyAgainstIPC(Figure):
@@ -35,10 +36,11 @@ class AccuracyAgainstIPC(Figure):
         drawn = [panel for panel in panels(measured) if any(row.ipc is not None for row in panel.rows)]
         parts = [[replace(s, level=s.rows[0].ipc is None) for s in series_of(panel, rows)] for panel in drawn]
         whole, axes = chart_page(drawn, parts, 5.6 if len(parts) == 1 else 4.6, 4.4)
-        for ax, series in zip(axes, parts, strict=True):
-            draw_lines(ax, series, "accuracy", lambda row: row.ipc)
+        for ax, panel, series in zip(axes, drawn, parts, strict=True):
+            metric = headline_of(panel.rows)
+            draw_lines(ax, series, metric, lambda row: row.ipc)
             ax.set_xlabel("images per class", fontsize=FONT)
-            ax.set_ylabel(axis("accuracy"), fontsize=FONT)
+            ax.set_ylabel(axis(metric), fontsize=FONT)
         axes[0].set_xscale("log")
         axes[0].set_xlim(sizes[0] / 1.12, sizes[-1] * 1.12)
         axes[0].xaxis.set_major_locator(FixedLocator(sizes))

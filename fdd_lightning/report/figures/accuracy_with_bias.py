@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from fdd_lightning.artefacts.results import Row
+from fdd_lightning.artefacts.results import ACCURACY, Row
 from fdd_lightning.report.bias_amplification import Amplification, Estimate, amplifications, as_csv, markdown
 from fdd_lightning.report.charts import BAR, FONT, Panel, dress, page, panels, save
 from fdd_lightning.report.figures import Figure
@@ -80,7 +80,8 @@ def _draw(pairs: Sequence[Amplification], path: Path) -> Path:
         for ax in line:
             ax.tick_params(axis="y", length=0)
     grid[0, 0].set_xlim(left=0)
-    grid[-1, 0].set_xlabel(axis("accuracy"), fontsize=FONT)
+    metrics = {pair.metric for pair in pairs}
+    grid[-1, 0].set_xlabel(axis(metrics.pop() if len(metrics) == 1 else ACCURACY), fontsize=FONT)
     if len(widths) > 1:
         grid[-1, 1].set_xlabel("drop minus that of full training (points)", fontsize=FONT)
     sets = {CLEAN: "$D$: trained on the unbiased set", TAINTED: "$D_b$: trained on the biased set"}

@@ -62,7 +62,7 @@ def test_class_folders(folder):
     write_picture(folder / ".hidden" / "x.png")
     (folder / "dog" / "notes.txt").write_text("not an image")
     index = read(folder)
-    assert (index.class_names, index.group_names, index.drawn) == (("cat", "dog"), ("all",), True)
+    assert (index.class_names, index.group_names, index.drawn) == (("cat", "dog"), ("all",), "drawn")
     both = members(index, "train") | members(index, "test")
     assert len(both) == 21
     assert all(name.startswith((target, "more")) for name, (target, _) in both.items())
