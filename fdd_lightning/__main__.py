@@ -15,6 +15,7 @@ OVERVIEW = """\
 fdd: distil a biased image data set into a small fair one, and measure the bias that is left
 
   fdd data list         the data sets; also prepare, verify and show them
+  fdd audit DATA        is it biased? an answer, a page, a table of its images
   fdd run RECIPE.yaml   a grid of methods, weightings, IPCs and seeds, from data to table
   fdd fit               train a bias encoder on the real data
   fdd distill           distil the data into a few synthetic images per class
@@ -25,7 +26,7 @@ Each takes --help. `fdd run configs/recipes/quickstart.yaml` shows all of it in 
 """
 
 
-COMMANDS = ("data", "run", "fit", "distill", "eval", "report")
+COMMANDS = ("data", "audit", "run", "fit", "distill", "eval", "report")
 
 
 def dispatch(args: list[str]) -> int:

@@ -163,17 +163,18 @@ class Ballot:
 
         Where the vote found nothing each image is of its class's own group, so that weights are uniform.
         """
-        return self.targets if self.verdict.signal == "none" else self._winners
+        return self.targets if self.verdict.signal == "none" else self.winners
 
     @cached_property
-    def _winners(self) -> Tensor:
+    def winners(self) -> Tensor:
+        """The group of each image as the vote has it, whatever the verdict, int64 (N,)."""
         shares = self.votes.mean(0)
         return torch.where(lead(shares, self.targets) > self.margin, shares.argmax(1), self.targets)
 
     @cached_property
     def verdict(self) -> Verdict:
         """What the vote says, before anything is distilled."""
-        shares, against = self.votes.mean(0), self._winners != self.targets
+        shares, against = self.votes.mean(0), self.winners != self.targets
         leads, count = lead(shares, self.targets), int(against.sum())
         others = max(int((leads > 0).sum()), 1)
         tops = [self._most_against(vote, count) for vote in self.votes]
@@ -193,7 +194,7 @@ class Ballot:
         """Return the effective sample size of equally weighed groups over the images of a class, averaged."""
         shares = []
         for target in self.targets.unique():
-            counts = self._winners[self.targets == target].bincount().double()
+            counts = self.winners[self.targets == target].bincount().double()
             counts = counts[counts > 0]
             shares.append(len(counts) ** 2 / counts.reciprocal().sum() / counts.sum())
         return float(torch.stack(shares).mean())

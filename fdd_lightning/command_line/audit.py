@@ -1,0 +1,37 @@
+"""``fdd audit``: is a data set biased, as far as its own images and labels say?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fdd_lightning.audit.findings import look_at
+from fdd_lightning.audit.page import write_audit
+from fdd_lightning.audit.sentences import sentences
+from fdd_lightning.command_line import LineParser
+from fdd_lightning.command_line.data_arguments import ask, in_turn
+from fdd_lightning.datamodules import BaseDataModule
+
+USAGE = "fdd audit NAME ... [--output DIR] [--data.ARGUMENT VALUE ...]"
+
+
+def audit(args: list[str]) -> int:
+    """Audit data sets by the arguments after ``fdd audit``, which are those of ``fdd data show``.
+
+    Returns:
+        The exit code: 0, or 2 where one of several data sets failed (its line has then been said).
+    """
+    parser = LineParser(prog="fdd audit", usage=USAGE, add_help=False)
+    parser.add_argument("--output", type=Path, default=Path("audit"), metavar="DIR", help="folder of the page (audit)")
+    asked = ask(parser, args)
+    if asked is None:
+        return 0
+    names, options, how = asked
+
+    def audited(data: BaseDataModule) -> None:
+        data.setup()
+        findings = look_at(data)
+        for sentence in sentences(findings):
+            print(sentence)
+        print(write_audit(findings, data.train, how.output / data.name if len(names) > 1 else how.output)[-1])
+
+    return in_turn(names, options, audited)
