@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
@@ -28,7 +29,7 @@ img { max-width: 100%; image-rendering: pixelated; }
 
 
 def write_audit(findings: Findings, images: ImageSet, folder: Path) -> list[Path]:
-    """Write ``audit.csv``, ``contact.png`` and ``audit.html``.
+    """Write ``audit.csv`` (where pyarrow is installed ``audit.parquet`` too), ``contact.png`` and ``audit.html``.
 
     Args:
         findings: What was found.
@@ -44,6 +45,11 @@ def write_audit(findings: Findings, images: ImageSet, folder: Path) -> list[Path
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    with suppress(ModuleNotFoundError):
+        import pyarrow.parquet
+
+        with atomic_path(folder / "audit.parquet") as temporary:
+            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), temporary)
     contact = _contact_sheet(findings, images, folder / "contact.png")
     with atomic_path(folder / "audit.html") as temporary:
         temporary.write_text(page(findings), encoding="utf-8")
