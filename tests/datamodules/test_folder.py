@@ -209,3 +209,71 @@ def test_the_module_reads_what_the_plain_part_reads(photos):
     plain = read_folder(photos, photos / "labels.csv", Columns(), None, 0.2, 0)
     assert mine().index.state == plain.state
     assert mine().index.splits["test"].targets.tolist() == plain.splits["test"].targets.tolist()
+
+
+def test_rows_are_named_after_the_folder_unless_told_otherwise(photos, monkeypatch):
+    assert [mine(path=path).name for path in ("photos", "photos/", "./photos/../photos")] == ["photos"] * 3
+    monkeypatch.chdir("photos")
+    assert mine(path=".").name == "photos"
+    assert Folder().name == "folder"
+    assert mine(path="/").name == "folder"
+    assert mine(path="x/.hidden").name == "hidden"
+    assert mine(path="x/cmnist").name == "cmnist folder"  # another data set of the menu is called so
+    assert mine(name="My photos 2").name == "My photos 2"
+
+
+def test_a_name_changes_nothing_of_the_images(photos):
+    one, other = mine(), mine(name="other")
+    assert one.entry == other.entry == "folder"
+    for data in (one, other):
+        data.setup()
+    assert (one.cache_folder, one.fingerprint, one.parameters) == (
+        other.cache_folder,
+        other.fingerprint,
+        other.parameters,
+    )
+    assert one.cache_folder.name.startswith("folder-")
+    assert one.settings == other.settings
+
+
+def test_what_decides_the_images_is_in_the_settings(photos):
+    plain = {"path": "photos", "table": "labels.csv", "size": 8}
+    assert mine().settings == plain
+    assert mine(validation=0.5, seed=1).settings == {**plain, "validation": 0.5, "seed": 1}
+    assert mine(test="proportional").settings == {**plain, "test": "proportional"}
+    assert mine(batch_size=3, licence="mine", name="other").settings == plain
+    assert Folder(root="there").settings == {"root": "there"}
+
+
+def test_what_was_built_before_stays_what_it_is(photos):
+    """Arguments that came later are not among the parameters at their defaults, nor asked of older files."""
+    old = {key: value for key, value in mine().parameters.items() if key not in ("test", "majority")}
+    assert mine().parameters == old
+    assert Folder(**Folder.arguments(old)).parameters == old
+    told = mine(test="proportional", majority={"cat": "day", "dog": "night"}).parameters
+    assert told == {**old, "test": "proportional", "majority": {"cat": "day", "dog": "night"}}
+    assert Folder(**Folder.arguments(told)).parameters == told
+    with pytest.raises(ConfigError, match="do not fit: size"):
+        Folder.arguments({key: value for key, value in old.items() if key != "size"})
+
+
+def test_aligned_is_each_classes_majority_where_there_is_a_bias(photos):
+    data = mine()
+    data.setup()  # 22 of 32 training images are of their class's own group: not certain by so few
+    assert (data.aligned, data.alignment, data.association.notable) == (None, None, False)
+    write_labelled(photos, count=60)
+    data = mine()
+    data.setup()
+    assert data.train.cells(2, 2).tolist() == [[34, 14], [14, 34]]
+    assert data.aligned is None
+    assert data.alignment is not None
+    assert data.alignment.tolist() == [[True, False], [False, True]]
+    assert data.manifest["conflict_ratio"] is None
+    told = mine(majority={"cat": "night", "dog": "night"})
+    told.setup()
+    assert told.alignment is not None
+    assert told.alignment.tolist() == [[False, True], [False, True]]
+    assert told.manifest["conflict_ratio"] == pytest.approx(0.5)
+    ungrouped = mine(group=None)
+    ungrouped.setup()
+    assert ungrouped.alignment is None

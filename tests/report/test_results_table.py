@@ -223,3 +223,34 @@ def test_published_column():
     assert "FairDD" in content_of(rows, with_published=True).caption[-1]
     assert "published" not in headings(rows)
     assert "published" not in headings([row()], with_published=True)
+
+
+def uneven(method, weighting, accuracy, balanced, **more):
+    """A row of a biased test set."""
+    one = row(method, weighting, accuracy, cell_count=[[90, 3], [3, 90]], **more)
+    one.metrics["balanced_accuracy"] = MetricSummary.of([[balanced] * 3])
+    return one
+
+
+def test_where_the_test_set_is_uneven_bold_goes_by_balanced_accuracy():
+    rows = [uneven("dm", "vanilla", 0.9, 0.3), uneven("dm", "fairdd", 0.5, 0.4, small_cells=2)]
+    content = content_of(rows)
+    assert content.best == ("", "balanced")
+    assert [column.heading for column in content.columns][1:3] == ["accuracy", "balanced"]
+    cells = "colored_digits: 4 (class, group) cells of 3 to 90 test images, so accuracy is mostly that of the largest"
+    assert f"{cells}: bold goes by balanced" in content.caption
+    told = "2 of 4 (class, group) cells of 3 to 90 test images are too small to be judged one by one"
+    assert any(told in line for line in content.caption)
+    text = markdown(rows)
+    assert "| **40.0 ± 0.0** |" in text
+    assert text.count("**") == 2
+    # Rows of an even test set beside them keep their own bold and are none of these rows' rivals.
+    even = [row("dm", w, a, settings={"test": "x"}) for w, a in (("vanilla", 0.2), ("fairdd", 0.8))]
+    assert content_of([*rows, *even]).best == ("", "balanced", "", "accuracy")
+
+
+def test_where_it_is_even_the_column_is_not_shown():
+    rows = quickstart()
+    for each in rows:
+        each.metrics["balanced_accuracy"] = each.metrics["accuracy"]
+    assert content_of(rows) == content_of(quickstart())
