@@ -239,6 +239,13 @@ class BaseDataModule(LightningDataModule, ABC):
         """Return :attr:`sources` of the whole training split, before any of it is set aside for validation."""
         return None
 
+    def bound(self, images: ImageSet) -> Tensor | None:
+        """Return which training images must not be parted by the validation cut: int64 (N,), equal numbers together.
+
+        None, the default, lets each be drawn by itself.
+        """
+        return None
+
     # Lightning's hooks.
 
     def prepare_data(self) -> None:
@@ -271,7 +278,7 @@ class BaseDataModule(LightningDataModule, ABC):
             train = sets["train"]
             strata = train.targets * self.num_groups + train.groups
             count = round(self.validation * len(train))
-            cut = stratified_cut(strata, count, rng.generator(self.seed, "validation"))
+            cut = stratified_cut(strata, count, rng.generator(self.seed, "validation"), self.bound(train))
             self._kept = all_but(cut, len(train))
             sets["train"], sets["val"] = train.subset(self._kept), train.subset(cut)
         self._manifest, self._sets = manifest, sets
