@@ -235,6 +235,12 @@ class BaseDataModule(LightningDataModule, ABC):
             self.check_source()
         return folder
 
+    def class_counts(self) -> list[int] | None:
+        """Return how many training images each class has at most, where that is known without building; or None."""
+        if not self.cache_folder.is_dir():
+            return None
+        return [sum(row) for row in cache.read_manifest(self.cache_folder)["cells"]["train"]]
+
     def built_sources(self) -> Tensor | None:
         """Return :attr:`sources` of the whole training split, before any of it is set aside for validation."""
         return None

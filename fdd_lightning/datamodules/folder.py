@@ -222,6 +222,10 @@ class Folder(NaturalBias):
             )
         return file
 
+    def class_counts(self) -> list[int]:
+        """Return how many training images each class has, as folder and table say."""
+        return torch.bincount(self.index.splits["train"].targets, minlength=self.num_classes).tolist()
+
     def source_state(self) -> str:
         """Return a hash of files (names and sizes), classes, groups and splits."""
         return self.index.state

@@ -56,8 +56,10 @@ def image_files(folder: Path, others: Counter[str] | None = None) -> list[Path]:
         else:
             left_out[ending] += 1
     if not paths:
+        instead = f", but {_kinds(left_out)}" if others is None and left_out else ""
         raise DatasetNotFoundError(
-            f"image folder {str(folder)!r} holds no image (.jpg, .png or what else Pillow reads): put the images there"
+            f"image folder {str(folder)!r} holds no image (.jpg, .png or what else Pillow reads){instead}: put the "
+            "images there"
         )
     return sorted(paths)
 
@@ -66,9 +68,15 @@ def told_left_out(others: Counter[str]) -> list[str]:
     """Return a line that counts what :func:`image_files` left out, if there is any."""
     if not others:
         return []
-    kinds = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in others.most_common(5))
-    more = ", ..." if len(others) > 5 else ""
-    return [f"{others.total():,} files left out whose ending is of no image that can be read ({kinds}{more})"]
+    files = "1 file" if others.total() == 1 else f"{others.total():,} files"
+    return [f"{files} left out whose ending is of no image that can be read ({_kinds(others)})"]
+
+
+def _kinds(others: Counter[str]) -> str:
+    """Sum up endings, the most common ones first."""
+    kinds = sorted(others.items(), key=lambda kind: (-kind[1], kind[0]))
+    named = [f"{count:,} {ending or 'without an ending'}" for ending, count in kinds[:5]]
+    return ", ".join([*named, "..."] if len(kinds) > 5 else named)
 
 
 def _files(folder: Path) -> Iterator[str]:

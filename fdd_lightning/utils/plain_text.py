@@ -12,7 +12,7 @@ from pathlib import Path
 UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u3164\ufe00-\ufe0f\uffa0]")
 """Characters that take no ink though their category does not say so: fillers, joiners, variation selectors."""
 
-ABOUT_YAML = "put it in quotes (YAML reads no, off, yes and on as true or false, and 010 as 8)"
+ABOUT_YAML = "put it in quotes: YAML reads no, off, yes and on as true or false, and 010 as 8"
 """What to do about a name that YAML took for something else."""
 
 
