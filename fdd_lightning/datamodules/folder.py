@@ -14,6 +14,7 @@ from fdd_lightning.datasets import ImageSet, Split
 from fdd_lightning.datasets.folder_files import Columns
 from fdd_lightning.datasets.folder_index import FolderIndex, read_folder
 from fdd_lightning.datasets.image_files import resized, unreadable
+from fdd_lightning.datasets.label_table import shortened
 from fdd_lightning.datasets.labelled_files import LabelledFiles, require_classes
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError
 from fdd_lightning.utils import paths
@@ -260,8 +261,8 @@ class Folder(NaturalBias):
             kept[split] = files.subset(torch.tensor(sound, dtype=torch.int64))
             lost[split] = len(damaged)
             if damaged:
-                some = f"{str(min(damaged))!r}" + (", ..." if len(damaged) > 1 else "")
-                sys.stderr.write(f"folder: {len(damaged):,} damaged images left out of {split} ({some})\n")
+                named = shortened([repr(str(path)) for path in sorted(damaged)], 3)
+                sys.stderr.write(f"folder: left out of {split}, {len(damaged):,} damaged: {named}\n")
             if split != "val":
                 require_classes(kept[split], f"folder: without the damaged images {split}", self.class_names)
         return kept, lost
