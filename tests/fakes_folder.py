@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def write_class_folders(folder: Path, classes: Sequence[str] = ("cat", "dog"), c
     """Write ``FOLDER/<class>/<number>.png`` and return their paths below the folder."""
     names = [f"{name}/{i}.png" for name in classes for i in range(count)]
     for name in names:
-        write_picture(folder / name)
+        write_picture(folder / name, seed=zlib.crc32(f"{folder.name}/{name}".encode()))  # none is a copy of another
     return names
 
 

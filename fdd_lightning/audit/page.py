@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from contextlib import suppress
 from html import escape
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -46,10 +47,9 @@ def write_audit(findings: Findings, images: ImageSet, folder: Path) -> list[Path
         writer.writeheader()
         writer.writerows(rows)
     with suppress(ModuleNotFoundError):
-        import pyarrow.parquet
-
+        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
         with atomic_path(folder / "audit.parquet") as temporary:
-            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), temporary)
+            parquet.write_table(arrow.Table.from_pylist(rows), temporary)
     contact = _contact_sheet(findings, images, folder / "contact.png")
     with atomic_path(folder / "audit.html") as temporary:
         temporary.write_text(page(findings), encoding="utf-8")

@@ -85,7 +85,7 @@ def _parsed(text: str) -> Any:
     if text[:1] not in ("{", "["):
         return text
     try:
-        return yaml.safe_load(text)
+        return menu.load_yaml(text)
     except yaml.YAMLError:
         return text
 

@@ -147,6 +147,25 @@ def is_spec_like(value: Any) -> bool:
     return isinstance(value, Mapping) and bool(value) and set(value) <= {"class_path", "init_args"}
 
 
+class _Loader(yaml.SafeLoader):
+    """Leaves dates as they are written: here they are names."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load_yaml(text: str) -> Any:
+    """Read YAML; dates are text.
+
+    Raises:
+        yaml.YAMLError: It is none.
+    """
+    return yaml.load(text, _Loader)
+
+
 def read_yaml(file: Path) -> Any:
     """Read a YAML file.
 
@@ -160,6 +179,6 @@ def read_yaml(file: Path) -> Any:
 @cache
 def _read(file: Path, size: int, changed: int) -> Any:
     try:
-        return yaml.safe_load(file.read_text())
+        return load_yaml(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None

@@ -263,8 +263,21 @@ class BaseDataModule(LightningDataModule, ABC):
             self.check_source()
         return folder
 
+    def class_counts(self) -> list[int] | None:
+        """Return how many training images each class has at most, where that is known without building; or None."""
+        if not self.cache_folder.is_dir():
+            return None
+        return [sum(row) for row in cache.read_manifest(self.cache_folder)["cells"]["train"]]
+
     def built_sources(self) -> Tensor | None:
         """Return :attr:`sources` of the whole training split, before any of it is set aside for validation."""
+        return None
+
+    def bound(self, images: ImageSet) -> Tensor | None:
+        """Return which training images must not be parted by the validation cut: int64 (N,), equal numbers together.
+
+        None, the default, lets each be drawn by itself.
+        """
         return None
 
     # Lightning's hooks.
@@ -299,7 +312,7 @@ class BaseDataModule(LightningDataModule, ABC):
             train = sets["train"]
             strata = train.targets * self.num_groups + train.groups
             count = round(self.validation * len(train))
-            cut = stratified_cut(strata, count, rng.generator(self.seed, "validation"))
+            cut = stratified_cut(strata, count, rng.generator(self.seed, "validation"), self.bound(train))
             self._kept = all_but(cut, len(train))
             sets["train"], sets["val"] = train.subset(self._kept), train.subset(cut)
         self._manifest, self._sets = manifest, sets

@@ -83,6 +83,6 @@ class BFFHQ(NaturalBias):
         if self.conflict_test:
             test = test.subset((test.targets != test.groups).nonzero().flatten())
         return {
-            "train": train.split(resized(SIZE), {BEYOND: len(files["train"]) - len(train)}),
+            "train": train.split(resized(SIZE), {BEYOND: len(files["train"]) - len(train)}, test.files),
             "test": test.split(resized(SIZE), {"aligned test images": len(files["test"]) - len(test)}),
         }

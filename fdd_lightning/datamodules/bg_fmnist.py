@@ -8,6 +8,8 @@ scenes left in alphabetical order; and how garment and scene are laid on each ot
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -19,10 +21,12 @@ from torch import Generator, Tensor
 from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datasets import Split, textures
 from fdd_lightning.datasets.assignment import biased_cells, deal
+from fdd_lightning.datasets.image_files import told_left_out
 from fdd_lightning.datasets.originals import FASHION_MNIST
 from fdd_lightning.datasets.scenes import LICENCE, find_scenes, read_scenes, scenes_folder, scenes_state, some_names
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
+from fdd_lightning.utils.plain_text import on_disk
 
 Composite = Literal["alpha", "mask"]
 COMPOSITES: tuple[Composite, ...] = ("alpha", "mask")
@@ -156,7 +160,7 @@ class BGFMNIST(FromOriginal):
             return textures.NAMES
         if self.scene_names is not None:
             return tuple(self.scene_names)
-        return SCENES if self.scenes is None else some_names(Path(self.scenes).expanduser(), SCENES)
+        return SCENES if self.scenes is None else some_names(on_disk(Path(self.scenes).expanduser()), SCENES)
 
     @property
     def licence(self) -> str:
@@ -173,6 +177,14 @@ class BGFMNIST(FromOriginal):
     def source_state(self) -> str | None:
         """Return a hash of the photographs' names and sizes; None for drawn textures."""
         return None if self.scenes == TEXTURES else scenes_state(*self._scenes)
+
+    def build(self) -> dict[str, Split]:
+        """Build both splits, having said which files of the scenes are left out."""
+        if self.scenes != TEXTURES:
+            others: Counter[str] = Counter()
+            find_scenes(*self._scenes, others)
+            sys.stderr.write("".join(f"{self.name}: {line}\n" for line in told_left_out(others)))
+        return super().build()
 
     def backgrounds(self, split: str) -> list[Tensor]:
         """Return the backgrounds of each group for one split: uint8, (n, 3, 32, 32), at least one each."""
@@ -207,5 +219,5 @@ class BGFMNIST(FromOriginal):
     @property
     def _scenes(self) -> tuple[Path, tuple[str, ...], int]:
         """The folder of scenes, the names wanted and the seed of the cut, if the folder has no splits."""
-        folder = scenes_folder(self.source()) if self.scenes is None else Path(self.scenes).expanduser()
+        folder = scenes_folder(self.source()) if self.scenes is None else on_disk(Path(self.scenes).expanduser())
         return folder, self.group_names, self.seed

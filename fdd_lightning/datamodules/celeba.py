@@ -17,6 +17,7 @@ import torch
 from fdd_lightning.datamodules.natural_bias import NaturalBias
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.image_files import resized
+from fdd_lightning.datasets.label_table import read_table
 from fdd_lightning.datasets.labelled_files import (
     BEYOND,
     LabelledFiles,
@@ -28,6 +29,7 @@ from fdd_lightning.datasets.labelled_files import (
 )
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils import files, rng
+from fdd_lightning.utils.plain_text import plain
 
 SIZE = 64
 
@@ -35,6 +37,10 @@ IMAGES = "img_align_celeba"
 ATTRIBUTES = "list_attr_celeba"
 PARTITION = "list_eval_partition"
 SPLITS = {"0": "train", "1": "validation", "2": "test"}
+
+
+Row = tuple[int, str, list[str]]
+"""The number of a table's row, its image, and the cells wanted."""
 
 
 def attribute_values(name: str) -> tuple[str, str]:
@@ -79,9 +85,7 @@ def require_attributes(path: Path, wanted: Sequence[str]) -> list[str]:
         ConfigError: One is unknown; the line names those that read alike.
         FileFormatError: The table names no attributes.
     """
-    lines = _lines(path)
-    # The published table begins with the number of images, and names no column for the file names.
-    header = next(lines, [])[1:] if path.suffix == ".csv" else next((line for line in lines if len(line) > 1), [])
+    header = _header(path)[1:]
     if not header:
         raise FileFormatError(f"celeba: {str(path)!r} names no attributes: put the published table there")
     lower = {name.lower(): name for name in header}
@@ -104,57 +108,72 @@ def read_labels(folder: Path, wanted: Sequence[str]) -> dict[str, tuple[list[str
         FileFormatError: A line cannot be read, or the tables do not list the same images.
     """
     attributes, partition = table_file(folder, ATTRIBUTES), table_file(folder, PARTITION)
-    names = require_attributes(attributes, wanted)
-    columns = [names.index(name) + 1 for name in wanted]
+    require_attributes(attributes, wanted)
     files: dict[str, list[str]] = {split: [] for split in SPLITS.values()}
     values: dict[str, list[list[bool]]] = {split: [] for split in SPLITS.values()}
-    for here, there in zip_longest(_rows(attributes, len(names) + 1), _rows(partition, 2)):
-        if here is None or there is None or here[1][0] != there[1][0]:
+    for here, there in zip_longest(_rows(attributes, wanted), _rows(partition, _header(partition)[1:2])):
+        if here is None or there is None or here[1] != there[1]:
             raise FileFormatError(
                 f"celeba: {str(partition)!r} does not list the images of {attributes.name}: {_place(there)} there, "
                 f"{_place(here)} here; put both tables of one copy there"
             )
-        number, fields = there
-        split = SPLITS.get(fields[1])
+        number, _, (said,) = there
+        split = SPLITS.get(said)
         if split is None:
-            raise _unreadable(partition, number, f"split {fields[1]!r} is none of {', '.join(SPLITS)}")
-        number, fields = here
-        picked = [fields[column] for column in columns]
+            raise _unreadable(partition, number, f"split {said!r} is none of {', '.join(SPLITS)}")
+        number, name, picked = here
         if not set(picked) <= {"1", "-1"}:
             raise _unreadable(attributes, number, f"{' '.join(picked)} for {', '.join(wanted)}: values are 1 and -1")
-        files[split].append(fields[0])
+        files[split].append(name)
         values[split].append([value == "1" for value in picked])
     return {
         split: (files[split], torch.tensor(values[split], dtype=torch.int64).view(-1, len(wanted))) for split in files
     }
 
 
-def _lines(path: Path) -> Iterator[list[str]]:
-    """Read a table line by line, as lists of fields."""
-    comma = "," if path.suffix == ".csv" else None
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            yield line.strip().split(comma)
+def _header(path: Path) -> list[str]:
+    """Return the names of a table's columns, that of the images first (which published tables do not name)."""
+    if path.suffix == ".csv":
+        return list(read_table(path, ()).names)
+    if path.stem == PARTITION:
+        return ["image", "partition"]
+    return ["image", *next((fields for _, fields in _lines(path) if len(fields) > 1), [])]
 
 
-def _rows(path: Path, width: int) -> Iterator[tuple[int, list[str]]]:
-    """Number the rows of a table, each beginning with the name of an image; headers and empty lines are skipped."""
-    for number, fields in enumerate(_lines(path), 1):
-        # The published tables have at most two lines before the first image, the others one.
-        if fields[:1] == [""] or not fields or (number <= 2 and "." not in fields[0]):
+def _rows(path: Path, wanted: Sequence[str]) -> Iterator[Row]:
+    """Yield the rows of a table."""
+    header = _header(path)
+    if path.suffix == ".csv":
+        table = read_table(path, (header[0], *wanted))
+        cells = [table.cells(name, "target") for name in wanted]
+        for place, name in enumerate(table.cells(header[0], "image")):
+            yield table.numbers[place], name, [column[place] for column in cells]
+        return
+    places = [header.index(name, 1) for name in wanted]
+    for number, fields in _lines(path):
+        # The published tables have at most two lines before the first image.
+        if number <= 2 and "." not in fields[0]:
             continue
-        if len(fields) != width:
-            raise _unreadable(path, number, f"{len(fields)} fields, not {width}")
-        yield number, fields
+        if len(fields) != len(header):
+            raise _unreadable(path, number, f"{len(fields)} fields, not {len(header)}")
+        yield number, fields[0], [fields[place] for place in places]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number the lines of a published table, as lists of fields; empty ones are skipped."""
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        for number, line in enumerate(stream, 1):
+            if fields := line.split():
+                yield number, fields
 
 
 def _unreadable(path: Path, number: int, reason: str) -> FileFormatError:
     return FileFormatError(f"celeba: {str(path)!r}, line {number}: {reason}; put the published table there")
 
 
-def _place(row: tuple[int, list[str]] | None) -> str:
+def _place(row: Row | None) -> str:
     """Say what stands in a row."""
-    return "nothing more" if row is None else f"{row[1][0]!r} in line {row[0]}"
+    return "nothing more" if row is None else f"{row[1]!r} in line {row[0]}"
 
 
 class CelebA(NaturalBias):
@@ -228,18 +247,18 @@ class CelebA(NaturalBias):
     def build(self) -> dict[str, Split]:
         """Build both splits: the official ones, centre cut out (178 of 178x218) and resized."""
         images, labels = image_folder(self.folder), read_labels(self.folder, [self.target, *self.groups])
-        present = {path.name for path in images.iterdir()}
+        present = {plain(path.name): path for path in images.iterdir()}
         parts = {}
         for split in ("train", "test"):
             names, values = labels[split]
-            absent = [name for name in names if name not in present]
+            absent = [name for name in names if plain(name) not in present]
             if absent:
                 raise FileFormatError(
                     f"celeba: {len(absent)} images of {ATTRIBUTES} are not in {str(images)!r}, such as {absent[0]!r}: "
                     f"unpack {IMAGES}.zip again"
                 )
             groups = product_values(list(values[:, 1:].T), [2] * len(self.groups))
-            parts[split] = LabelledFiles([images / name for name in names], values[:, 0].contiguous(), groups)
+            parts[split] = LabelledFiles([present[plain(name)] for name in names], values[:, 0].contiguous(), groups)
             where = f"celeba: {split} of {str(self.folder)!r}"
             require_filled(parts[split], where, self.class_names, self.group_names, "name another target")
         train, test = self.train_files(parts["train"]), parts["test"]
@@ -247,6 +266,6 @@ class CelebA(NaturalBias):
             draws = rng.generator(self.seed, "celeba", "test", "cut")
             test = test.subset(draw_per_cell(test.targets, test.groups, smallest_cell(test), draws))
         return {
-            "train": train.split(resized(SIZE), {BEYOND: len(parts["train"]) - len(train)}),
+            "train": train.split(resized(SIZE), {BEYOND: len(parts["train"]) - len(train)}, test.files),
             "test": test.split(resized(SIZE), {"test images beyond the smallest cell": len(parts["test"]) - len(test)}),
         }

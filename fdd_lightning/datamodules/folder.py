@@ -1,176 +1,29 @@
-"""A user's own images: which there are, of what class and group, and in which split; checked before any is read."""
+"""A user's own images as a data module."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from fdd_lightning.datamodules.natural_bias import NaturalBias
 from fdd_lightning.datamodules.own_names import own_name
 from fdd_lightning.datasets import ImageSet, Split
 from fdd_lightning.datasets.association import named_majority
-from fdd_lightning.datasets.folder_files import Columns, FolderImages, below, find_images
-from fdd_lightning.datasets.held_out import LEAST_IN_CELL, Draw, hold_out
-from fdd_lightning.datasets.image_files import resized
-from fdd_lightning.datasets.label_table import did_you_mean, shortened
-from fdd_lightning.datasets.labelled_files import LabelledFiles
-from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
+from fdd_lightning.datasets.folder_files import Columns
+from fdd_lightning.datasets.folder_index import FolderIndex, read_folder
+from fdd_lightning.datasets.held_out import LEAST_IN_CELL, Draw
+from fdd_lightning.datasets.image_files import resized, unreadable
+from fdd_lightning.datasets.label_table import shortened
+from fdd_lightning.datasets.labelled_files import LabelledFiles, require_classes
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError
 from fdd_lightning.utils import paths
 from fdd_lightning.utils.checks import require
-from fdd_lightning.utils.files import fingerprint
-
-
-@dataclass(frozen=True)
-class FolderIndex:
-    """What there is.
-
-    Attributes:
-        class_names: Names of the classes; numbers in their order, else the alphabet's, or the order that was given.
-        group_names: Names of the groups in the same order; ``all`` alone where there are none.
-        splits: ``train``, ``test`` and, where one was named, ``val``: their files, in the order of their names.
-        drawn: How the test images were drawn; empty where they were named.
-        state: Hash of files (names and sizes), classes, groups and splits.
-
-    Example:
-        >>> pair = LabelledFiles([Path("a.png"), Path("b.png")], torch.tensor([0, 1]), torch.tensor([0, 0]))
-        >>> str(FolderIndex(("cat", "dog"), ("all",), {"train": pair, "test": pair}, drawn="drawn", state=""))
-        '4 images in 2 classes (cat, dog), no groups: 2 for training, 2 for the test (drawn)'
-    """
-
-    class_names: tuple[str, ...]
-    group_names: tuple[str, ...]
-    splits: dict[str, LabelledFiles]
-    drawn: str
-    state: str
-
-    def __str__(self) -> str:
-        """Say in one line what was found."""
-        images = sum(map(len, self.splits.values()))
-        groups = f"{len(self.group_names)} groups ({shortened(self.group_names, mark='; ')})"
-        many = f" and {groups}" if len(self.group_names) > 1 else ", no groups"
-        kinds = {"train": "for training", "val": "for validation", "test": "for the test"}
-        parts = ", ".join(f"{len(files):,} {kinds[split]}" for split, files in self.splits.items())
-        return (
-            f"{images:,} images in {len(self.class_names)} classes ({shortened(self.class_names)}){many}: {parts}"
-            f"{f' ({self.drawn})' if self.drawn else ''}"
-        )
-
-
-def read_folder(
-    folder: Path,
-    table: Path | None,
-    columns: Columns,
-    classes: Sequence[str] | None,
-    test_share: float,
-    seed: int,
-    test: Draw = "balanced",
-) -> FolderIndex:
-    """Look what there is, without reading images; arguments mean what they do in :class:`Folder`.
-
-    Raises:
-        FDDError: Something is missing, contradicts itself, or leaves a class without training or test images.
-    """
-    images = find_images(folder, table, columns)
-    names = below(folder, *images.files)
-    order = sorted(range(len(names)), key=names.__getitem__)
-    class_names = tuple(classes or in_order(images.targets))
-    number = {name: i for i, name in enumerate(class_names)}
-    for place, name in enumerate(images.targets):
-        if name not in number:
-            raise FileFormatError(
-                f"{images.where(place)}: class {name!r} is not among `classes` ({shortened(class_names)})"
-                f"{did_you_mean(name, class_names)}: correct it, or add it there"
-            )
-    if len(class_names) < 2:
-        raise FileFormatError(
-            f"folder: all images of {str(folder)!r} are of one class ({class_names[0]!r}): add others"
-        )
-    targets = torch.tensor([number[images.targets[place]] for place in order])
-    group_names, groups = _numbered_groups(images, columns, order)
-    files = LabelledFiles([images.files[place] for place in order], targets, groups)
-    named = None if images.splits is None else [images.splits[place] for place in order]
-    if named is None:
-        drawn = hold_out(files, class_names, group_names, test_share, seed, test)
-        splits, how, even = {"train": drawn.train, "test": drawn.test}, drawn.how, drawn.even
-    else:
-        splits, how, even = _parted(files, named), "", False
-    for split in ("train", "test"):
-        _check_classes(splits, split, class_names, named is None, test_share)
-    facts = [
-        [names[place] for place in order],
-        [path.stat().st_size for path in files.files],
-        [images.targets[place] for place in order],
-        None if images.groups is None else [images.groups[place] for place in order],
-        named,
-        *(["test drawn equally from cells"] if even else []),
-    ]
-    return FolderIndex(class_names, group_names, splits, how, fingerprint(facts))
-
-
-def in_order(values: Iterable[str]) -> list[str]:
-    """Return the different values: by number if all are numbers, else by the alphabet."""
-    different = sorted(set(values))
-    try:
-        return sorted(different, key=float)
-    except ValueError:
-        return different
-
-
-def _numbered_groups(images: FolderImages, columns: Columns, order: Sequence[int]) -> tuple[tuple[str, ...], Tensor]:
-    """Return the names of the groups that there are, and each image's group."""
-    if images.groups is None:
-        return ("all",), torch.zeros(len(order), dtype=torch.int64)
-    ranks = [{value: i for i, value in enumerate(in_order(values))} for values in zip(*images.groups, strict=True)]
-    present = sorted(set(images.groups), key=lambda values: [rank[v] for rank, v in zip(ranks, values, strict=True)])
-    number = {values: i for i, values in enumerate(present)}
-    group_names = tuple(
-        values[0]
-        if len(values) == 1
-        else ", ".join(f"{column}={value}" for column, value in zip(columns.group or (), values, strict=True))
-        for values in present
-    )
-    return group_names, torch.tensor([number[images.groups[place]] for place in order])
-
-
-def _parted(files: LabelledFiles, named: Sequence[str]) -> dict[str, LabelledFiles]:
-    """Part the images by the split that each one names."""
-    index = {split: [place for place, name in enumerate(named) if name == split] for split in ("train", "val", "test")}
-    return {
-        split: files.subset(torch.tensor(places, dtype=torch.int64))
-        for split, places in index.items()
-        if places or split != "val"
-    }
-
-
-def _check_classes(
-    splits: dict[str, LabelledFiles], split: str, class_names: Sequence[str], drawn: bool, test_share: float
-) -> None:
-    """Check that every class has images in a split."""
-    there = torch.bincount(splits[split].targets, minlength=len(class_names))
-    for target in (there == 0).nonzero().flatten().tolist():
-        name, kind = class_names[target], "training" if split == "train" else "test"
-        total = sum(int((files.targets == target).sum()) for files in splits.values())
-        if not drawn and not len(splits[split]):
-            raise FileFormatError(
-                f"folder: no image is in the split {split!r}: put some there, or have the test images drawn "
-                "(split: null)"
-            )
-        if not total:
-            raise FileFormatError(f"folder: class {name!r} of `classes` has no image: add some, or take it out")
-        if drawn:
-            raise FileFormatError(
-                f"folder: class {name!r} has {total} image{'s' if total > 1 else ''}, of which "
-                f"test_share={test_share:g} leaves none for the test: raise it, add images, or give each image a split"
-            )
-        raise FileFormatError(f"folder: class {name!r} has no {kind} image: give it some, or take the class out")
-
+from fdd_lightning.utils.plain_text import ABOUT_YAML, on_disk, plain
 
 LICENCE = "a folder of images of the user's own; no licence was stated"
 
@@ -182,11 +35,13 @@ class Folder(NaturalBias):
     that is to be used; without a column of classes it adds groups to class folders. Where neither folders nor table say
     which images are for the test, these are drawn (see ``test``); the rows of a test set that is as biased as the rest
     go by balanced accuracy. Test cells of fewer than ten images are left out of the gaps between groups and of the
-    worst group. Without a column of groups, what needs no group labels works and fairness is not measured.
+    worst group. Equal files are drawn together: no image is in training and in the test. Without a column of groups,
+    what needs no group labels works and fairness is not measured.
 
-    Images become RGB, size x size: turned as their EXIF says, middle square, bilinear. The folder is read again by each
-    new object; an object that has looked does not look again. The cache notices changed labels and files that were
-    added, removed, renamed or have another size.
+    Images become RGB, size x size: turned as their EXIF says, on white where they are transparent, middle square,
+    bilinear. Names in folders and tables are compared as they look (composed or not, without invisible characters). The
+    folder is read again by each new object; an object that has looked does not look again. The cache notices changed
+    labels and files that were added, removed, renamed or have another size.
 
     Args:
         path: Folder of the images, relative to the current one (``~`` is the home folder; absolute paths below it are
@@ -212,6 +67,7 @@ class Folder(NaturalBias):
             image is read.
         std: Standard deviation to normalise with, per channel, on the 0..1 scale.
         licence: A line about the images' licence, for the files made of them.
+        skip_damaged: Leave damaged images out and count them; else one is an error, which names all.
 
     Example:
         >>> Folder("photos", table="labels.csv", group=["sex", "age"], size=32).image_shape
@@ -247,9 +103,13 @@ class Folder(NaturalBias):
         test: Draw = "balanced",
         name: str | None = None,
         majority: dict[str | int, str | int] | None = None,
+        skip_damaged: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        for key, given in (("image", image), ("target", target), ("group", group), ("split", split)):
+            _check_names(key, given, str)
+        _check_names("classes", classes, str | int)
         self.path = _from_home(path)
         self.table = _from_home(table)
         self.image = image
@@ -264,10 +124,13 @@ class Folder(NaturalBias):
         self.image_shape = (3, size, size)
         self.mean, self.std = tuple(mean), tuple(std)
         self.licence = " ".join(licence.split())
+        self.skip_damaged = skip_damaged
         self.reads_root = path is None
         self.name = own_name(name, self.path, Folder, self.entry)
         groups = (group,) if isinstance(group, str) else tuple(group or ())
-        self._columns = Columns(image, target, groups if group else None, split or None)
+        self._columns = Columns(
+            plain(image), plain(target), tuple(map(plain, groups)) if group else None, plain(split) if split else None
+        )
         self._looked: dict[Path, FolderIndex] = {}
         self._check()
 
@@ -290,8 +153,10 @@ class Folder(NaturalBias):
                 raise ConfigError(
                     f"folder: column {name!r} is named twice: image, target, group and split are columns apart"
                 )
-        if self.classes is not None and len(set(self.classes)) != len(self.classes):
-            raise ConfigError(f"folder: classes={self.classes}: a name stands there twice")
+        if self.classes is not None and len(set(map(plain, self.classes))) != len(self.classes):
+            numbers = any(name.isdecimal() for name in self.classes)
+            typed = f"; if you wrote names such as 001, {ABOUT_YAML}" if numbers else ""
+            raise ConfigError(f"folder: classes={self.classes}: a name stands there twice{typed}")
 
     def argument(self, key: str) -> Any:
         """Return an argument; ``test`` is how test images are drawn, where the attribute is the images."""
@@ -315,7 +180,15 @@ class Folder(NaturalBias):
     @property
     def parameters(self) -> dict[str, Any]:
         """What determines images, labels and normalisation, as JSON holds it."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in super().parameters.items()}
+        skips = {"skip_damaged": True} if self.skip_damaged else {}  # where nothing is skipped it decides nothing
+        plain_values = {key: list(v) if isinstance(v, tuple) else v for key, v in super().parameters.items()}
+        return plain_values | skips
+
+    @classmethod
+    def arguments(cls, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn :attr:`parameters` back into init arguments."""
+        skips = {key: value for key, value in parameters.items() if key == "skip_damaged"}
+        return super().arguments({key: value for key, value in parameters.items() if key not in skips}) | skips
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -369,7 +242,7 @@ class Folder(NaturalBias):
                     "there (below FDD_DATA, or `root`)"
                 )
             return folder
-        folder = Path(self.path).expanduser()
+        folder = on_disk(Path(self.path).expanduser())
         if not folder.is_dir():
             below = "" if folder.is_absolute() else f" below {str(Path.cwd())!r}"
             raise DatasetNotFoundError(
@@ -382,7 +255,7 @@ class Folder(NaturalBias):
         if self.table is None:
             return None
         named = Path(self.table).expanduser()
-        file = next((path for path in (folder / named, named) if path.is_file()), None)
+        file = next((path for path in map(on_disk, (folder / named, named)) if path.is_file()), None)
         if file is None:
             raise DatasetNotFoundError(
                 f"folder: table {self.table!r} is neither in {str(folder)!r} nor below the current folder: name a CSV "
@@ -390,20 +263,56 @@ class Folder(NaturalBias):
             )
         return file
 
+    def class_counts(self) -> list[int]:
+        """Return how many training images each class has, as folder and table say."""
+        return torch.bincount(self.index.splits["train"].targets, minlength=self.num_classes).tolist()
+
     def source_state(self) -> str:
         """Return a hash of files (names and sizes), classes, groups and splits."""
         return self.index.state
 
     def build(self) -> dict[str, Split]:
-        """Say what was found and name the images of each split: turned as their EXIF says, middle square, resized."""
-        sys.stderr.write(f"folder: {self.index}\n")
-        parts = {**self.index.splits, "train": self.train_files(self.index.splits["train"])}
-        resize = resized(self.size)
+        """Say what was found and name the images of each split, which are read when they are written."""
+        sys.stderr.write("".join(f"folder: {line}\n" for line in (str(self.index), *self.index.notes)))
+        parts, lost = self._sound(self.index.splits) if self.skip_damaged else (self.index.splits, {})
+        parts = {**parts, "train": self.train_files(parts["train"])}
+        all_files = [path for files in parts.values() for path in files.files]
+        hint = "" if self.skip_damaged else "; skip_damaged: true leaves damaged ones out"
+        return {
+            split: files.split(
+                resized(self.size),
+                {"damaged images": lost.get(split, 0)},
+                beside=[] if split != "train" else all_files[len(files) :],
+                hint=hint,
+            )
+            for split, files in parts.items()
+        }
 
-        def prepare(image: Image.Image) -> Image.Image:
-            return resize(ImageOps.exif_transpose(image))
+    def _sound(self, splits: Mapping[str, LabelledFiles]) -> tuple[dict[str, LabelledFiles], dict[str, int]]:
+        """Return the splits without their damaged images, and how many of these each had; all are tried to be read.
 
-        return {split: files.split(prepare) for split, files in parts.items()}
+        Raises:
+            FileFormatError: Of a class none is left.
+        """
+        kept, lost = {}, {}
+        for split, files in splits.items():
+            damaged = {error.path for error in unreadable(files.files) if error.damaged}
+            sound = [place for place, path in enumerate(files.files) if path not in damaged]
+            kept[split] = files.subset(torch.tensor(sound, dtype=torch.int64))
+            lost[split] = len(damaged)
+            if damaged:
+                named = shortened([repr(str(path)) for path in sorted(damaged)], 3)
+                sys.stderr.write(f"folder: left out of {split}, {len(damaged):,} damaged: {named}\n")
+            if split != "val":
+                require_classes(kept[split], f"folder: without the damaged images {split}", self.class_names)
+        return kept, lost
+
+
+def _check_names(key: str, given: Any, kind: Any) -> None:
+    """Refuse what is no name, as YAML makes it of some."""
+    for name in [given] if given is None or isinstance(given, str | int | float) else given:
+        if name is not None and (isinstance(name, bool) or not isinstance(name, kind)):
+            raise ConfigError(f"folder: {key}={given!r}: {name!r} is no name: {ABOUT_YAML}")
 
 
 def _from_home(path: str | None) -> str | None:

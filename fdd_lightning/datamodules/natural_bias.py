@@ -5,7 +5,12 @@ from __future__ import annotations
 from abc import ABC
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from fdd_lightning.datamodules.base import BaseDataModule
+from fdd_lightning.datasets import ImageSet
+from fdd_lightning.datasets.copies import equal_images
 from fdd_lightning.datasets.image_set import count_cells
 from fdd_lightning.datasets.labelled_files import LabelledFiles, draw_per_cell
 from fdd_lightning.errors import ConfigError
@@ -29,6 +34,10 @@ class NaturalBias(BaseDataModule, ABC):
     def __init__(self, *, balanced: bool = False, **kwargs: Any) -> None:
         super().__init__(conflict_ratio=None, **kwargs)
         self.balanced = balanced
+
+    def bound(self, images: ImageSet) -> Tensor | None:
+        """Return which images are equal: no validation image may be in training too."""
+        return equal_images(images.pixels(place[None])[0] for place in torch.arange(len(images)))
 
     def train_files(self, files: LabelledFiles) -> LabelledFiles:
         """Return the training files: all, or with ``balanced`` as many of every cell.

@@ -10,6 +10,7 @@ from fdd_lightning.datamodules.original import FromOriginal
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.dfa_folders import WEBSITE, dfa_files, dfa_state, padded, require_dfa
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.plain_text import on_disk
 
 
 class ReadyMade(FromOriginal, ABC):
@@ -45,7 +46,7 @@ class ReadyMade(FromOriginal, ABC):
         """The folder of ready-made images and the share wanted; None if the set is generated."""
         if self.folder is None or self.conflict_ratio is None:
             return None
-        return Path(self.folder).expanduser(), self.conflict_ratio
+        return on_disk(Path(self.folder).expanduser()), self.conflict_ratio
 
     def check_source(self) -> None:
         """Check that the source files, or the ready-made folders, are there."""
@@ -67,4 +68,5 @@ class ReadyMade(FromOriginal, ABC):
         if self._wanted is None:
             return super().build()
         splits = dfa_files(self.name, *self._wanted, self.class_names, self.group_names)
-        return {split: files.split(padded(self.image_shape[1])) for split, files in splits.items()}
+        pad, tested = padded(self.image_shape[1]), splits["test"]
+        return {"train": splits["train"].split(pad, beside=tested.files), "test": tested.split(pad)}

@@ -7,6 +7,8 @@ at most half of the smallest cell, so that no training cell is emptied.
 from __future__ import annotations
 
 import re
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +20,8 @@ from torch import Tensor
 from fdd_lightning.datamodules.natural_bias import NaturalBias
 from fdd_lightning.datasets import Split
 from fdd_lightning.datasets.assignment import all_but
-from fdd_lightning.datasets.image_files import image_files, listing, resized
+from fdd_lightning.datasets.copies import equal_files
+from fdd_lightning.datasets.image_files import image_files, listing, resized, told_left_out
 from fdd_lightning.datasets.labelled_files import (
     BEYOND,
     LabelledFiles,
@@ -167,8 +170,14 @@ class UTKFace(NaturalBias):
         return listing(self.folder, image_files(self.folder))
 
     def build(self) -> dict[str, Split]:
-        """Build both splits, in the order of the file names."""
-        named, fields, malformed = parse_names(image_files(self.folder))
+        """Build both splits, in the order of the file names; of copies of a face the first is taken."""
+        others: Counter[str] = Counter()
+        found = image_files(self.folder, others)
+        first = equal_files(found).unique().tolist()
+        copies = len(found) - len(first)
+        named, fields, malformed = parse_names([found[place] for place in first])
+        told = [f"{copies:,} of {len(found):,} images left out, copies of others (equal files)"] if copies else []
+        sys.stderr.write("".join(f"utkface: {line}\n" for line in [*told_left_out(others), *told]))
         known = fields[:, 2] != OTHER_RACE
         files = [path for path, keep in zip(named, known.tolist(), strict=True) if keep]
         age, gender, race = fields[known].T.contiguous()
@@ -193,5 +202,7 @@ class UTKFace(NaturalBias):
             "file names without age_gender_race_date": malformed,
             "faces of race 4 (others)": len(named) - len(files),
             BEYOND: len(whole) - len(train),
+            **({"copies of others": copies} if copies else {}),
         }
-        return {"train": train.split(resized(SIZE), left_out), "test": faces.subset(test).split(resized(SIZE))}
+        tested = faces.subset(test)
+        return {"train": train.split(resized(SIZE), left_out, tested.files), "test": tested.split(resized(SIZE))}

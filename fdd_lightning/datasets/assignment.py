@@ -5,6 +5,8 @@ Every biased construction is a matrix of cell counts and one shuffle within each
 
 from __future__ import annotations
 
+from collections import Counter
+
 import torch
 from torch import Generator, Tensor
 
@@ -112,7 +114,7 @@ def deal(labels: Tensor, cells: Tensor, generator: Generator) -> Tensor:
     return groups
 
 
-def stratified_cut(strata: Tensor, count: int, generator: Generator) -> Tensor:
+def stratified_cut(strata: Tensor, count: int, generator: Generator, bound: Tensor | None = None) -> Tensor:
     """Draw images such that every stratum gives its share, rounded up or down.
 
     Rounding is cumulative over the strata: small ones next to each other are cut as one large one would be, so that
@@ -122,6 +124,7 @@ def stratified_cut(strata: Tensor, count: int, generator: Generator) -> Tensor:
         strata: int64, (N,), the stratum of each image, from 0.
         count: Images to draw.
         generator: Draws them.
+        bound: What must not be parted, as in :func:`drawn`.
 
     Returns:
         int64, sorted places of the images drawn.
@@ -131,24 +134,67 @@ def stratified_cut(strata: Tensor, count: int, generator: Generator) -> Tensor:
     ends = sizes.cumsum(0)
     reached = (2 * count * ends + total) // (2 * max(total, 1))
     quota = torch.diff(reached, prepend=reached.new_zeros(1)).minimum((sizes - 1).clamp(min=0))
-    return drawn(strata, quota, generator)
+    return drawn(strata, quota, generator, bound)
 
 
-def drawn(strata: Tensor, quota: Tensor, generator: Generator) -> Tensor:
+def drawn(strata: Tensor, quota: Tensor, generator: Generator, bound: Tensor | None = None) -> Tensor:
     """Draw images of every stratum.
 
     Args:
         strata: int64, (N,), the stratum of each image, from 0.
         quota: int64, how many of each stratum; a smaller one gives all it has.
         generator: Draws them.
+        bound: int64, (N,): images of equal number are drawn together or not at all, see :func:`first_that_fit`; None
+            where each is by itself.
 
     Returns:
         int64, sorted places of the images drawn.
     """
     order = shuffled_by(strata, generator)
+    if bound is not None and len(bound.unique()) < len(bound):
+        return first_that_fit(order, strata, quota, bound)
     owner, sizes = strata[order], torch.bincount(strata)
     place = torch.arange(len(strata)) - (sizes.cumsum(0) - sizes)[owner]
     return order[place < quota[owner]].sort().values
+
+
+def first_that_fit(order: Tensor, strata: Tensor, quota: Tensor, bound: Tensor) -> Tensor:
+    """Take images in a given order until every stratum has its quota, those that are bound together at once.
+
+    So a stratum may give less than its quota. One that would give nothing gives the smallest bundle that it has, more
+    than its quota, if no stratum is emptied by that.
+
+    Args:
+        order: int64, (N,), places in the order in which they are looked at, strata one after another.
+        strata: int64, (N,), the stratum of each image, from 0.
+        quota: int64, how many of each stratum.
+        bound: int64, (N,): images of equal number are taken together.
+
+    Returns:
+        int64, sorted places of the images taken.
+    """
+    bundles: dict[int, list[int]] = {}
+    for place, number in enumerate(bound.tolist()):
+        bundles.setdefault(number, []).append(place)
+    stratum, number = strata.tolist(), bound.tolist()
+    left, kept = quota.tolist(), torch.bincount(strata).tolist()
+    given = [0] * len(kept)
+    taken: dict[int, None] = {}
+
+    def take(bundle: int, room: list[int], least: int) -> None:
+        need = Counter(stratum[place] for place in bundles[bundle])
+        if bundle in taken or any(room[s] - count < least for s, count in need.items()):
+            return
+        taken[bundle] = None
+        for s, count in need.items():
+            left[s], kept[s], given[s] = left[s] - count, kept[s] - count, given[s] + count
+
+    for place in order.tolist():
+        take(number[place], left, 0)
+    for bundle in sorted(dict.fromkeys(number[place] for place in order.tolist()), key=lambda b: len(bundles[b])):
+        if any(quota[s] > 0 and not given[s] for s in {stratum[place] for place in bundles[bundle]}):
+            take(bundle, kept, 1)
+    return torch.tensor(sorted(place for bundle in taken for place in bundles[bundle]), dtype=torch.int64)
 
 
 def all_but(cut: Tensor, total: int) -> Tensor:

@@ -7,13 +7,15 @@ class folders; ``valid`` is not used. A file's name ends in ``_CLASS_GROUP`` bef
 from __future__ import annotations
 
 import re
+import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from PIL import Image
 
-from fdd_lightning.datasets.image_files import image_files, listing, resized
+from fdd_lightning.datasets.image_files import image_files, is_hidden, listing, resized, told_left_out
 from fdd_lightning.datasets.labelled_files import LabelledFiles, require_filled
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 
@@ -43,18 +45,18 @@ def require_dfa(name: str, folder: Path, conflict_ratio: float, way_out: str) ->
         raise DatasetNotFoundError(f"{name}: {str(folder)!r} lacks {', '.join(lacking)}{has}: {way_out}")
 
 
-def dfa_paths(folder: Path, conflict_ratio: float) -> tuple[list[Path], list[Path]]:
-    """List the training and the test images, each part sorted.
+def dfa_paths(folder: Path, conflict_ratio: float, others: Counter[str] | None = None) -> tuple[list[Path], list[Path]]:
+    """List the training and the test images, each part sorted; ``others`` counts what is left out, by ending.
 
     Raises:
         DatasetNotFoundError: A folder, or a class folder in it, holds no image.
     """
     parts = []
     for part in dfa_parts(folder, conflict_ratio):
-        parts.append(image_files(part))
+        parts.append(image_files(part, others))
         filled = {path.parent for path in parts[-1]}
         for inner in part.iterdir():
-            if inner.is_dir() and inner not in filled:
+            if inner.is_dir() and not is_hidden(inner.name) and inner not in filled:
                 image_files(inner)  # an empty class folder is an unpacking cut short
     aligned, conflicting, test = parts
     return aligned + conflicting, test
@@ -76,7 +78,10 @@ def dfa_files(
         FileFormatError: A name says no labels, or a class or all groups but one are empty.
     """
     sets = {}
-    for split, files in zip(("train", "test"), dfa_paths(folder, conflict_ratio), strict=True):
+    others: Counter[str] = Counter()
+    parts = dfa_paths(folder, conflict_ratio, others)
+    sys.stderr.write("".join(f"{name}: {line}\n" for line in told_left_out(others)))
+    for split, files in zip(("train", "test"), parts, strict=True):
         sets[split] = labelled(name, files, len(class_names), len(group_names))
         require_filled(sets[split], f"{name}: {split} of {str(folder)!r}", class_names, group_names)
     return sets

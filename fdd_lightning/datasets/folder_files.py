@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from fdd_lightning.datasets.image_files import image_files
+from fdd_lightning.datasets.image_files import image_files, is_hidden, told_left_out
 from fdd_lightning.datasets.label_table import LabelTable, read_table, shortened
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError, FileFormatError
+from fdd_lightning.utils.plain_text import on_disk, plain
 
 SPLITS = {
     "train": "train",
@@ -69,6 +71,7 @@ class FolderImages:
         targets: Classes.
         groups: Values of the protected attributes; None where there are none.
         splits: Names of splits as they are in :data:`SPLITS`; None where none is given.
+        notes: What was left out, a line each.
 
     Example:
         >>> FolderImages([Path("cat/1.jpg")], where=lambda place: f"row {place + 2}", targets=["cat"]).where(0)
@@ -80,6 +83,7 @@ class FolderImages:
     targets: list[str]
     groups: list[tuple[str, ...]] | None = None
     splits: list[str] | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def find_images(folder: Path, table: Path | None, columns: Columns) -> FolderImages:
@@ -93,7 +97,7 @@ def find_images(folder: Path, table: Path | None, columns: Columns) -> FolderIma
     labels = None if table is None else read_table(table, columns.all())
     layout = _class_folders(folder)
     named = labels is not None and (columns.target in labels.names or columns.target != Columns().target)
-    if labels is not None and (named or len({path.name for _, path in layout}) < 2):
+    if labels is not None and (named or len({plain(path.name) for _, path in layout}) < 2):
         return _from_rows(folder, labels, columns)
     return _from_class_folders(folder, layout, labels, columns)
 
@@ -109,7 +113,9 @@ def _class_folders(folder: Path) -> list[tuple[str | None, Path]]:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+    return sorted(
+        path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name) and path.name[:2] != "__"
+    )
 
 
 def _from_class_folders(
@@ -127,13 +133,17 @@ def _from_class_folders(
             f"images into some, or name a table of them by `table`{_tables_in(folder)}"
         )
     files, targets, splits = [], [], []
+    others: Counter[str] = Counter()
     for split, path in layout:
-        inside = image_files(path)
+        inside = image_files(path, others)
         files += inside
-        targets += [path.name] * len(inside)
+        targets += [plain(path.name)] * len(inside)
         splits += [split] * len(inside)
     known = [split for split in splits if split is not None and columns.split is not None]  # of all images, or of none
     images = FolderImages(files, lambda place: f"image {str(files[place])!r}", targets, splits=known or None)
+    images.notes += told_left_out(others)
+    if labels is None and (tables := _tables_in(folder)):
+        images.notes.append(f"the folders say the classes, no table is read{tables}: name it by `table` if it counts")
     if labels is not None:
         order = _rows_of(folder, files, labels, columns)
         groups = _groups(labels, columns)
@@ -145,14 +155,17 @@ def _from_class_folders(
 
 def _rows_of(folder: Path, files: Sequence[Path], labels: LabelTable, columns: Columns) -> list[int]:
     """Find the row of each image; rows name it by its path below the folder, or by its name where that is unique."""
-    places = {_plain(path): i for i, path in enumerate(files)}
-    names: dict[str, list[int]] = {}
+    places = {_absolute(path): i for i, path in enumerate(files)}
+    by_looks: dict[str, list[int]] = {}
     for i, path in enumerate(files):
-        names.setdefault(path.name, []).append(i)
+        by_looks.setdefault(plain(path.name), []).append(i)
     rows: list[int | None] = [None] * len(files)
     for row, cell in enumerate(labels.cells(columns.image, "image")):
-        alike = names.get(cell, [])
-        place = places.get(_plain(folder / cell), alike[0] if len(alike) == 1 else None)
+        found = _file(folder, cell)
+        alike = by_looks.get(cell, [])
+        place = None if found is None else places.get(_absolute(found))
+        if place is None and len(alike) == 1:
+            place = alike[0]
         if place is None and alike:
             raise FileFormatError(
                 f"{labels.row(row)}: there are {len(alike)} images {cell!r}: write them with their folders, "
@@ -180,14 +193,15 @@ def _rows_of(folder: Path, files: Sequence[Path], labels: LabelTable, columns: C
 def _from_rows(folder: Path, labels: LabelTable, columns: Columns) -> FolderImages:
     """Take everything from the table."""
     names = labels.cells(columns.image, "image")
-    files = [folder / name for name in names]
+    found = [_file(folder, name) for name in names]
+    files = [path or folder / name for path, name in zip(found, names, strict=True)]
     targets = labels.cells(columns.target, "target")
     seen: dict[str, int] = {}
     for row, path in enumerate(files):
-        before = seen.setdefault(_plain(path), row)
+        before = seen.setdefault(_absolute(path), row)
         if before != row:
             raise _twice(labels, before, row, names[row])
-    missing = [row for row, path in enumerate(files) if not path.is_file()]
+    missing = [row for row, path in enumerate(found) if path is None]
     if missing:
         row = missing[0]
         more = f", nor those of {len(missing) - 1} other rows" if len(missing) > 1 else ""
@@ -232,15 +246,24 @@ def _twice(labels: LabelTable, before: int, row: int, cell: str) -> FDDError:
     return FileFormatError(f"{labels.row(row)}: {cell!r} stands in row {labels.numbers[before]} too: take one out")
 
 
-def _plain(path: Path) -> str:
+def _file(folder: Path, name: str) -> Path | None:
+    """Return the file that a table names, also by a name that only looks the same, or with backslashes."""
+    path = folder / name
+    if path.is_file():
+        return path
+    ways = (on_disk(folder / way) for way in (name, name.replace("\\", "/")))
+    return next((found for found in ways if found.is_file()), None)
+
+
+def _absolute(path: Path) -> str:
     """Return a path by which two names of one file are the same (links are not followed)."""
     return os.path.abspath(path)  # noqa: PTH100 (resolve() would follow links)
 
 
 def below(folder: Path, *files: Path) -> list[str]:
     """Return the paths of files below the folder, or the whole paths of those that lie elsewhere."""
-    start = _plain(folder) + os.sep
-    return [_plain(path).removeprefix(start).replace(os.sep, "/") for path in files]
+    start = _absolute(folder) + os.sep
+    return [_absolute(path).removeprefix(start).replace(os.sep, "/") for path in files]
 
 
 def _similar(path: Path) -> str:

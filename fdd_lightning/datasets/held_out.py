@@ -52,23 +52,25 @@ def hold_out(
     test_share: float,
     seed: int,
     draw: Draw = "balanced",
+    bound: Tensor | None = None,
 ) -> HeldOut:
     """Draw a share of the images for the test; no training cell is emptied.
 
     A balanced draw takes equally many of every cell: the share, but at least ten and no more than a third of the
     smallest cell. Where both cannot be, where there are no groups, and if ``proportional``, the same share of every
-    cell is taken, but for rounding.
+    cell is taken, but for rounding. Images of equal number in ``bound``, int64 (N,), are not parted.
     """
     counts = count_cells(files.targets, files.groups, len(class_names), len(group_names))
     wanted = max(LEAST_IN_CELL, round(test_share * len(files) / int((counts > 0).sum())))
     each = min(wanted, smallest_cell(files) // AT_MOST)
     even = draw == "balanced" and len(group_names) > 1 and each >= LEAST_IN_CELL
     if even:
-        test = draw_per_cell(files.targets, files.groups, each, rng.generator(seed, "folder", "test", "cells"))
+        test = draw_per_cell(files.targets, files.groups, each, rng.generator(seed, "folder", "test", "cells"), bound)
         how = f"drawn, {each} of every class and group"
     else:
         strata = files.targets * (int(files.groups.max()) + 1) + files.groups
-        test = stratified_cut(strata, round(test_share * len(files)), rng.generator(seed, "folder", "test", "cut"))
+        draws = rng.generator(seed, "folder", "test", "cut")
+        test = stratified_cut(strata, round(test_share * len(files)), draws, bound)
         how = "drawn" if len(group_names) < 2 else "drawn, as biased as the rest"
         if draw == "balanced" and len(group_names) > 1:
             how += f": {_too_few(counts, class_names, group_names)}"

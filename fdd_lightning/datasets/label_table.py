@@ -1,6 +1,7 @@
 """Tables of labels, as people keep them beside their images: CSV by the standard library, Parquet by pyarrow.
 
-Every cell is text, so that a label is what stands there: ``01`` stays ``01``, and ``NA`` may be a country.
+Every cell is text, so that a label is what stands there: ``01`` stays ``01``, and ``NA`` may be a country. Names of
+columns and cells are compared as they look (:func:`~fdd_lightning.utils.plain_text.plain`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, DependencyNotFoundError, FileFormatError
+from fdd_lightning.utils.plain_text import ABOUT_YAML, plain
 
 PARQUET = frozenset({".parquet", ".pq"})
 SPREADSHEETS = frozenset({".xls", ".xlsx", ".ods", ".numbers"})
 DELIMITERS = ",;\t|"
+YAML_WORDS = ("true", "false", "True", "False")
+"""What a name is turned to that YAML takes for yes or no."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,10 @@ class LabelTable:
             FileFormatError: A cell is empty, or NaN.
         """
         if name not in self.columns:
+            typed = f"; if you wrote another name, {ABOUT_YAML}" if name in YAML_WORDS or name.isdecimal() else ""
             raise ConfigError(
                 f"{self.file} has no column {name!r}{did_you_mean(name, self.names)}: name one of its columns by "
-                f"`{argument}` ({shortened(self.names)})"
+                f"`{argument}` ({shortened(self.names)}){typed}"
             )
         for place, cell in enumerate(self.columns[name]):
             if not cell or cell.lower() == "nan":
@@ -75,8 +80,8 @@ def read_table(file: Path, wanted: Collection[str]) -> LabelTable:
 
     Args:
         file: Parquet by its ending (.parquet, .pq), any other is CSV: UTF-8, names of columns first, parted by commas,
-            semicolons, tabs or bars.
-        wanted: Names of the columns to keep; those that are not there are left out.
+            semicolons, tabs or bars; empty lines and Excel's ``sep=;`` may stand before them.
+        wanted: Names of the columns to keep, in plain form; those that are not there are left out.
 
     Raises:
         DatasetNotFoundError: There is no such file.
@@ -110,11 +115,9 @@ def shortened(names: Collection[str], most: int = 8, mark: str = ", ") -> str:
 def _read_csv(file: Path, wanted: Collection[str]) -> LabelTable:
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            head = stream.readline()
-            stream.seek(0)
-            delimiter = max(DELIMITERS, key=head.count)
+            before, delimiter = _to_the_head(stream)
             lines = csv.reader(stream, delimiter=delimiter, skipinitialspace=True, strict=True)
-            names = [name.strip() for name in next(lines, [])]
+            names = [plain(name) for name in next(lines, [])]
             if not any(names):
                 raise FileFormatError(f"{file} is empty: write the names of the columns, then a row for each image")
             for name in {name for name in names if names.count(name) > 1} & set(wanted):
@@ -122,7 +125,7 @@ def _read_csv(file: Path, wanted: Collection[str]) -> LabelTable:
             kept = {name: names.index(name) for name in wanted if name in names}
             columns: dict[str, list[str]] = {name: [] for name in kept}
             numbers = []
-            for number, line in enumerate(lines, 2):
+            for number, line in enumerate(lines, before + 2):
                 if not any(cell.strip() for cell in line):
                     continue
                 if len(line) != len(names):
@@ -131,13 +134,29 @@ def _read_csv(file: Path, wanted: Collection[str]) -> LabelTable:
                         f"with {delimiter!r} in it needs quotes)"
                     )
                 for name, place in kept.items():
-                    columns[name].append(line[place].strip())
+                    columns[name].append(plain(line[place]))
                 numbers.append(number)
     except UnicodeDecodeError:
         raise FileFormatError(f"{file} is no text in UTF-8: save the table as CSV (UTF-8)") from None
     except csv.Error as error:
-        raise FileFormatError(f"{file} cannot be read as CSV (line {lines.line_num}: {error}): correct it") from None
+        number = before + lines.line_num
+        raise FileFormatError(f"{file} cannot be read as CSV (line {number}: {error}): correct it") from None
     return LabelTable(file, tuple(name for name in names if name), columns, numbers)
+
+
+def _to_the_head(stream: TextIO) -> tuple[int, str]:
+    """Go to the line of the columns' names: return how many lines stand before it, and what parts its cells."""
+    said, before = "", 0
+    while True:
+        here = stream.tell()
+        line = stream.readline()
+        bare = line.strip()
+        if line and not said and not before and bare.lower().startswith("sep=") and len(bare) <= len("sep=") + 1:
+            said = line.strip("\r\n")[len("sep=") :]
+        elif not line or bare.strip(DELIMITERS):
+            stream.seek(here)
+            return before, said or max(DELIMITERS, key=line.count)
+        before += 1
 
 
 def _read_parquet(file: Path, wanted: Collection[str]) -> LabelTable:
@@ -148,20 +167,20 @@ def _read_parquet(file: Path, wanted: Collection[str]) -> LabelTable:
             f"{file} is Parquet, which needs pyarrow: pip install 'fdd-lightning[parquet]', or save the table as CSV"
         ) from None
     try:
-        names = tuple(parquet.read_schema(file).names)
+        names = {plain(name): name for name in parquet.read_schema(file).names}
         kept = [name for name in wanted if name in names]
-        content = parquet.read_table(file, columns=kept)
-        columns = {name: [_text(value) for value in content.column(name).to_pylist()] for name in kept}
+        content = parquet.read_table(file, columns=[names[name] for name in kept])
+        columns = {name: [_text(value) for value in content.column(names[name]).to_pylist()] for name in kept}
         count = parquet.read_metadata(file).num_rows
     except (ValueError, OSError) as error:  # pyarrow's own errors are kinds of these
         raise FileFormatError(
             f"{file} cannot be read as Parquet ({' '.join(str(error).split())[:80]}): write it anew"
         ) from None
-    return LabelTable(file, names, columns, list(range(1, count + 1)))
+    return LabelTable(file, tuple(names), columns, list(range(1, count + 1)))
 
 
 def _text(value: Any) -> str:
     """Return a value as it would stand in a CSV; nothing for null and NaN."""
     if value is None or value != value:
         return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else plain(str(value))

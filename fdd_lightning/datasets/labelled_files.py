@@ -51,15 +51,30 @@ class LabelledFiles:
         """Return the files at the places given, int64, (n,)."""
         return LabelledFiles([self.files[i] for i in index.tolist()], self.targets[index], self.groups[index])
 
-    def split(self, prepare: Callable[[Image.Image], Image.Image], left_out: Mapping[str, int] | None = None) -> Split:
-        """Return the split; files are read, and prepared, when it is written, a chunk at a time."""
-        return Split(read_images(self.files, prepare), self.targets, self.groups, left_out or {})
+    def split(
+        self,
+        prepare: Callable[[Image.Image], Image.Image],
+        left_out: Mapping[str, int] | None = None,
+        beside: Sequence[Path] = (),
+        hint: str = "",
+    ) -> Split:
+        """Return the split; files are read, and prepared, when it is written, a chunk at a time.
+
+        What is ``beside`` it, and a ``hint``, are for the error of files that cannot be read, see
+        :func:`~fdd_lightning.datasets.image_files.read_images`.
+        """
+        return Split(read_images(self.files, prepare, beside, hint), self.targets, self.groups, left_out or {})
 
 
-def draw_per_cell(targets: Tensor, groups: Tensor, count: int, generator: Generator) -> Tensor:
-    """Draw so many images of every (class, group) cell, all of a smaller one: their places, int64, sorted."""
+def draw_per_cell(
+    targets: Tensor, groups: Tensor, count: int, generator: Generator, bound: Tensor | None = None
+) -> Tensor:
+    """Draw so many images of every (class, group) cell, all of a smaller one: their places, int64, sorted.
+
+    What is ``bound`` is not parted, as in :func:`~fdd_lightning.datasets.assignment.drawn`.
+    """
     cells = _cells(targets, groups)
-    return drawn(cells, torch.full_like(torch.bincount(cells), count), generator)
+    return drawn(cells, torch.full_like(torch.bincount(cells), count), generator, bound)
 
 
 def smallest_cell(labelled: LabelledFiles) -> int:
@@ -80,14 +95,26 @@ def require_filled(
     Raises:
         FileFormatError: A class is empty (the line says the ``way_out``), or all images are of one group.
     """
+    require_classes(labelled, where, class_names, way_out)
     counts = count_cells(labelled.targets, labelled.groups, len(class_names), len(group_names))
-    for target in (counts.sum(1) == 0).nonzero().flatten().tolist():
-        raise FileFormatError(f"{where} holds no image of the class {class_names[target]!r}: {way_out}")
     filled = (counts.sum(0) > 0).nonzero().flatten().tolist()
     if len(filled) == 1:
         raise FileFormatError(
             f"{where} holds images of one group only ({group_names[filled[0]]!r}): add others, or name another group"
         )
+
+
+def require_classes(
+    labelled: LabelledFiles, where: str, class_names: Sequence[str], way_out: str = "add images"
+) -> None:
+    """Check that every class has images.
+
+    Raises:
+        FileFormatError: One has none; the line says the ``way_out``.
+    """
+    counts = torch.bincount(labelled.targets, minlength=len(class_names))
+    for target in (counts == 0).nonzero().flatten().tolist():
+        raise FileFormatError(f"{where} holds no image of the class {class_names[target]!r}: {way_out}")
 
 
 def product_names(factors: Sequence[Sequence[str]]) -> tuple[str, ...]:

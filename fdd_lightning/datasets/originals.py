@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fdd_lightning.datasets.image_files import image_files, listing, read_images, resized
+from fdd_lightning.datasets.image_files import image_files, listing, read_images, resized, told_left_out
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
 from fdd_lightning.utils.files import locked
 
@@ -44,7 +46,8 @@ class Original:
     def lacking(self, root: Path) -> str | None:
         """Say what is not there; None if all is."""
         names = (self.folder / name for name in IDX_FILES)
-        return next((f"no {name}" for name in names if not (root / name).is_file()), None)
+        lost = next((name for name in names if not (root / name).is_file()), None)
+        return None if lost is None else f"no {lost}{_nearly(root / lost)}"
 
     def state(self, root: Path) -> str | None:
         """Tell one state of the files from another; None where all copies are the same."""
@@ -126,6 +129,15 @@ class Original:
         return getattr(datasets, self.kind)(root, **arguments)
 
 
+def _nearly(file: Path) -> str:
+    """Return what lies in the place of a missing file, still packed or named otherwise, as part of a sentence."""
+    for name in (f"{file.name}.gz", file.name.replace("-idx", ".idx"), f"{file.name.replace('-idx', '.idx')}.gz"):
+        if file.with_name(name).is_file():
+            do = f"unpack it (gunzip {name})" if name.endswith(".gz") else f"rename it to {file.name}"
+            return f", but {name}: {do}"
+    return ""
+
+
 def _reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
@@ -146,7 +158,11 @@ class CIFAR10Original(Original):
     def lacking(self, root: Path) -> str | None:
         """Say that neither layout is there."""
         there = (root / self.folder).is_dir() or (root / self.FOLDER).is_dir()
-        return None if there else f"neither {self.folder} nor {self.FOLDER}/{{train,test}}/CLASS/*"
+        if there:
+            return None
+        packed = root / "cifar-10-python.tar.gz"
+        unpack = f", but {packed.name}: unpack it there" if packed.is_file() else ""
+        return f"neither {self.folder} nor {self.FOLDER}/{{train,test}}/CLASS/*{unpack}"
 
     def state(self, root: Path) -> str:
         """Name the official batches, or hash the names and sizes of the image files.
@@ -159,13 +175,16 @@ class CIFAR10Original(Original):
         splits = [self._class_files(root, split) for split in ("train", "test")]
         return listing(root, [path for classes in splits for members in classes for path in members])
 
-    def _class_files(self, root: Path, split: str) -> list[list[Path]]:
-        return [image_files(root / self.FOLDER / split / name) for name in self.class_names]
+    def _class_files(self, root: Path, split: str, others: Counter[str] | None = None) -> list[list[Path]]:
+        folder = root / self.FOLDER / split
+        return [image_files(folder / name, others) for name in self.class_names]
 
     def _read(self, root: Path, train: bool) -> tuple[Tensor, Tensor]:
         if (root / self.folder).is_dir():
             return super()._read(root, train)  # compares MD5 sums before it unpickles anything
-        classes = self._class_files(root, "train" if train else "test")
+        others: Counter[str] = Counter()
+        classes = self._class_files(root, split := "train" if train else "test", others)
+        sys.stderr.write("".join(f"{self.name} ({split}): {line}\n" for line in told_left_out(others)))
         labels = torch.arange(len(classes)).repeat_interleave(torch.tensor([len(members) for members in classes]))
         chunks = read_images([path for members in classes for path in members], resized(self.SIZE))
         return torch.cat(list(chunks)), labels

@@ -13,15 +13,19 @@ A scene ``track/outdoor`` of MiniPlaces is called ``track_outdoor`` here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from fdd_lightning.datasets.image_files import image_files, listing, read_images, resized
+from fdd_lightning.datasets.assignment import first_that_fit
+from fdd_lightning.datasets.copies import equal_files
+from fdd_lightning.datasets.image_files import image_files, is_hidden, listing, read_images, resized
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
 from fdd_lightning.utils import rng
+from fdd_lightning.utils.plain_text import on_disk, plain
 
 FOLDERS = ("scenes", "miniplaces")
 """Where scenes are looked for below the data root, in this order."""
@@ -82,10 +86,13 @@ def some_names(folder: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
     return present if len(present) == len(wanted) and not set(present) & set(wanted) else wanted
 
 
-def find_scenes(folder: Path, names: Sequence[str], seed: int) -> dict[str, list[list[Path]]]:
-    """Find the files of the named scenes, in any of the layouts; images are not read.
+def find_scenes(
+    folder: Path, names: Sequence[str], seed: int, others: Counter[str] | None = None
+) -> dict[str, list[list[Path]]]:
+    """Find the files of the named scenes, in any of the layouts; images are not decoded.
 
-    The seed draws which images are for the test where the folder has no splits.
+    The seed draws which images are for the test where the folder has no splits; equal files are drawn together. What is
+    left out is counted in ``others``, by ending.
 
     Returns:
         For ``train`` and ``test`` the files of each scene, in the order of the names.
@@ -94,7 +101,7 @@ def find_scenes(folder: Path, names: Sequence[str], seed: int) -> dict[str, list
         DatasetNotFoundError: The folder, a scene, or an image that a list names is missing, or a scene has no images.
         FileFormatError: A list of MiniPlaces is not as it should be.
     """
-    present = scene_names(folder)
+    present, names = scene_names(folder), [plain(name) for name in names]
     for name in names:
         if name not in present:
             some = ", ".join(present[:12]) + (", ..." if len(present) > 12 else "")
@@ -105,10 +112,11 @@ def find_scenes(folder: Path, names: Sequence[str], seed: int) -> dict[str, list
     if (lists := _miniplaces(folder)) is not None:
         train, test = (_listed(lists, split, names) for split in ("train", "val"))
     elif _has_splits(folder):
-        train, test = ([image_files(_class_folder(folder / s, name)) for name in names] for s in ("train", "val"))
+        train, test = (
+            [image_files(_class_folder(folder / s, name), others) for name in names] for s in ("train", "val")
+        )
     else:
-        cuts = [_cut(folder, name, seed) for name in names]
-        train, test = [cut[0] for cut in cuts], [cut[1] for cut in cuts]
+        train, test = _cut([image_files(_class_folder(folder, name), others) for name in names], names, seed)
     return {"train": train, "test": test}
 
 
@@ -145,25 +153,43 @@ def _has_splits(folder: Path) -> bool:
 
 
 def _class_folders(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    return [plain(path.name) for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name)]
 
 
 def _class_folder(folder: Path, name: str) -> Path:
-    if not (folder / name).is_dir():
+    named = on_disk(folder / name)
+    if not named.is_dir():
         raise DatasetNotFoundError(f"no scene {name!r} in {str(folder)!r}: put its photographs at {name}/*.jpg there")
-    return folder / name
+    return named
 
 
-def _cut(folder: Path, name: str, seed: int) -> tuple[list[Path], list[Path]]:
-    """Split the images of one scene into those for training and those for the test."""
-    photographs = image_files(folder / name)
-    if len(photographs) < 2:
-        raise DatasetNotFoundError(
-            f"scene {str(folder / name)!r} has one image, but training and test need one each: add more"
-        )
-    order = torch.randperm(len(photographs), generator=rng.generator(seed, "scenes", "test", name)).tolist()
-    cut = max(1, round(len(photographs) / TEST_SHARE))
-    return [photographs[i] for i in sorted(order[cut:])], [photographs[i] for i in sorted(order[:cut])]
+def _cut(
+    scenes: Sequence[Sequence[Path]], names: Sequence[str], seed: int
+) -> tuple[list[list[Path]], list[list[Path]]]:
+    """Split the images of each scene into those for training and those for the test; copies stay on one side."""
+    orders, start = [], 0
+    for name, photographs in zip(names, scenes, strict=True):
+        if len(photographs) < 2:
+            raise DatasetNotFoundError(
+                f"scene {str(photographs[0].parent)!r} has one image, but training and test need one each: add more"
+            )
+        order = torch.randperm(len(photographs), generator=rng.generator(seed, "scenes", "test", name))
+        orders.append(start + order)
+        start += len(photographs)
+    sizes = torch.tensor([len(photographs) for photographs in scenes])
+    quota = torch.tensor([max(1, round(len(photographs) / TEST_SHARE)) for photographs in scenes])
+    strata = torch.arange(len(scenes)).repeat_interleave(sizes)
+    files = [path for photographs in scenes for path in photographs]
+    test = set(first_that_fit(torch.cat(orders), strata, quota, equal_files(files)).tolist())
+    cut: tuple[list[list[Path]], list[list[Path]]] = [[] for _ in scenes], [[] for _ in scenes]
+    for place, (scene, path) in enumerate(zip(strata.tolist(), files, strict=True)):
+        cut[place in test][scene].append(path)
+    for name, tested in zip(names, cut[1], strict=True):
+        if not tested:
+            raise DatasetNotFoundError(
+                f"scene {name!r} has no image for the test that is not in training too (equal files): add others"
+            )
+    return cut
 
 
 # MiniPlaces.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -25,6 +26,9 @@ class Initialiser(Choice, ABC):
         ...     def images(self, data: ImageSet, target: int, count: int, generator: torch.Generator) -> Tensor:
         ...         return data.batch(torch.zeros(count).long())["image"].fill_(-1.0)
     """
+
+    takes_real_images: ClassVar[bool] = False
+    """Whether it takes as many different real images of the class as there will be images."""
 
     @abstractmethod
     def images(self, data: ImageSet, target: int, count: int, generator: torch.Generator) -> Tensor:
@@ -73,6 +77,8 @@ class Real(Initialiser):
         >>> Real().images(data, target=1, count=2, generator=torch.Generator()).shape
         torch.Size([2, 3, 8, 8])
     """
+
+    takes_real_images = True
 
     def images(self, data: ImageSet, target: int, count: int, generator: torch.Generator) -> Tensor:
         """Return ``count`` different real images of the class."""
@@ -125,6 +131,8 @@ class KMeansImages(Initialiser):
         >>> KMeansImages(network=ConvNet).architecture.__name__
         'ConvNet'
     """
+
+    takes_real_images = True
 
     def __init__(self, network: NetworkFactory = ConvNet) -> None:
         self.architecture = network

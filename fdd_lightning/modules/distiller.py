@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,8 @@ from fdd_lightning.artefacts.classifier import load_classifier
 from fdd_lightning.artefacts.results import full_method
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import DSA, Augmentation
-from fdd_lightning.configuration.choices import rebuild
+from fdd_lightning.configuration.choices import build, class_path, rebuild
+from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.row_settings import distill_settings
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
@@ -33,7 +34,7 @@ from fdd_lightning.matching.terms import Term
 from fdd_lightning.matching.weighted_epochs import image_shares
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.base import fit_kinds
-from fdd_lightning.modules.weighing import WeighingModule
+from fdd_lightning.modules.weighing import WeighingModule, require_images
 from fdd_lightning.training import OptimizerFactory, ScheduleFactory
 from fdd_lightning.training.image_optimizers import image_optimizer, refuse_what_has_no_effect
 from fdd_lightning.utils.checks import require
@@ -119,6 +120,22 @@ class BaseDistiller(WeighingModule):
                     f"{self.data.name}: name its data set with its parameters, or train one on this"
                 )
         super().setup(stage)
+        if stage == "fit":
+            require_images(self.real_images_needed(self.spec["init_args"]), self.cells.sum(1).tolist(), self.data)
+
+    @classmethod
+    def real_images_needed(cls, arguments: Mapping[str, Any]) -> int:
+        """Return how many training images each class needs at least, as far as the arguments say that.
+
+        Args:
+            arguments: All arguments of the constructor, choices among them as specs.
+        """
+        given = complete({"class_path": class_path(cls), "init_args": arguments})["init_args"]
+        mixed = "source" in given and build(given["source"]).needs_classifier  # makes images of other classes
+        if mixed or "initialiser" not in given or not build(given["initialiser"]).takes_real_images:
+            return 0
+        stored = build(given["parameterisation"]) if "parameterisation" in given else Pixels()
+        return int(given["images_per_class"]) * int(stored.expansion)
 
     def real_images(self) -> ImageSet:
         """Return what the source makes of the training set."""

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fdd_lightning.configuration.choices import Choice, build, rebuild
+from fdd_lightning.configuration.choices import Choice, build, class_path, rebuild
+from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.matching.extractors import Extractor, TrainedNetwork
 from fdd_lightning.matching.selectors import Random, Selector
 from fdd_lightning.matching.sources import AsIs, Source
@@ -64,6 +65,12 @@ class Selection(BaseDistiller):
     def choices(self, attribute: str) -> list[Choice]:
         """Return the choices that have an attribute; see :meth:`asks`."""
         return [c for c in super().choices(attribute) if c is not self.features or self.selector.needs_features]
+
+    @classmethod
+    def real_images_needed(cls, arguments: Mapping[str, Any]) -> int:
+        """Return how many it picks."""
+        given = complete({"class_path": class_path(cls), "init_args": arguments})["init_args"]
+        return 0 if build(given["source"]).needs_classifier else int(given["images_per_class"])
 
     @property
     def num_steps(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor
 from fdd_lightning.artefacts.encoder import BACKBONE, SIBLING, cached_embeddings, load_encoder
 from fdd_lightning.configuration.choices import Choice, build, class_path, import_class, is_spec, spec_of
 from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.encoder_verdicts import EncoderVerdict
@@ -192,6 +193,23 @@ class WeighingModule(StageModule, ABC):
         read = {flag: getattr(self, flag, None) for flag in self.inputs()}
         parts = [fit_kinds()[flag].settings_of(path) for flag, path in read.items() if path is not None]
         return {key: value for part in parts for key, value in part.items()}
+
+
+def require_images(needed: int, counts: Sequence[int], data: BaseDataModule) -> None:
+    """Check that every class of a data set has enough training images.
+
+    Raises:
+        ConfigError: One has fewer; the line names it.
+    """
+    small = sorted((count, name) for count, name in zip(counts, data.class_names, strict=True) if count < needed)
+    if small:
+        count, name = small[0]
+        more = f" ({len(small)} classes are too small)" if len(small) > 1 else ""
+        raise ConfigError(
+            f"class {name!r} of data set {data.name} has {count} training image{'s' * (count != 1)}, fewer than the "
+            f"{needed} that are taken of each class{more}: lower images_per_class, add images, leave the class out, or "
+            "distil from noise (initialiser Noise)"
+        )
 
 
 def any_choice(value: Any, attribute: str) -> bool:

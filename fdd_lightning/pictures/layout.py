@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fdd_lightning.pictures.fonts import Lettering
+
 if TYPE_CHECKING:
-    from PIL import Image, ImageFont
+    from PIL import Image
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -93,10 +95,11 @@ def tile(images: Pixels, columns: int, lines: int, scale: int = 1, void: Colour 
     return picture
 
 
-def name_width(panels: Iterable[Panel]) -> int:
+def name_width(panels: Iterable[Panel], letters: Lettering | None = None) -> int:
     """Return the pixels that names take in front of a panel, for equal ones in front of all."""
-    length = _font().getlength
-    widths = [min(length(name), LONGEST_NAME) for panel in panels for name, _ in panel.names]
+    names = [name for panel in panels for name, _ in panel.names]
+    letters = letters or Lettering(names)
+    widths = [min(letters.width(name, TEXT), LONGEST_NAME) for name in names]
     return math.ceil(max(widths)) + MARGIN if widths else 0
 
 
@@ -107,15 +110,17 @@ def lay_out(lines: Sequence[Sequence[Panel]], *, head: Sequence[str] = (), betwe
     """
     from PIL import Image, ImageDraw
 
-    font, large = _font(), _font(TITLE)
-    left = name_width(panel for line in lines for panel in line)
+    panels = [panel for line in lines for panel in line]
+    written = [[panel.title, panel.foot, *(name for name, _ in panel.names)] for panel in panels]
+    letters = Lettering([*head, *(text for texts in written for text in texts)])
+    left = name_width(panels, letters)
     texts = [
-        (MARGIN, MARGIN + n * LINE + BELOW * (n > 0), text, "la", font if n else large) for n, text in enumerate(head)
+        (MARGIN, MARGIN + n * LINE + BELOW * (n > 0), text, "la", TEXT if n else TITLE) for n, text in enumerate(head)
     ]
     placed: list[tuple[int, int, Panel]] = []
     right, bottom = 0, MARGIN + (LINE * len(head) + BELOW + between if head else 0)
     for number, line in enumerate(lines):
-        titles = [_wrap(panel.title, panel.width, font.getlength) for panel in line]
+        titles = [_wrap(panel.title, panel.width, letters) for panel in line]
         top = bottom + (between if number else 0) + max(LINE * len(title) + BELOW * bool(title) for title in titles)
         x = MARGIN
         for panel, title in zip(line, titles, strict=True):
@@ -123,48 +128,44 @@ def lay_out(lines: Sequence[Sequence[Panel]], *, head: Sequence[str] = (), betwe
             height = panel.pixels.shape[0]
             placed.append((x, top, panel))
             texts += [
-                (x - MARGIN, top + round(y), _shorten(name, LONGEST_NAME, font.getlength), "rm", font)
+                (x - MARGIN, top + round(y), _shorten(name, LONGEST_NAME, letters), "rm", TEXT)
                 for name, y in panel.names
             ]
-            texts += [(x, top - BELOW - LINE * (len(title) - n), text, "la", font) for n, text in enumerate(title)]
-            texts += [(x, top + height + BELOW, panel.foot, "la", font)] if panel.foot else []
+            texts += [(x, top - BELOW - LINE * (len(title) - n), text, "la", TEXT) for n, text in enumerate(title)]
+            texts += [(x, top + height + BELOW, panel.foot, "la", TEXT)] if panel.foot else []
             bottom = max(bottom, top + height + (LINE if panel.foot else 0))
             right = max(right, x + panel.width)
             x += panel.width + between
-    right = max([right, *(math.ceil(x + used.getlength(text)) for x, _, text, anchor, used in texts if anchor == "la")])
+    ends = (math.ceil(x + letters.width(text, size)) for x, _, text, anchor, size in texts if anchor == "la")
+    right = max([right, *ends])
     page = Image.new("RGB", (right + MARGIN, bottom + MARGIN), BACKGROUND)
     draw = ImageDraw.Draw(page)
     for x, y, panel in placed:
         (height, width), (colour, thick) = panel.pixels.shape[:2], panel.frame
         draw.rectangle((x - thick, y - thick, x + width + thick - 1, y + height + thick - 1), fill=colour)
         page.paste(Image.fromarray(panel.pixels), (x, y))
-    for x, y, text, anchor, used in texts:
-        draw.text((x, y), text, fill=INK, font=used, anchor=anchor)
+    for x, y, text, anchor, size in texts:
+        text = letters.readable(text)
+        draw.text((x, y), text, fill=INK, font=letters.font(text, size), anchor=anchor)
     return page
 
 
-def _font(size: int = TEXT) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)
-
-
-def _wrap(text: str, width: float, length: Callable[[str], float]) -> list[str]:
+def _wrap(text: str, width: float, letters: Lettering) -> list[str]:
     """Break a text at spaces into lines that fit; a word that is too long is cut."""
     lines: list[str] = []
     for word in text.split():
-        if lines and length(f"{lines[-1]} {word}") <= width:
+        if lines and letters.width(f"{lines[-1]} {word}", TEXT) <= width:
             lines[-1] += f" {word}"
         else:
-            lines.append(_shorten(word, width, length))
+            lines.append(_shorten(word, width, letters))
     return lines
 
 
-def _shorten(name: str, width: float, length: Callable[[str], float]) -> str:
+def _shorten(name: str, width: float, letters: Lettering) -> str:
     """Cut a name to a width."""
     name = " ".join(name.split())
-    if length(name) <= width:
+    if letters.width(name, TEXT) <= width:
         return name
-    while name and length(name + "...") > width:
+    while name and letters.width(name + "...", TEXT) > width:
         name = name[:-1]
     return name + "..."

@@ -22,6 +22,7 @@ from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.modules.row_identity import evaluation_identity
+from fdd_lightning.modules.weighing import require_images
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name
 from fdd_lightning.runs.stage import Stage, configuration, options
 from fdd_lightning.training import refuse_mixing, regime_of
@@ -63,8 +64,8 @@ class PlannedRow:
 
         Raises:
             DatasetNotFoundError: They are missing.
-            ConfigError: The row's weighting or trainer needs groups, and the data have none, or the trainer does not
-                go with the evaluation's preset.
+            ConfigError: The row's weighting or trainer needs groups, and the data have none, a class has fewer images
+                than its method takes, or the trainer does not go with the evaluation's preset.
         """
         if self.data.missing is not None:
             raise DatasetNotFoundError(self.data.missing)
@@ -74,6 +75,9 @@ class PlannedRow:
                 f"weighting {self.identity['weighting']} needs groups, and data set {self.data.name} has none: name a "
                 "column of groups, or leave the weighting out (vanilla and kde need none)"
             )
+        counts = self.data.class_counts()
+        if made is not None and counts is not None and issubclass(made.module, BaseDistiller):
+            require_images(made.module.real_images_needed(made.config["model"]["init_args"]), counts, self.data)
         evaluation = self.evaluations[0].config["model"]
         arguments, trainer = evaluation["init_args"], trainer_class(evaluation)
         inferred = not build(arguments["groups"]).needs_groups

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fdd_lightning.utils.plain_text import ABOUT_YAML
+
 NOISE = (
     "Does not validate against",
     "Subtypes:",
@@ -17,6 +19,10 @@ NOISE = (
     "Expected a path but {",
 )
 """Lines of a message that repeat the types of the code, or the whole of what was given."""
+
+
+NO_TEXT = re.compile(r"True|False|None|[-+.\de]+")
+"""Values that YAML gives for words without quotes."""
 
 
 def explain(message: str, stage: str) -> str:
@@ -76,7 +82,9 @@ def _problem(key: str, texts: list[str]) -> str:
             given = found[2].strip() if found[2] is not None else given
     if not wanted:
         return name + " ".join(text for text in texts if not text.startswith("Given value: "))
-    return f"{name}expected {' or '.join(wanted)}" + ("" if given is None else f", not {given!r}")
+    mistaken = given is not None and NO_TEXT.fullmatch(given) and any(re.search(r"\bstr\b", kind) for kind in wanted)
+    hint = f" (if that was a name, {ABOUT_YAML})" if mistaken else ""
+    return f"{name}expected {' or '.join(wanted)}" + ("" if given is None else f", not {given!r}{hint}")
 
 
 def _type(text: str) -> str:

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from fdd_lightning.datamodules import Folder
-from fdd_lightning.datamodules.folder import read_folder
 from fdd_lightning.datasets.folder_files import Columns
+from fdd_lightning.datasets.folder_index import read_folder
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils import paths
 from tests.datamodules.contract import DataModuleContract

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from fdd_lightning.datasets.corruptions.base import SIZE, Array, Generators
-from fdd_lightning.datasets.image_files import read_image
+from fdd_lightning.datasets.image_decoding import read_image
 from fdd_lightning.errors import DependencyNotFoundError, FileFormatError
 from fdd_lightning.utils import rng
 from fdd_lightning.utils.files import sha256_file

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from fdd_lightning.datamodules import Folder
-from fdd_lightning.datamodules.folder import FolderIndex, in_order, read_folder
 from fdd_lightning.datasets.folder_files import Columns
-from fdd_lightning.datasets.image_files import read_image
+from fdd_lightning.datasets.folder_index import FolderIndex, in_order, read_folder
+from fdd_lightning.datasets.image_decoding import read_image
 from fdd_lightning.errors import ConfigError, FDDError
 from tests.fakes_folder import HEAD, write_class_folders, write_labelled, write_table
 from tests.fakes_natural import cut_short, write_picture
