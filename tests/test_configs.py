@@ -21,7 +21,8 @@ from tests.written_rows import written_rows
 
 
 def menu(kind):
-    return sorted(p.relative_to(CONFIGS / kind).with_suffix("").as_posix() for p in (CONFIGS / kind).rglob("*.yaml"))
+    files = [p.relative_to(CONFIGS / kind).with_suffix("") for p in (CONFIGS / kind).rglob("*.yaml")]
+    return sorted(file.as_posix() for file in files if not file.name.startswith("_"))
 
 
 def content(kind, name):

@@ -87,7 +87,7 @@ def spec_in(file: Path, kind: str) -> Spec:
         raise ConfigError(
             f"{file} holds no spec: it needs `class_path` (or `based_on`) and, where it likes, `init_args`"
         )
-    return {**whole, "class_path": current(str(whole["class_path"]))}
+    return {"class_path": current(str(whole["class_path"])), "init_args": whole.get("init_args") or {}}
 
 
 def _arguments_in(file: Path, kind: str) -> dict[str, Any]:

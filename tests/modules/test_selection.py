@@ -120,7 +120,7 @@ def test_features_come_from_the_seed(digits, selector, features):
 def test_herding_has_the_mean_of_the_class(digits):
     """Closer than random draws, in the features that it looks at."""
     model, _ = select(digits, Vanilla(), selector=Herding(), features=RandomNetwork(NETWORK))
-    features = model.features.prepare(model._gallery())
+    features = model.features.prepare(model.gallery())
     drawn = select(digits, Vanilla())[0].chosen
     apart = torch.zeros(2)
     for c in range(10):
