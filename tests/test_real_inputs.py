@@ -359,7 +359,7 @@ def test_a_class_too_small_is_named_before_anything_runs(photos, refused, method
     methods = ["dm"] if method == "dm" else [method, "dm"]
     write_recipe(Path("r.yaml"), data={"name": "folder", "path": "photos", "size": 16}, methods=methods, ipcs=[6])
     line = refused("run", "r.yaml")
-    assert line.startswith("class 'dog' of data set photos has 4 training images, fewer than the ")
+    assert line.startswith("class dog has 4 training images in data set photos, fewer than the ")
     assert "lower images_per_class" in line
     assert not Path("runs").exists()
 
@@ -369,6 +369,6 @@ def test_a_class_too_small_is_named_by_a_stage(photos, fdd):
     data = ("--data=Folder", "--data.path=photos", "--data.size=16")
     said = fdd(*DISTILL, *data, "--model.images_per_class=9", "--output=x")
     assert said.code == 2
-    assert "class 'cat' of data set photos has 8 training images, fewer than the 9" in said.err
+    assert "class cat has 8 training images in data set photos, fewer than the 9" in said.err
     assert "(2 classes are too small)" in said.err
     assert fdd(*DISTILL, *data, "--model.images_per_class=9", "--model.initialiser=Noise", "--output=x").code == 0

@@ -201,12 +201,12 @@ def require_images(needed: int, counts: Sequence[int], data: BaseDataModule) -> 
     Raises:
         ConfigError: One has fewer; the line names it.
     """
-    small = sorted((count, name) for count, name in zip(counts, data.class_names, strict=True) if count < needed)
+    small = [(name, count) for name, count in zip(data.class_names, counts, strict=True) if count < needed]
     if small:
-        count, name = small[0]
+        name, count = small[0]
         more = f" ({len(small)} classes are too small)" if len(small) > 1 else ""
         raise ConfigError(
-            f"class {name!r} of data set {data.name} has {count} training image{'s' * (count != 1)}, fewer than the "
+            f"class {name} has {count} training image{'s' * (count != 1)} in data set {data.name}, fewer than the "
             f"{needed} that are taken of each class{more}: lower images_per_class, add images, leave the class out, or "
             "distil from noise (initialiser Noise)"
         )

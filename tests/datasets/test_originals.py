@@ -251,3 +251,41 @@ def test_the_published_archive_is_fetched_and_unpacked(tmp_path, web, monkeypatc
     CIFAR10.load(near, train=False, download=True)
     CIFAR10.load(write_cifar_folders(tmp_path / "other", train=1, test=1), train=True, download=True)
     assert len(asked) == 1  # either layout is enough
+
+
+# What lies beside.
+
+
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ("train-images-idx3-ubyte.gz", "but train-images-idx3-ubyte.gz: unpack it (gunzip train-images-idx3-ubyte.gz)"),
+        ("train-images.idx3-ubyte", "but train-images.idx3-ubyte: rename it to train-images-idx3-ubyte"),
+        ("train-images.idx3-ubyte.gz", "but train-images.idx3-ubyte.gz: unpack it"),
+    ],
+)
+def test_a_file_that_is_still_packed_or_named_otherwise_is_told_of(tmp_path, beside, told):
+    write_mnist(tmp_path)
+    raw = tmp_path / "MNIST" / "raw"
+    (raw / "train-images-idx3-ubyte").rename(raw / beside)
+    with pytest.raises(DatasetNotFoundError) as caught:
+        MNIST.require(tmp_path)
+    line = str(caught.value)
+    assert f"no MNIST/raw/train-images-idx3-ubyte, {told}" in line
+    assert "\n" not in line
+
+
+def test_a_packed_archive_is_told_of(tmp_path):
+    (tmp_path / "cifar-10-python.tar.gz").touch()
+    with pytest.raises(DatasetNotFoundError, match=r"but cifar-10-python\.tar\.gz: unpack it there"):
+        CIFAR10.require(tmp_path)
+
+
+def test_other_files_of_class_folders_are_counted(tmp_path, capsys):
+    write_cifar_folders(tmp_path)
+    (tmp_path / "cifar10" / "train" / "cat" / "x.heic").touch()
+    CIFAR10.load(tmp_path, train=True)
+    told = "CIFAR-10 (train): 1 file left out whose ending is of no image that can be read (1 .heic)\n"
+    assert capsys.readouterr().err == told
+    CIFAR10.load(tmp_path, train=False)
+    assert capsys.readouterr().err == ""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -206,3 +208,70 @@ def test_lists_are_checked(tmp_path, name, line, kind, said):
     found = failure(tmp_path)
     assert found[0] is kind
     assert said in found[1]
+
+
+# What people's own photographs bring.
+
+
+def test_scenes_are_upright(tmp_path):
+    """As the images of every other set are."""
+    write_scenes(tmp_path, TWO)
+    pixels = np.zeros((20, 40, 3), np.uint8)
+    pixels[:, :20] = (200, 0, 0)
+    image = Image.fromarray(pixels)
+    exif = image.getexif()
+    exif[0x0112] = 6  # turned by 90 degrees clockwise its left half is on top
+    path = tmp_path / "train" / "cockpit" / "a.png"
+    image.save(path, exif=exif)
+    [read] = read_scenes([[path]], 4)
+    assert read[0, 0, ::3].tolist() == [[200] * 4, [0] * 4]
+
+
+def test_copies_are_on_one_side_of_the_cut(tmp_path):
+    write_flat_scenes(tmp_path, TWO, count=20)
+    for name in TWO:
+        for i in range(0, 20, 2):
+            path = tmp_path / name / f"{i:03}.png"
+            path.with_name(f"copy-{i}.png").write_bytes(path.read_bytes())
+    across = tmp_path / TWO[0] / "000.png"  # the same photograph in two scenes
+    (tmp_path / TWO[1] / "across.png").write_bytes(across.read_bytes())
+    for seed in range(10):
+        found = find_scenes(tmp_path, TWO, seed)
+        train, test = ({path.read_bytes() for files in part for path in files} for part in found.values())
+        assert not train & test
+        assert all(1 <= len(files) <= 3 for files in found["test"])
+        assert sum(len(files) for part in found.values() for files in part) == 61
+
+
+def test_a_scene_of_one_photograph_many_times_is_one_line(tmp_path):
+    write_flat_scenes(tmp_path, TWO, count=5)
+    for path in (tmp_path / "cockpit").iterdir():
+        path.write_bytes((tmp_path / "cockpit" / "000.png").read_bytes())
+    assert "scene 'cockpit' has no image for the test that is not in training too" in failure(tmp_path)[1]
+
+
+def test_folders_of_the_system_are_no_scenes(tmp_path):
+    write_scenes(tmp_path, TWO)
+    for folder in ("@eaDir", "#recycle", ".trash"):
+        write_picture(tmp_path / "train" / folder / "x.jpg", (7,))
+        write_picture(tmp_path / "train" / "cockpit" / folder / "x.jpg", (7,))
+    assert scene_names(tmp_path) == ("cockpit", "track_outdoor")
+    assert [len(files) for files in find_scenes(tmp_path, TWO, 0)["train"]] == [4, 4]
+
+
+def test_scenes_are_found_whichever_form_their_names_have(tmp_path):
+    names = [unicodedata.normalize("NFD", name) for name in ("café", "plage d'été")]
+    write_scenes(tmp_path / "own", names)
+    assert scene_names(tmp_path / "own") == tuple(unicodedata.normalize("NFC", name) for name in names)
+    for form in ("NFC", "NFD"):
+        wanted = [unicodedata.normalize(form, name) for name in names]
+        assert [len(files) for files in find_scenes(tmp_path / "own", wanted, 0)["train"]] == [4, 4]
+
+
+def test_other_files_of_scenes_are_counted(tmp_path):
+    write_scenes(tmp_path, TWO)
+    (tmp_path / "train" / "cockpit" / "x.heic").touch()
+    (tmp_path / "val" / "cockpit" / "notes.txt").touch()
+    others: Counter[str] = Counter()
+    find_scenes(tmp_path, TWO, 0, others)
+    assert others == {".heic": 1, ".txt": 1}

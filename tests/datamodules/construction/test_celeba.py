@@ -171,3 +171,56 @@ def test_missing_and_truncated_images_are_named(folder):
     torn.unlink()
     with pytest.raises(FileFormatError, match=r"1 images of .* are not in .*000017\.jpg"):
         build(folder)
+
+
+# Tables as copies have them.
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text,
+        lambda text: "\ufeff" + text.replace("\n", "\r\n"),
+        lambda text: text.replace(",", ";"),
+        lambda text: "sep=;\n\n" + text.replace(",", ";"),
+        lambda text: text.replace(",", ", "),
+        lambda text: text.replace(",", "\t"),
+        lambda text: "\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in text.splitlines()),
+        lambda text: "\n".join(f"{i if i else ''},{line}" for i, line in enumerate(text.splitlines())),
+        lambda text: text.replace("\n", "\n\n"),
+    ],
+    ids=["plain", "windows", "semicolons", "excel", "spaces", "tabs", "quotes", "pandas", "gaps"],
+)
+def test_copies_are_read_as_tolerantly_as_own_tables(tmp_path, change):
+    folder = write_celeba(tmp_path, kaggle=True) / "celeba"
+    for name in ("list_attr_celeba.csv", "list_eval_partition.csv"):
+        path = folder / name
+        path.write_bytes(change(path.read_text()).encode())
+    splits = build(folder)
+    assert counted(splits["train"]) == literal(0, "Attractive", ("Male",))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("list_eval_partition", "000003.jpg,0\n", "", r"'000004.jpg' in line 4 there, '000003.jpg' in line 4 here"),
+        ("list_eval_partition", "000003.jpg,0", "000003.jpg,7", "list_eval_partition.csv', line 4: split '7'"),
+        ("list_eval_partition", "000003.jpg,0", "000003.jpg", "list_eval_partition.csv, row 4 has 1 cells, its head 2"),
+        ("list_eval_partition", "000003.jpg,0", "000003.jpg,", "list_eval_partition.csv, row 4: column 'partition' is"),
+    ],
+)
+def test_copies_that_cannot_be_read_are_one_line(tmp_path, name, old, new, words):
+    folder = write_celeba(tmp_path, kaggle=True) / "celeba"
+    path = folder / f"{name}.csv"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(FileFormatError, match=words) as caught:
+        build(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_attribute_of_a_copy(tmp_path):
+    folder = write_celeba(tmp_path, kaggle=True) / "celeba"
+    with pytest.raises(ConfigError, match=r"list_attr_celeba\.csv.*'male'.*did you mean Male"):
+        require_attributes(folder / "list_attr_celeba.csv", ["male"])
