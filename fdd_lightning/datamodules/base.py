@@ -387,6 +387,13 @@ class BaseDataModule(LightningDataModule, ABC):
         """SHA-256 over entry, parameters and bytes: equal fingerprints, equal images."""
         return files.fingerprint([self.entry, self.parameters, self.manifest["sha256"]])
 
+    @property
+    def train_fingerprint(self) -> str:
+        """SHA-256 of exactly the training images: :attr:`fingerprint`, and what of them is set aside for validation."""
+        if not self.validation:
+            return self.fingerprint
+        return files.fingerprint([self.fingerprint, self.validation, self.seed])
+
     def _split(self, split: str) -> ImageSet:
         if split not in self._sets:
             raise self._not_set_up()

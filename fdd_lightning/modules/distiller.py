@@ -144,7 +144,7 @@ class BaseDistiller(WeighingModule):
     def real_fingerprint(self) -> str:
         """Return what names exactly these images."""
         made_by = sha256_path(self.classifier) if self.classifier is not None and self.source.needs_classifier else ""
-        return self.source.fingerprint(self.data.fingerprint, made_by, self.seed)
+        return self.source.fingerprint(self.data.train_fingerprint, made_by, self.seed)
 
     def blank_images(self) -> Tensor:
         """Return as many stored images as there will be, made of zeros."""
@@ -412,7 +412,7 @@ class Distiller(BaseDistiller):
                 "expect a spread between seeds\n"
             )
             self._warned = True
-        aligned = self.data.alignment
+        aligned = self.data.aligned
         if aligned is not None:
             mass = []
             for c, index in parts.indices.items():

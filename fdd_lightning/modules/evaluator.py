@@ -205,7 +205,7 @@ class Evaluator(TrainingModule):
                 f"{synthetic.metadata.get('dataset')}, which are not those of {self.data.name} as it is set here: "
                 "evaluate on the data set that the file names"
             )
-        return self.once(lambda: cached_zca(self.data.train, epsilon, self.data.fingerprint))
+        return self.once(lambda: cached_zca(self.data.train, epsilon, self.data.train_fingerprint))
 
     def _seen(self, images: Tensor) -> Tensor:
         """Return normalised images as the networks see them."""

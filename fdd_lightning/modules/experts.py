@@ -176,7 +176,7 @@ class Experts(WeighingModule, FitModule):
             self.shares = self.shares * self.learner.chances.double().cpu()
             self.shares = self.shares / self.shares.sum()
         if (zca := self.zca) is not None:
-            whitening = self.once(lambda: cached_zca(self.data.train, zca, self.data.fingerprint))
+            whitening = self.once(lambda: cached_zca(self.data.train, zca, self.data.train_fingerprint))
             self._whitening = whitening.to(self.trainer.strategy.root_device)
 
     def _new_learner(self, expert: int) -> Algorithm:

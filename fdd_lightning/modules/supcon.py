@@ -168,8 +168,8 @@ class SupCon(FitModule):
             members = data.train.members(c)
             weights = KDE().weights(embeddings[members])
             shares.append(1.0 / weights.square().sum() / len(members))
-            if data.alignment is not None:
-                conflict = ~data.alignment[c][data.train.groups[members]]
+            if data.aligned is not None:
+                conflict = ~data.aligned[c][data.train.groups[members]]
                 mass.append(weights[conflict].sum())
                 if 0 < int(conflict.sum()) < len(members):
                     score = -kernel_density(embeddings[members])

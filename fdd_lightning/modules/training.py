@@ -94,7 +94,7 @@ class TrainingModule(StageModule):
         real, labels = self.data.train, self.groups.needs_groups
         if not getattr(self.algorithm_class, "needs_groups", False):
             return real
-        device, fingerprint = self.trainer.strategy.root_device, self.data.fingerprint
+        device, fingerprint = self.trainer.strategy.root_device, self.data.train_fingerprint
         sources = self.data.sources if self.groups.needs_sources else None
         facts = self.num_classes, self.seed, device, None, fingerprint, sources
         gallery = Gallery(real.without_groups(), *facts)

@@ -190,7 +190,7 @@ class TrajectoryMatching(BaseDistiller):
             )
         device = self.trainer.strategy.root_device
         if header["zca"] is not None:
-            whitening = self.once(lambda: cached_zca(self.real, header["zca"], self.data.fingerprint))
+            whitening = self.once(lambda: cached_zca(self.real, header["zca"], self.data.train_fingerprint))
             self.whitening = whitening.to(device)
         start = self.initial_images().to(device)
         if self.whitening is not None:

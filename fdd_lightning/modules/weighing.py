@@ -174,7 +174,7 @@ class WeighingModule(StageModule, ABC):
 
     def real_fingerprint(self) -> str:
         """Return what names exactly these images."""
-        return self.data.fingerprint
+        return self.data.train_fingerprint
 
     def evidence(self, index: Tensor) -> Evidence:
         """Return what the weighting may know of real images of one class: nothing that it does not ask for.

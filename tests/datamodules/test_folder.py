@@ -245,6 +245,15 @@ def test_what_decides_the_images_is_in_the_settings(photos):
     assert Folder(root="there").settings == {"root": "there"}
 
 
+def test_what_is_set_aside_makes_other_training_images(photos):
+    """What is computed of the training images is kept by this fingerprint: votes, embeddings, whitening."""
+    plain, cut, other = mine(), mine(validation=0.5), mine(validation=0.5, seed=1)
+    for data in (plain, cut, other):
+        data.setup()
+    assert plain.train_fingerprint == plain.fingerprint == cut.fingerprint
+    assert len({data.train_fingerprint for data in (plain, cut, other)}) == 3
+
+
 def test_what_was_built_before_stays_what_it_is(photos):
     """Arguments that came later are not among the parameters at their defaults, nor asked of older files."""
     old = {key: value for key, value in mine().parameters.items() if key not in ("test", "majority")}
