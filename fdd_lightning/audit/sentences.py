@@ -18,7 +18,7 @@ def sentences(findings: Findings) -> tuple[str, str, str]:
         >>> data = ColoredDigits()
         >>> data.setup()
         >>> sentences(look_at(data))[0].partition(":")[0]
-        'By the groups that are given'
+        'By the groups that are given there is one'
     """
     return is_there_a_bias(findings), how_sure(findings), what_next(findings)
 

@@ -16,6 +16,7 @@ others share by naming it after what they change (``based_on: [idc, _recommended
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from functools import cache, reduce
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def spec_in(file: Path, kind: str) -> Spec:
 
 def _arguments_in(file: Path, kind: str) -> dict[str, Any]:
     """Return what a file says, without the sections that files of earlier releases stand in; empty if no mapping."""
-    content = read_yaml(file)
+    content = deepcopy(read_yaml(file))  # what was read is kept, and callers may change what they get
     for section in ("model", "data", "init_args", kind):
         if isinstance(content, Mapping) and set(content) == {section}:
             content = content[section]
@@ -107,7 +108,7 @@ def _base(kind: str, name: str, key: str) -> Mapping[str, Any]:
     content = read_yaml(file)
     if not is_spec_like(content) or "class_path" in content:
         raise ConfigError(f"{file}, which others share, needs `init_args` and nothing else")
-    return dict(content)
+    return deepcopy(dict(content))
 
 
 def merged(base: Any, change: Any) -> Any:

@@ -77,9 +77,9 @@ class Folder(NaturalBias):
     name = "folder"
     determines = (
         "path", "table", "image", "target", "group", "split", "classes", "size", "test_share", "balanced", "mean",
-        "std", "seed", "test", "majority",
+        "std", "seed", "test", "majority", "skip_damaged",
     )  # fmt: skip
-    later = ("test", "majority")
+    later = ("test", "majority", "skip_damaged")
     least_in_cell = LEAST_IN_CELL
     image_shape = (3, 64, 64)
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
@@ -180,15 +180,7 @@ class Folder(NaturalBias):
     @property
     def parameters(self) -> dict[str, Any]:
         """What determines images, labels and normalisation, as JSON holds it."""
-        skips = {"skip_damaged": True} if self.skip_damaged else {}  # where nothing is skipped it decides nothing
-        plain_values = {key: list(v) if isinstance(v, tuple) else v for key, v in super().parameters.items()}
-        return plain_values | skips
-
-    @classmethod
-    def arguments(cls, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn :attr:`parameters` back into init arguments."""
-        skips = {key: value for key, value in parameters.items() if key == "skip_damaged"}
-        return super().arguments({key: value for key, value in parameters.items() if key not in skips}) | skips
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in super().parameters.items()}
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -341,7 +341,7 @@ def test_an_encoder_of_other_images(refused, workdir):
 
 def test_a_set_of_data_that_the_menu_does_not_know(refused, made):
     own = SyntheticSet.load(made / "distill" / "synthetic.safetensors")
-    SyntheticSet(own.images, own.labels, {**own.metadata, "dataset": "../../etc"}).save("x.safetensors")
+    SyntheticSet(own.images, own.labels, {**own.metadata, "data_entry": "../../etc"}).save("x.safetensors")
     assert "pass --data" in refused(*EVAL, "--synthetic=x.safetensors")
     SyntheticSet(own.images, own.labels, {**own.metadata, "data_parameters": {"construction": 0}}).save("x.safetensors")
     assert "construction" in refused(*EVAL, "--synthetic=x.safetensors")
