@@ -43,8 +43,9 @@ def test_distill_and_eval(set_of_photos, fdd):
     }
     assert str(Path.cwd()) not in json.dumps(made)
     said = fdd(*EVAL, *SET, "--output=x")  # the file names the data
-    assert (said.code, said.out, said.err) == (0, "eval: x/results.json\n", "")
     (row,) = written_rows("x/results.json")
+    told = f"eval: x/results.json, accuracy {100 * row['metrics']['balanced_accuracy']['mean']:.1f}% (balanced)\n"
+    assert (said.code, said.out, said.err) == (0, told, "")
     assert row["settings"] == made["settings"]
     assert row["cell_count"] == [[3, 1], [1, 3]]
     assert all(row["metrics"][name] for name in ("accuracy", "balanced_accuracy"))
@@ -79,8 +80,9 @@ def test_without_groups(photos, fdd, refused):
     plain = ("--data=Folder", "--data.path=photos", "--data.size=16")
     assert fdd(*DISTILL, *plain, "--output=set").code == 0
     said = fdd(*EVAL, *SET, "--output=x")
-    assert said.out == "eval: x/results.json (no group labels, so no fairness metrics)\n"
     (row,) = written_rows("x/results.json")
+    accuracy = f"{100 * row['metrics']['accuracy']['mean']:.1f}%"
+    assert said.out == f"eval: x/results.json, accuracy {accuracy} (no group labels, so no fairness metrics)\n"
     assert [name for name, figure in row["metrics"].items() if figure] == ["accuracy"]
     assert "no group labels" in fdd("report", "x").out
     assert fdd(*FIT, *plain, "--output=encoder").code == 0

@@ -194,6 +194,14 @@ class Row(Identity):
         return BALANCED if is_uneven(self.cell_count) and self.mean(BALANCED) is not None else ACCURACY
 
     @property
+    def in_words(self) -> str:
+        """Accuracy, balanced where the test set is uneven, and mean gap between groups: ``90.9%, DEO_A 12.3``."""
+        accuracy, gap = self.mean(self.headline), self.mean("deo_mean")
+        text = "no accuracy" if accuracy is None else f"{100 * accuracy:.1f}%"
+        text += " (balanced)" if self.headline == BALANCED else ""
+        return text if gap is None else f"{text}, DEO_A {100 * gap:.1f}"
+
+    @property
     def num_sets(self) -> int:
         """Number of training sets: the distilled ones, or the one whole training set."""
         return max(1, len(self.distill_seeds))

@@ -119,6 +119,9 @@ def _read(name: str, file: Path) -> NamedData:
 def _data_class(where: str, path: str) -> type[BaseDataModule]:
     """Return a data module's class by its path, or by its name alone where it is ours."""
     kind: Any = getattr(datamodules, path, None) or import_class(path)
-    if not (isinstance(kind, type) and issubclass(kind, BaseDataModule)) or inspect.isabstract(kind):
-        raise ConfigError(f"{where}: {path} is no data module that can be built: derive it from BaseDataModule")
+    if not (isinstance(kind, type) and issubclass(kind, BaseDataModule)):
+        raise ConfigError(f"{where}: {path} is no data module: derive it from BaseDataModule")
+    if inspect.isabstract(kind):
+        missing = ", ".join(sorted(kind.__abstractmethods__))
+        raise ConfigError(f"{where}: {path} cannot be built: it does not say {missing}, which every data module does")
     return kind

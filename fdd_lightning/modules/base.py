@@ -202,6 +202,10 @@ class StageModule(LightningModule, ABC):
         if looks.verdict is not None:
             self.tell(looks.verdict.words)
 
+    def facts(self) -> dict[str, Any]:
+        """Return what tells the stage from others in TensorBoard's table, beside its arguments."""
+        return {"dataset": self.data.name}
+
     def tell(self, words: str) -> None:
         """Say something of the data, once for all processes."""
         if self.trainer.is_global_zero:

@@ -44,6 +44,9 @@ from fdd_lightning.utils.rng import generator
 FEWEST = 10
 """Effective images of a class below which a warning is given."""
 
+FAR = 2.0
+"""How far beyond 0..1 pixels may reach without a warning; noise as a start reaches about 1.5."""
+
 
 class BaseDistiller(WeighingModule):
     """Base of everything that ``fdd distill`` runs: what makes a small labelled set out of a large one.
@@ -108,6 +111,11 @@ class BaseDistiller(WeighingModule):
     def title(self) -> str:
         """Return what the progress bar calls it."""
         return f"{full_method(self.method, self.variant)} {self.weighting.name} ipc {self.images_per_class}"
+
+    def facts(self) -> dict[str, Any]:
+        """Return data set, method, weighting and IPC."""
+        own = {"method": self.method, "weighting": self.weighting.name, "ipc": self.images_per_class}
+        return super().facts() | own
 
     def setup(self, stage: str) -> None:
         """Read the classifier where there is one; see :meth:`WeighingModule.setup`."""
@@ -202,8 +210,20 @@ class BaseDistiller(WeighingModule):
     def save_artefact(self, folder: Path) -> Path:
         """Write ``synthetic.safetensors`` and ``synthetic.png``."""
         path = folder / self.artefact
-        self.synthetic_set().save(path)
+        made = self.synthetic_set()
+        self._warn_of_pixels(made)
+        made.save(path)
         return path
+
+    def _warn_of_pixels(self, made: SyntheticSet) -> None:
+        """Say so where pixels have run away: by more than twice the range that they have in an image."""
+        pixels, _ = made.tensors()
+        low, high = float(pixels.min()), float(pixels.max())
+        if low < -FAR or high > 1 + FAR:
+            sys.stderr.write(
+                f"warning: pixels of the synthetic images reach from {low:.1f} to {high:.1f}, where 0 to 1 is an "
+                "image: lower lr_images, or expect nothing to be seen in them\n"
+            )
 
 
 class Distiller(BaseDistiller):

@@ -268,10 +268,17 @@ class Evaluator(TrainingModule):
             self.result.seconds = {**before, "eval": round(seconds, 2)}
         self.artefact = "rows.json" if inside_run else type(self).artefact
 
+    def facts(self) -> dict[str, Any]:
+        """Return data set, method, weighting and IPC of the row."""
+        row = self.result
+        keys = ("method", "weighting", "ipc")
+        return super().facts() | ({} if row is None else {key: getattr(row, key) for key in keys})
+
     def remark(self) -> str:
-        """Say the step size that was learned, and why there are no figures of fairness, where there are none."""
+        """Say what came out, the step size that was learned, and why there are no figures of fairness."""
         learned = self.learned_lr if self.lr is None and self.algorithms[0].regime is None else None
         told = "" if learned in (None, self.preset.lr) else f", learned step size {learned:.4g}"
+        told = told if self.result is None else f", accuracy {self.result.in_words}{told}"
         return told + (" (no group labels, so no fairness metrics)" if self.num_groups < 2 else "")
 
     def save_artefact(self, folder: Path) -> Path:

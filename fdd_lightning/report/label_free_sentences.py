@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fdd_lightning.artefacts.results import BALANCED, Row
+from fdd_lightning.artefacts.results import Row
 
 ELSE = ("dataset", "ipc", "conflict_ratio", "network", "train_on", "trainer", "preset", "eval_settings")
 """What rows must have in common to be compared."""
@@ -33,13 +33,6 @@ def _sentence(row: Row, rows: Sequence[Row]) -> str:
     found = {name: [other for other in alike if (other.method, other.weighting) == key] for name, key in beside.items()}
     where = f"{row.dataset}, " + (f"{100 * row.conflict_ratio:g}%, " if row.conflict_ratio else "") + f"ipc {row.ipc}"
     how = SAID.get(row.signal or "", "no group labels were read")
-    against = [f"{name} {_figures(others[0])}" for name, others in found.items() if others]
+    against = [f"{name} {others[0].in_words}" for name, others in found.items() if others]
     told = f" ({', '.join(against)})" if against else ""
-    return f"{row.full_method} {row.weighting} ({where}): {_figures(row)}{told}; {how}"
-
-
-def _figures(row: Row) -> str:
-    accuracy, gap = row.mean(row.headline), row.mean("deo_mean")
-    text = "no accuracy" if accuracy is None else f"{100 * accuracy:.1f}%"
-    text += " (balanced)" if row.headline == BALANCED else ""
-    return text if gap is None else f"{text}, DEO_A {100 * gap:.1f}"
+    return f"{row.full_method} {row.weighting} ({where}): {row.in_words}{told}; {how}"

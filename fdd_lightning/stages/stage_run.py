@@ -184,7 +184,8 @@ class StageRun(StageParser):
         for logger in self.trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 figures = {f"hp/{k}": float(v) for k, v in self.trainer.callback_metrics.items()}
-                plain = {k: v if isinstance(v, bool | int | float) else str(v) for k, v in leaves(model.spec).items()}
+                told = leaves(model.spec) | model.facts()
+                plain = {k: v if isinstance(v, bool | int | float) else str(v) for k, v in told.items()}
                 logger.log_hyperparams(plain, figures)  # the values that TensorBoard takes
                 logger.finalize("success")
         print(f"{self.stage}: {artefact}{model.remark()}")

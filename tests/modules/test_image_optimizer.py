@@ -209,3 +209,15 @@ def test_the_networks_of_a_surrogate_see_groups_as_the_weighting_weighs_them(dig
         for i, group in zip(members, groups, strict=True):
             expected = len(members) / len(train) / len(set(groups)) / groups.count(group)
             assert float(model._shares[i]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("far", "warned"), [(2.4, False), (30.0, True)])
+def test_pixels_that_run_away_are_told(digits, capsys, tmp_path, far, warned):
+    model = distiller(iterations=1)
+    trainer().distill(model, digits)
+    with torch.no_grad():
+        model.images[0, 0, 0, 0] = far  # normalised by 0.5 and 0.5: (far + 1) / 2 of an image's range
+    model.save_artefact(tmp_path)
+    said = capsys.readouterr().err
+    assert ("to 15.5, where 0 to 1 is an image: lower lr_images" in said) == warned
+    assert ("pixels of the synthetic images" in said) == warned

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # type: ignore[import-untyped]
 
 from tests.tiny import DISTILL, EVAL, FIT, QUIET
 
@@ -16,6 +17,13 @@ def told(folder):
     scalars = {name: [e.step for e in events.Scalars(name)] for name in tags["scalars"]}
     images = {name: [e.step for e in events.Images(name)] for name in tags["images"]}
     return scalars, images, events.summary_metadata
+
+
+def hparams(metadata):
+    """Return the hyper-parameters of the stage by name."""
+    content = metadata["_hparams_/session_start_info"].plugin_data.content
+    values = HParamsPluginData.FromString(content).session_start_info.hparams
+    return {key: getattr(value, value.WhichOneof("kind")) for key, value in values.items()}
 
 
 def logged(args):
@@ -34,6 +42,8 @@ def test_distillation(fdd):
     assert len(steps) <= 24  # a long run has no more of them
     assert any(key.startswith("_hparams_") for key in metadata)
     assert "hp/distill/loss" in scalars
+    assert {"dataset": "colored_digits", "method": "dm", "weighting": "vanilla"}.items() <= hparams(metadata).items()
+    assert hparams(metadata)["ipc"] == 1
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def test_show_writes_a_picture_and_says_where(mnist, fdd):
         (["prepare", "my.yaml"], ["'my.yaml' does not exist"]),
         (["prepare", "no.such.Class"], ["class path 'no.such.Class'"]),
         (["prepare", "pathlib.Path"], ["no data module"]),
-        (["prepare", "BaseDataModule"], ["no data module"]),
+        (["prepare", "BaseDataModule"], ["BaseDataModule cannot be built", "class_names"]),
         (["prepare", "cmnist", "--data.confict_ratio=1"], ["cmnist: --data.confict_ratio", "mean conflict_ratio"]),
         (["prepare", "cmnist", "--zzz"], ["--data.zzz: no such argument", "conflict_ratio"]),
         (["prepare", "cmnist", "colored_digits", "--download=true"], ["colored_digits: --data.download: no such"]),
@@ -235,3 +235,13 @@ def test_class_paths_of_the_menu_are_written_out():
         assert "class_path: fdd_lightning.datamodules." in file.read_text()
     with pytest.raises(ConfigError, match="neither"):
         find("")
+
+
+def test_a_data_module_that_does_not_say_all_is_told_what_lacks(refused, workdir):
+    (workdir / "half.py").write_text(
+        "from fdd_lightning.datamodules import BaseDataModule\n\n\nclass Half(BaseDataModule):\n    name = 'half'\n"
+    )
+    line = refused("data", "prepare", "half.Half")
+    assert "half.Half cannot be built: it does not say " in line
+    assert "class_names" in line
+    assert "derive it" not in line
