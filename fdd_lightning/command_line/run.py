@@ -32,6 +32,8 @@ def run(args: list[str]) -> int:
     plan = Plan(recipe, options.output or Path("runs") / recipe.name)
     if options.plan is not None:
         write_json(options.plan, [row.identity for row in plan.rows])
+    for note in plan.notes.values():
+        say(note)
     if options.dry_run:
         show(plan)
         return 0

@@ -229,7 +229,7 @@ class FitModule(StageModule, ABC):
         help: What the flag takes.
         what: What its readers read, with its article: ``a trained classifier``.
         advice: What to do where it is missing.
-        entry: The menu's entry that a recipe takes where it names none.
+        entry: The menu's entry that a recipe takes where it names none; see also :meth:`entry_here`.
         serves: The stages that take its artefact.
         prefix: How its leaves begin in a recipe below ``fit``; the kind and a dot if not said.
         asked_by: The attribute by which choices ask for it; ``needs_KIND`` if not said.
@@ -258,6 +258,11 @@ class FitModule(StageModule, ABC):
     def leaf(cls, key: str = "") -> str:
         """Return how a leaf of its own is called in a recipe below ``fit``."""
         return (f"{cls.kind}." if cls.prefix is None else cls.prefix) + key
+
+    @classmethod
+    def entry_here(cls) -> tuple[str, str]:
+        """Return the entry that a recipe takes on this machine where it names none, and why if it is another one."""
+        return cls.entry, ""
 
     @classmethod
     def flags(cls) -> dict[str, str]:

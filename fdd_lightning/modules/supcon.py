@@ -109,6 +109,13 @@ class SupCon(FitModule):
                 self.sibling = Encoder(network, num_classes, image_shape, hidden, dimension)
 
     @classmethod
+    def entry_here(cls) -> tuple[str, str]:
+        """Return the small encoder where there is no GPU: the paper's takes days on a CPU."""
+        if torch.cuda.is_available():
+            return cls.entry, ""
+        return "supcon_small", "there is no GPU for the 20,000 steps of the paper's ResNet18"
+
+    @classmethod
     def row_settings(cls, model: Spec) -> dict[str, Any]:
         """Return which of the menu's encoders it is, if not the paper's, and how it differs; without a prefix."""
         name = complete(model)["init_args"].get("preset", cls.entry)

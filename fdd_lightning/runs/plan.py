@@ -109,6 +109,7 @@ class Plan:
         self._modules: dict[str, BaseDataModule] = {}
         self._taken: set[str] = set()
         self._fitted: set[str] = set()
+        self.notes: dict[str, str] = {}  # what was chosen for the user, by kind of fit
         fits = (recipe.fit, *(entry.of("fit") for entry in (*recipe.data, *recipe.all_methods())))
         for value in (value for leaves in fits for value in leaves.values()):
             if isinstance(value, str) and "." in value and not is_file_name(value):
@@ -138,6 +139,7 @@ class Plan:
         for entry in self.recipe.data if self.recipe.fit else ():
             _ = self._fit("encoder", entry).config  # misspelt leaves are refused also where nothing needs an encoder
         made = {flag for row in self.rows for stage in row.stages() for flag in stage.inputs}
+        self.notes = {kind: note for kind, note in self.notes.items() if kind in made}
         for key in self.recipe.fit:
             if kind_of(key) not in {*made, "encoder"}:
                 raise ConfigError(f"recipe {self.recipe.name}: fit.{key}: no method of the recipe needs {kind_of(key)}")
@@ -250,7 +252,10 @@ class Plan:
         own = {key: value for key, value in (given or {}).items() if kind_of(key) == kind}
         self._fitted |= set(own)
         leaves = {k: v for k, v in {**self.recipe.fit, **data.of("fit"), **own}.items() if kind_of(k) == kind}
-        name = str(leaves.pop(kind, fit.entry))
+        entry, why = fit.entry_here()
+        if why and kind not in leaves:
+            self.notes[kind] = f"{kind} {entry}, as the recipe names none and {why} (fit.{kind} says another)"
+        name = str(leaves.pop(kind, entry))
         self._reserved("fit", leaves)
         try:
             spec = fit.spec_of_entry(name)

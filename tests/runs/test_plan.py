@@ -105,6 +105,20 @@ def test_an_encoder_is_trained_once_and_only_where_it_is_needed(plan):
             assert order.index(before.folder.path) < order.index(stage.folder.path)
 
 
+@pytest.mark.parametrize(("gpu", "name"), [(True, "supcon"), (False, "supcon_small")])
+def test_the_encoder_of_a_recipe_that_names_none_is_one_for_the_machine(plan, monkeypatch, gpu, name):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    made = plan(weightings=["kde"], fit={})
+    (fitted,) = {id(stage): stage for stage in made.stages() if stage.kind == "fit"}.values()
+    assert fitted.config["model"]["init_args"]["preset"] == name
+    assert [*made.notes] == ([] if gpu else ["encoder"])
+    if not gpu:
+        assert "fit.encoder says another" in made.notes["encoder"]
+        assert made.rows[0].identity["settings"]["encoder"] == name
+    assert not plan(weightings=["vanilla"], fit={"steps": 3}).notes, "nothing reads an encoder"
+    assert not plan(weightings=["kde"], fit={"encoder": "supcon"}).notes
+
+
 def test_every_data_set_has_an_encoder_of_its_own(plan):
     made = plan(data=["colored_digits", {"name": "colored_digits", "conflict_ratio": None}], weightings=["kde"])
     assert column(made, "dataset", "conflict_ratio") == [("colored_digits", 0.1), ("colored_digits", None)]
