@@ -44,8 +44,8 @@ from fdd_lightning.utils.rng import generator
 FEWEST = 10
 """Effective images of a class below which a warning is given."""
 
-FAR = 2.0
-"""How far beyond 0..1 pixels may reach without a warning; noise as a start reaches about 1.5."""
+FAR = 5.0
+"""How far beyond 0..1 pixels may reach without a warning; noise as a start reaches so far where std is 1."""
 
 
 class BaseDistiller(WeighingModule):
@@ -216,7 +216,7 @@ class BaseDistiller(WeighingModule):
         return path
 
     def _warn_of_pixels(self, made: SyntheticSet) -> None:
-        """Say so where pixels have run away: by more than twice the range that they have in an image."""
+        """Say so where pixels have run away: by several times the range that they have in an image."""
         pixels, _ = made.tensors()
         low, high = float(pixels.min()), float(pixels.max())
         if low < -FAR or high > 1 + FAR:

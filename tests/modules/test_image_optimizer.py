@@ -211,7 +211,7 @@ def test_the_networks_of_a_surrogate_see_groups_as_the_weighting_weighs_them(dig
             assert float(model._shares[i]) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("far", "warned"), [(2.4, False), (30.0, True)])
+@pytest.mark.parametrize(("far", "warned"), [(9.0, False), (30.0, True)])
 def test_pixels_that_run_away_are_told(digits, capsys, tmp_path, far, warned):
     model = distiller(iterations=1)
     trainer().distill(model, digits)
