@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
+from torchmetrics.functional.classification import binary_auroc
 
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.errors import ConfigError
@@ -280,6 +281,20 @@ class CellCount(GroupCounts):
     def compute(self) -> Tensor:
         """Return the numbers, int64 (num_classes, num_groups)."""
         return self.cell_count()
+
+
+def separation(score: Tensor, conflict: Tensor) -> Tensor | None:
+    """Return the AUROC by which scores, (n,), tell conflicting images, bool (n,), from the others; None without both.
+
+    Example:
+        >>> separation(torch.tensor([0.5, 9.0, 0.1]), torch.tensor([False, True, False]))
+        tensor(1.)
+    """
+    if not 0 < int(conflict.sum()) < len(conflict):
+        return None
+    # Ranks, because torchmetrics squashes scores outside [0, 1] through a sigmoid.
+    rank = score.unique(return_inverse=True)[1].float()
+    return binary_auroc(rank / rank.max().clamp(min=1), conflict.long())
 
 
 BUILT_IN = (Accuracy, BalancedAccuracy, DEOMax, DEOMean, WorstGroupAccuracy, AlignedAccuracy, ConflictAccuracy)

@@ -2,6 +2,17 @@
 
 from fdd_lightning.artefacts.results import read_results
 
+METRICS = [
+    "accuracy",
+    "balanced_accuracy",
+    "deo_max",
+    "deo_mean",
+    "worst_group_accuracy",
+    "aligned_accuracy",
+    "conflict_accuracy",
+]
+"""What every row has, in this order."""
+
 
 def written_rows(path):
     """Return the rows of a ``results.json`` as the file holds them."""

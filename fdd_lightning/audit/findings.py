@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
-from torchmetrics.functional.classification import binary_auroc
 
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datasets.association import Association
@@ -18,7 +17,9 @@ from fdd_lightning.matching.evidence import Gallery
 from fdd_lightning.matching.extractors import Statistics
 from fdd_lightning.matching.groupings import NeighbourVote
 from fdd_lightning.matching.neighbour_votes import CLEAR_MARGIN, Ballot, Verdict, lead
+from fdd_lightning.matching.weightings.base import group_rows
 from fdd_lightning.matching.weightings.kde import KDE, kernel_density
+from fdd_lightning.metrics import separation
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,7 @@ class Findings:
         weights = torch.zeros(len(self.targets), dtype=torch.float64)
         for target in self.targets.unique():
             members = (self.targets == target).nonzero()[:, 0]
-            found, place = self.ballot.winners[members].unique(return_inverse=True)
-            weights[members] = len(members) / len(found) / place.bincount().double()[place]
+            weights[members] = len(members) * group_rows(self.ballot.winners[members]).mean(0)
         return weights
 
     @cached_property
@@ -92,9 +92,9 @@ class Findings:
         found = []
         for target in self.targets.unique():
             of_class = self.targets == target
-            if 0 < int(conflict[of_class].sum()) < int(of_class.sum()):
-                found.append(binary_auroc(doubt[of_class].clamp(0, 1), conflict[of_class].long()))
-        return float(torch.stack(found).mean()) if found else None
+            found.append(separation(doubt[of_class], conflict[of_class]))
+        known = [value for value in found if value is not None]
+        return float(torch.stack(known).mean()) if known else None
 
     def images(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each image, in the order of the training set."""

@@ -9,7 +9,6 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 from torch.optim import Adam
-from torchmetrics.functional.classification import binary_auroc
 
 from fdd_lightning.artefacts.encoder import SIBLING, embed_all, load_encoder, save_encoder
 from fdd_lightning.configuration.choices import Spec
@@ -19,6 +18,7 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.matching.encoder_verdicts import EncoderVerdict, correlation_of_weights
 from fdd_lightning.matching.weightings.kde import KDE, kernel_density
+from fdd_lightning.metrics import separation
 from fdd_lightning.modules.base import FitModule
 from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
 from fdd_lightning.utils.checks import require
@@ -178,11 +178,8 @@ class SupCon(FitModule):
             if data.aligned is not None:
                 conflict = ~data.aligned[c][data.train.groups[members]]
                 mass.append(weights[conflict].sum())
-                if 0 < int(conflict.sum()) < len(members):
-                    score = -kernel_density(embeddings[members])
-                    # Ranks, because torchmetrics squashes scores outside [0, 1] through a sigmoid.
-                    rank = score.unique(return_inverse=True)[1].float()
-                    aurocs.append(binary_auroc(rank / rank.max().clamp(min=1), conflict.long()))
+                auroc = separation(-kernel_density(embeddings[members]), conflict)
+                aurocs += [] if auroc is None else [auroc]
         found = {"effective_sample_share": torch.stack(shares).mean()}
         if self.sibling is not None:
             other = embed_all(self.sibling, data.train, self.device)

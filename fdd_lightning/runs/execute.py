@@ -60,9 +60,10 @@ class Execution:
                 else:
                     console.print(head, soft_wrap=True, markup=False)
                     self._try(stage)
-                if self._gather():
-                    self._write(pictures=time.monotonic() - self._drawn > PICTURES_EVERY)
+                    if self._gather():
+                        self._write(pictures=time.monotonic() - self._drawn > PICTURES_EVERY)
         finally:
+            self._gather()
             self._write(pictures=True)
         return self.results()
 

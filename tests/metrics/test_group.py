@@ -21,18 +21,10 @@ from fdd_lightning.metrics import (
     group_metrics,
     metric_classes,
 )
+from tests.written_rows import METRICS
 
 CLASSES, GROUPS = 4, 3
 ALIGNED = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.bool)
-KEYS = [
-    "accuracy",
-    "balanced_accuracy",
-    "deo_max",
-    "deo_mean",
-    "worst_group_accuracy",
-    "aligned_accuracy",
-    "conflict_accuracy",
-]
 
 
 def draw(n, seed=0, empty=()):
@@ -72,8 +64,8 @@ def literal(predictions, targets, groups, least=1):
 
 
 def check(found, expected):
-    assert set(found) == set(KEYS)
-    for key in KEYS:
+    assert set(found) == set(METRICS)
+    for key in METRICS:
         assert float(found[key]) == pytest.approx(expected[key], abs=1e-12, nan_ok=True), key
 
 
@@ -148,8 +140,8 @@ def test_collection_shares_one_update_and_starts_again(monkeypatch):
 
 
 def test_keys_without_alignment():
-    assert set(group_metrics(CLASSES, GROUPS)) == set(KEYS[:5])
-    assert set(group_metrics(CLASSES, GROUPS, ALIGNED)) == set(KEYS)
+    assert set(group_metrics(CLASSES, GROUPS)) == set(METRICS[:5])
+    assert set(group_metrics(CLASSES, GROUPS, ALIGNED)) == set(METRICS)
 
 
 def test_higher_is_better():
@@ -212,7 +204,7 @@ class Rival(Errors):
 
 def test_a_users_own_metric_stands_beside_the_others():
     classes = metric_classes(["tests.metrics.test_group.Errors"])
-    assert [metric.name for metric in classes] == [*KEYS, "errors"]
+    assert [metric.name for metric in classes] == [*METRICS, "errors"]
     metrics = group_metrics(CLASSES, GROUPS, ALIGNED, classes)
     p, t, a = draw(60)
     metrics.update(p, t, a)

@@ -27,6 +27,7 @@ from fdd_lightning.training import Regime
 from fdd_lightning.utils.paths import CONFIGS
 from fdd_lightning.utils.rng import generator, seeded
 from tests.modules.conftest import trainer
+from tests.written_rows import METRICS
 
 NETWORK = partial(ConvNet, width=4, depth=2)
 KEYS = [
@@ -51,15 +52,6 @@ KEYS = [
     "reads_groups",
     "signal",
     "small_cells",
-]
-METRICS = [
-    "accuracy",
-    "balanced_accuracy",
-    "deo_max",
-    "deo_mean",
-    "worst_group_accuracy",
-    "aligned_accuracy",
-    "conflict_accuracy",
 ]
 
 

@@ -11,19 +11,10 @@ from fdd_lightning.artefacts.results import IDENTITY
 from fdd_lightning.artefacts.stage_folder import StageFolder
 from fdd_lightning.stages.stage_run import run_stage
 from tests.tiny import write_recipe
-from tests.written_rows import written_rows
+from tests.written_rows import METRICS, written_rows
 
 ROOT = Path("runs/tiny")
 KEYS = {*IDENTITY, "seconds", "metrics", "cell_accuracy", "cell_count", "reads_groups", "signal", "small_cells"}
-METRICS = [
-    "accuracy",
-    "balanced_accuracy",
-    "deo_max",
-    "deo_mean",
-    "worst_group_accuracy",
-    "aligned_accuracy",
-    "conflict_accuracy",
-]
 
 
 def run(fdd, *args, **changes):
