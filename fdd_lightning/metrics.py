@@ -61,6 +61,8 @@ class GroupCounts(Metric):
     """Whether it says nothing of data without groups."""
     needs_aligned: ClassVar[bool] = False
     """Whether it says nothing of data without bias-aligned images."""
+    by_crowd: ClassVar[bool] = False
+    """Whether its groups are the classes that test images look like (see :mod:`fdd_lightning.matching.crowd`)."""
 
     higher_is_better: bool | None = True
     full_state_update: bool = False
@@ -251,6 +253,34 @@ class ConflictAccuracy(GroupCounts):
         return self.accuracy_within(~self.aligned)
 
 
+class WithCrowdAccuracy(AlignedAccuracy):
+    """Share of the test images that look like their own class, as their neighbours vote, that are classified correctly.
+
+    Needs no group labels. None where the vote found nothing.
+
+    Example:
+        >>> metric = WithCrowdAccuracy(num_classes=2, num_groups=2, aligned=torch.eye(2))
+        >>> metric(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        tensor(0.5000, dtype=torch.float64)
+    """
+
+    name, heading, by_crowd = "with_crowd_accuracy", "with crowd", True
+
+
+class AgainstCrowdAccuracy(ConflictAccuracy):
+    """Share of the test images that look like another class, as their neighbours vote, that are classified correctly.
+
+    Needs no group labels. None where the vote found nothing.
+
+    Example:
+        >>> metric = AgainstCrowdAccuracy(num_classes=2, num_groups=2, aligned=torch.eye(2))
+        >>> metric(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]), torch.tensor([0, 0, 1]))
+        tensor(1., dtype=torch.float64)
+    """
+
+    name, heading, by_crowd = "against_crowd_accuracy", "against crowd", True
+
+
 class CellAccuracy(GroupCounts):
     """The accuracy of every cell; a matrix, so no figure of a row's ``metrics``.
 
@@ -298,6 +328,8 @@ def separation(score: Tensor, conflict: Tensor) -> Tensor | None:
 
 
 BUILT_IN = (Accuracy, BalancedAccuracy, DEOMax, DEOMean, WorstGroupAccuracy, AlignedAccuracy, ConflictAccuracy)
+BY_CROWD = (WithCrowdAccuracy, AgainstCrowdAccuracy)
+"""Metrics for data without groups, which a user asks for by class path."""
 GROUP = "fdd_lightning.metrics"
 """The group of entry points by which other packages add metrics."""
 

@@ -128,6 +128,8 @@ class Row(Identity):
             where nothing was judged.
         small_cells: Cells with test images that are too few to be judged one by one, and so are left out of the gaps
             and the worst; None where older files do not say.
+        conflict_count: Test images that the figures on bias-conflicting images rest on, or those on images against the
+            crowd where only these are known; None where there are none, and where older files do not say.
         more: Keys that this release does not know.
 
     Example:
@@ -143,6 +145,7 @@ class Row(Identity):
     reads_groups: bool | None = None
     signal: str | None = None
     small_cells: int | None = None
+    conflict_count: int | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
     @classmethod

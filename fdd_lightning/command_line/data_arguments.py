@@ -29,6 +29,18 @@ def ask(parser: LineParser, args: Sequence[str]) -> tuple[list[str], list[str], 
     how, left = parser.parse_known_args(rest)
     if not names and not parser.prog.endswith("list"):
         parser.error("name at least one data set, before the options (`fdd data list` shows what there is)")
+    options = data_options(parser, left)
+    return names, options, how
+
+
+def data_options(parser: LineParser, left: Sequence[str]) -> list[str]:
+    """Return arguments of a data set as they were typed, ``--data.key=value``, ``--key value`` or ``--flag``.
+
+    Each becomes ``--data.key=value``.
+
+    Raises:
+        ConfigError: Something belongs to no option.
+    """
     options: list[str] = []
     for i, arg in enumerate(left):
         key, equals, value = arg.partition("=")
@@ -40,7 +52,7 @@ def ask(parser: LineParser, args: Sequence[str]) -> tuple[list[str], list[str], 
             following = left[i + 1] if i + 1 < len(left) else "--"
             value = "true" if following.startswith("--") else following
         options.append(f"--data.{key.removeprefix('--').removeprefix('data.')}={value}")
-    return names, options, how
+    return options
 
 
 def print_help(parser: LineParser, names: Sequence[str]) -> None:

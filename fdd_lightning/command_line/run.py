@@ -1,33 +1,51 @@
-"""``fdd run``: a recipe from data to table."""
+"""``fdd run``: a recipe, or a folder of one's own images, from data to table."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from fdd_lightning.artefacts.results import Identity
 from fdd_lightning.command_line import LineParser
+from fdd_lightning.command_line.data_arguments import data_options
+from fdd_lightning.command_line.data_by_name import find
 from fdd_lightning.errors import say
 from fdd_lightning.report.row_names import describe, shared_settings, variants
 from fdd_lightning.report.summary import print_summary
 from fdd_lightning.runs.execute import Execution
+from fdd_lightning.runs.own_images import is_own_images, write_own_recipe
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import estimate
 from fdd_lightning.utils.files import write_json
 
+LONG = 3600.0
+"""Seconds above which a run says before it starts how long it will take."""
+
 
 def run(args: list[str]) -> int:
     """Run or show a recipe, by the arguments after ``fdd run``, and return the exit code."""
-    parser = LineParser(prog="fdd run", description="Run a recipe: fit, distill and eval for a grid of choices.")
-    parser.add_argument("recipe", help="a YAML file, or a name of configs/recipes")
+    parser = LineParser(
+        prog="fdd run",
+        description="Run a recipe: fit, distill and eval for a grid of choices. Of a folder or table of images a "
+        "recipe is made first; arguments of data set `folder` go into it (--data.group sex, ...).",
+    )
+    parser.add_argument("recipe", help="a YAML file, a name of configs/recipes, a folder or a table of images")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
     parser.add_argument("--plan", type=Path, metavar="FILE", help="write the rows to come as a JSON list")
     parser.add_argument("--output", type=Path, help="folder of the run (default: runs/NAME)")
-    options = parser.parse_args(args)
+    options, left = parser.parse_known_args(args)
+    own = is_own_images(options.recipe)
+    if own:
+        file, told = write_own_recipe(options.recipe, own_options(data_options(parser, left)), options.output)
+        print(told)
+        options.recipe, options.output = file, file.parent
+    elif left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
     recipe = read_recipe(options.recipe)
     plan = Plan(recipe, options.output or Path("runs") / recipe.name)
     if options.plan is not None:
@@ -39,12 +57,34 @@ def run(args: list[str]) -> int:
         return 0
     for row in plan.rows:
         row.check_data()
+    say_if_long(plan)
     results = Execution(plan).run()
     print_summary(results.rows)
+    if own:
+        print(f"sets: {plan.root / 'distill'} (synthetic.safetensors of each row; sets.png shows them)")
     print(f"results: {plan.root / 'results.json'}" + (f" ({results.state})" if results.state else ""))
     for stage, error in dict.fromkeys((failure.stage, failure.error) for failure in results.failed):
         say(f"failed: {stage}: {error}")
     return 1 if results.failed else 0
+
+
+def own_options(options: list[str]) -> dict[str, Any]:
+    """Return arguments of data set `folder` as a recipe has them, once its class has taken them."""
+    images = find("folder").data(options)
+    keys = [option.partition("=")[0].removeprefix("--data.") for option in options]
+    values = {key: images.argument(key) for key in keys}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def say_if_long(plan: Plan) -> None:
+    """Say how long the run will take before it starts, where that is over an hour or cannot be told."""
+    seconds, unknown = plan.time_left()
+    if seconds > LONG or unknown:
+        told = [f"about {duration(seconds)}"] if seconds else []
+        told += [f"{len(unknown)} stages whose time cannot be told ({unknown[0].kind} {unknown[0].title})"] * bool(
+            unknown
+        )
+        say(f"left: {' and '.join(told)}; Ctrl-C stops it, the same command goes on")
 
 
 def show(plan: Plan) -> None:
@@ -70,7 +110,7 @@ def show(plan: Plan) -> None:
         todo = [stage for stage in row.stages() if not stage.finished()]
         fresh = [stage for stage in todo if stage.folder.path not in counted]
         counted |= {stage.folder.path for stage in fresh}
-        times = [estimate(stage) for stage in fresh]
+        times = [estimate(stage, row.data) for stage in fresh]
         known = sum(t for t in times if t is not None)
         total, unknown = total + known, unknown or None in times
         time = duration(known) if known else ""
@@ -86,7 +126,7 @@ def show(plan: Plan) -> None:
     shared += [f"{method}: {describe(own)}" for method, own in shared_settings(rows).items() if own]
     console.print("; ".join(shared), soft_wrap=True, markup=False, highlight=False)
     left = [f"about {duration(total)}"] if total else []
-    left += ["the stages marked ?, which were never timed here"] if unknown else []
+    left += ["the stages marked ?, whose time cannot be told"] if unknown else []
     if left:
         console.print(f"left: {' and '.join(left)}", soft_wrap=True, highlight=False)
     for missing in dict.fromkeys(row.data.missing for row in plan.rows):

@@ -25,6 +25,7 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Gallery
 from fdd_lightning.matching.groupings import Grouping
 from fdd_lightning.matching.weightings import Weighting
+from fdd_lightning.modules.workload import Extent, Workload
 
 T = TypeVar("T")
 
@@ -120,6 +121,16 @@ class StageModule(LightningModule, ABC):
             ConfigError: The arguments cannot go together; the line names the alternative.
         """
         return ()
+
+    @classmethod
+    def workload(cls, arguments: Mapping[str, Any], extent: Extent) -> Workload | None:
+        """Return how much the stage will compute; None, the default, where that cannot be told beforehand.
+
+        Args:
+            arguments: All arguments of the constructor, choices among them as specs.
+            extent: How large its data are.
+        """
+        return None
 
     def take(self, flag: str, path: Path) -> None:
         """Take an input file or folder, by its flag; read in :meth:`check` or :meth:`setup`."""

@@ -35,6 +35,7 @@ from fdd_lightning.matching.weighted_epochs import image_shares
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.weighing import WeighingModule, require_images
+from fdd_lightning.modules.workload import Extent, Workload
 from fdd_lightning.training import OptimizerFactory, ScheduleFactory
 from fdd_lightning.training.image_optimizers import image_optimizer, refuse_what_has_no_effect
 from fdd_lightning.utils.checks import require
@@ -320,6 +321,18 @@ class Distiller(BaseDistiller):
         self._shares: Tensor | None = None
         self.images = nn.Parameter(self.blank_images())
         self._warned = False
+
+    @classmethod
+    def workload(cls, arguments: Mapping[str, Any], extent: Extent) -> Workload | None:
+        """Return the real and synthetic images of all iterations, where networks are not trained on the way."""
+        surrogate, signal = build(arguments["surrogate"]), build(arguments["signal"])
+        if not isinstance(surrogate, Fresh) or not isinstance(signal, Features):
+            return None
+        sampler, stored = build(arguments["sampler"]), build(arguments["parameterisation"])
+        seen = int(arguments["iterations"]) * extent.num_classes
+        synthetic = int(arguments["images_per_class"]) * stored.expansion
+        network = arguments["surrogate"].get("init_args", {}).get("network")
+        return Workload(network, seen * sampler.batch_size, seen * synthetic)
 
     @property
     def num_steps(self) -> int:

@@ -21,9 +21,11 @@ from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datamodules.base import entry_of
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.matching.crowd import crowd_of
 from fdd_lightning.metrics import CellAccuracy, CellCount, GroupCounts, group_metrics, metric_classes
 from fdd_lightning.modules.row_identity import identity
 from fdd_lightning.modules.training import TrainingModule
+from fdd_lightning.modules.workload import Extent, Workload
 from fdd_lightning.training import Preset, named, refuse_mixing, regime_of
 from fdd_lightning.training.batches import Batches
 from fdd_lightning.utils.checks import require
@@ -89,6 +91,7 @@ class Evaluator(TrainingModule):
         self.lr = lr
         self.metrics = metric_classes(metrics)
         self.learners = nn.ModuleList()
+        self.crowd: Tensor | None = None  # the class that each test image looks like, where a metric asks for that
         self.soft_labels: Tensor | None = None
         self.whitening: ZCA | None = None
         self.result: Row | None = None
@@ -107,6 +110,16 @@ class Evaluator(TrainingModule):
     def flags(cls) -> dict[str, str]:
         """Return the one file that it trains on."""
         return {"synthetic": "the synthetic set to train on (synthetic.safetensors); without it the real training set"}
+
+    @classmethod
+    def workload(cls, arguments: Mapping[str, Any], extent: Extent) -> Workload:
+        """Return the images of all epochs and the test, for every network."""
+        size = extent.train if extent.per_class is None else extent.num_classes * extent.per_class
+        regime = regime_of(arguments, on_real=extent.per_class is None)
+        per_epoch = -(-size // regime.batch_size)
+        learned_from = regime.num_steps(per_epoch) * size // per_epoch
+        count = int(arguments["count"])
+        return Workload(arguments["network"], count * extent.test, count * learned_from)
 
     def take(self, flag: str, path: Path) -> None:
         """Read the set to train on."""
@@ -157,11 +170,22 @@ class Evaluator(TrainingModule):
             self.regime = algorithm.regime or self.by_preset()
             self.batches = Batches(len(labels), self.regime.batch_size, algorithm.pool)
         if stage == "test" or not hasattr(self, "scores"):
-            facts = (self.num_classes, self.num_groups, self.data.alignment)
-            classes: list[type[GroupCounts]] = [*self.metrics, CellAccuracy, CellCount]
-            least = self.data.least_in_cell
-            self.scores = nn.ModuleList(group_metrics(*facts, classes, least) for _ in range(self.count))
+            self._prepare_scores()
         super().setup(stage)
+
+    def _prepare_scores(self) -> None:
+        """Make the metrics of each network: by the groups, and by the crowd where some ask for it."""
+        facts = (self.num_classes, self.num_groups, self.data.alignment)
+        classes: list[type[GroupCounts]] = [*(m for m in self.metrics if not m.by_crowd), CellAccuracy, CellCount]
+        least = self.data.least_in_cell
+        self.scores = nn.ModuleList(group_metrics(*facts, classes, least) for _ in range(self.count))
+        asked = [metric for metric in self.metrics if metric.by_crowd]
+        if asked:
+            sets, facts_of_vote = (self.data.train, self.data.test), (self.num_classes, self.data.train_fingerprint)
+            self.crowd = self.once(lambda: crowd_of(*sets, *facts_of_vote))
+        by_crowd = (self.num_classes, self.num_classes, torch.eye(self.num_classes))
+        count = 0 if self.crowd is None else self.count
+        self.crowd_scores = nn.ModuleList(group_metrics(*by_crowd, [*asked, CellCount]) for _ in range(count))
 
     def check(self) -> None:
         """Refuse a trainer that reads group labels on a set that has none, and one that cannot take mixed images."""
@@ -233,12 +257,19 @@ class Evaluator(TrainingModule):
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count hits by class and group."""
         images = self._seen(batch["image"])
-        for algorithm, scores in zip(self.learners, self.scores, strict=True):
-            scores.update(algorithm(images).argmax(1), batch["target"], batch["group"])  # type: ignore[operator]
+        for number, (algorithm, scores) in enumerate(zip(self.learners, self.scores, strict=True)):
+            predicted = algorithm(images).argmax(1)
+            scores.update(predicted, batch["target"], batch["group"])  # type: ignore[operator]
+            if self.crowd is not None:
+                crowd = self.crowd[batch["index"].cpu()].to(predicted.device)
+                self.crowd_scores[number].update(predicted, batch["target"], crowd)  # type: ignore[operator]
 
     def on_test_epoch_end(self) -> None:
         """Gather the row of the results."""
         figures: list[dict[str, Tensor]] = [scores.compute() for scores in self.scores]  # type: ignore[operator]
+        by_crowd: list[dict[str, Tensor]] = [scores.compute() for scores in self.crowd_scores]  # type: ignore[operator]
+        conflict = self._conflict_count(figures[0], by_crowd)
+        figures = [{**crowd, **figure} for figure, crowd in zip(figures, by_crowd or [{}] * self.count, strict=True)]
         existing = [metric.name for metric in self.metrics if metric.name in figures[0]]
         values = {name: [[float(figure[name]) for figure in figures]] for name in existing}
         metrics = {m.name: MetricSummary.of(values[m.name]) if m.name in values else None for m in self.metrics}
@@ -250,12 +281,22 @@ class Evaluator(TrainingModule):
             cell_accuracy=_matrix(torch.stack([figure["cell_accuracy"] for figure in figures]).double().nanmean(0)),
             cell_count=counts.tolist(),
             small_cells=int(((counts > 0) & (counts < self.data.least_in_cell)).sum()) if self.num_groups > 1 else 0,
+            conflict_count=conflict,
             reads_groups=self._reads_groups(),
             signal=None if self.synthetic is None else self.synthetic.metadata.get("signal"),
         )
         for name, summary in metrics.items():
             if summary is not None:
                 self.log(f"eval/{name}", summary.mean)
+
+    def _conflict_count(self, figures: Mapping[str, Tensor], by_crowd: Sequence[Mapping[str, Tensor]]) -> int | None:
+        """Return how many test images go against the bias, as groups or else the crowd have it."""
+        if self.data.alignment is not None:
+            return int(figures["cell_count"][~self.data.alignment.bool()].sum())
+        if by_crowd:
+            counts = by_crowd[0]["cell_count"]
+            return int(counts.sum() - counts.diagonal().sum())
+        return None
 
     def _reads_groups(self) -> bool | None:
         """Tell whether a true group label was read on the way here; None where the set does not say."""

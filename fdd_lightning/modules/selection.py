@@ -16,6 +16,7 @@ from fdd_lightning.matching.selectors import Random, Selector
 from fdd_lightning.matching.sources import AsIs, Source
 from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.distiller import BaseDistiller
+from fdd_lightning.modules.workload import Extent, Workload
 from fdd_lightning.utils.rng import generator
 
 
@@ -71,6 +72,11 @@ class Selection(BaseDistiller):
         """Return how many it picks."""
         given = complete({"class_path": class_path(cls), "init_args": arguments})["init_args"]
         return 0 if build(given["source"]).needs_classifier else int(given["images_per_class"])
+
+    @classmethod
+    def workload(cls, arguments: Mapping[str, Any], extent: Extent) -> Workload | None:
+        """Return nothing to speak of, but for selectors that compare images."""
+        return None if build(arguments["selector"]).needs_features else Workload(None)
 
     @property
     def num_steps(self) -> int:

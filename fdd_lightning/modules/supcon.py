@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from fdd_lightning.matching.encoder_verdicts import EncoderVerdict, correlation_
 from fdd_lightning.matching.weightings.kde import KDE, kernel_density
 from fdd_lightning.metrics import separation
 from fdd_lightning.modules.base import FitModule
+from fdd_lightning.modules.workload import Extent, Workload
 from fdd_lightning.networks import Encoder, NetworkFactory, ResNet18
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import seeded
@@ -126,6 +128,13 @@ class SupCon(FitModule):
     def settings_of(cls, path: Path) -> dict[str, Any]:
         """Return what the file says."""
         return dict(load_encoder(path)[1].get("settings", {}))
+
+    @classmethod
+    def workload(cls, arguments: Mapping[str, Any], extent: Extent) -> Workload:
+        """Return the images of all batches, twice with a sibling, and the look at all of them at the end."""
+        encoders = 2 if arguments["sibling"] else 1
+        learned_from = int(arguments["steps"]) * min(extent.batch_size, extent.train)
+        return Workload(arguments["network"], encoders * extent.train, encoders * learned_from)
 
     @property
     def num_steps(self) -> int:

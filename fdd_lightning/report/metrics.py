@@ -38,6 +38,8 @@ METRICS = {
     "worst_group_accuracy": Metric("worst", 1, "least accurate class and group", True),
     "aligned_accuracy": Metric("aligned", 3, "accuracy on bias-aligned images", True),
     "conflict_accuracy": Metric("conflict", 2, "accuracy on bias-conflicting images", True),
+    "with_crowd_accuracy": Metric("with crowd", 3, "accuracy on images that look like their own class", True),
+    "against_crowd_accuracy": Metric("against crowd", 1, "accuracy on images that look like another class", True),
 }
 
 

@@ -10,6 +10,7 @@ from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.pictures.synthetic_sets import sets_side_by_side
 from fdd_lightning.report.figures import Figure, all_figures, draw_all
+from fdd_lightning.report.judgement import judgements
 from fdd_lightning.report.label_free_sentences import label_free_sentences
 from fdd_lightning.report.results_table import markdown, print_table
 from fdd_lightning.utils.files import atomic_path
@@ -46,7 +47,8 @@ def write_summary(
     if results.rows:
         state = f"{results.state}\n\n" if results.state else ""
         with atomic_path(folder / "table.md") as temporary:
-            temporary.write_text(state + markdown(results.rows), encoding="utf-8")
+            judged = "".join(f"\n{sentence}.\n" for sentence in judgements(results.rows))
+            temporary.write_text(state + markdown(results.rows) + judged, encoding="utf-8")
         written.append(folder / "table.md")
     if not pictures:
         return written
@@ -58,7 +60,7 @@ def write_summary(
 
 
 def print_summary(rows: Sequence[Row], *, with_published: bool = False) -> None:
-    """Print the table of a run, and in sentences what the label-free way came to.
+    """Print the table of a run, and in sentences what corrections came to.
 
     Args:
         rows: Results in the order of the table.
@@ -66,5 +68,5 @@ def print_summary(rows: Sequence[Row], *, with_published: bool = False) -> None:
     """
     if rows:
         print_table(rows, with_published=with_published)
-        for sentence in label_free_sentences(rows):
+        for sentence in (*judgements(rows), *label_free_sentences(rows)):
             print(sentence)

@@ -94,7 +94,7 @@ class Execution:
             sys.stderr.write(f"failed: {line}\n")
             self.errors[stage.folder.path] = f"{stage.kind} {stage.title}", line
         else:
-            note_rate(stage)
+            note_rate(stage, self.plan.data_of(stage))
             self.done.add(stage.folder.path)
 
     def _gather(self) -> bool:

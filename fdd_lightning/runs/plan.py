@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from fdd_lightning.modules.row_identity import evaluation_identity
 from fdd_lightning.modules.weighing import require_images
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name
 from fdd_lightning.runs.stage import Stage, configuration, options
+from fdd_lightning.runs.time_estimates import estimate
 from fdd_lightning.training import refuse_mixing, regime_of
 from fdd_lightning.utils.files import fingerprint
 
@@ -158,6 +160,15 @@ class Plan:
     def stages(self) -> list[Stage]:
         """Return every stage once, in an order in which they can run."""
         return list({id(stage): stage for row in self.rows for stage in row.stages()}.values())
+
+    def data_of(self, stage: Stage) -> BaseDataModule:
+        """Return a stage's data module, not set up."""
+        return self._module(stage.config["data"])
+
+    def time_left(self) -> tuple[float, list[Stage]]:
+        """Return the seconds that the unfinished stages will take together, and those of which nobody can tell."""
+        times = [(stage, estimate(stage, self.data_of(stage))) for stage in self.stages() if not stage.finished()]
+        return math.fsum(t for _, t in times if t is not None), [stage for stage, t in times if t is None]
 
     def _planned(self) -> Iterator[PlannedRow]:
         recipe = self.recipe

@@ -116,18 +116,20 @@ def named(name: str) -> Preset:
     return preset
 
 
-def regime_of(evaluator: Mapping[str, Any]) -> Regime:
-    """Return how an evaluation of a synthetic set trains: by the trainer's own regime, or by the preset as changed.
+def regime_of(evaluator: Mapping[str, Any], *, on_real: bool = False) -> Regime:
+    """Return how an evaluation trains: by the trainer's own regime, or by the preset as changed.
 
     Args:
         evaluator: The Evaluator's arguments, choices as specs; defaults may be left out but for ``learner``.
+        on_real: Whether it trains on the real set instead of a synthetic one.
     """
     own = complete(evaluator["learner"])["init_args"].get("regime")
     if own is not None:
         regime: Regime = build(own)
         return regime
     changes = {key: build(evaluator.get(key)) for key in ("epochs", "lr", "batch_size", "augmentation")}
-    return named(evaluator.get("preset") or "reference").changed(**changes)
+    preset = named(evaluator.get("preset") or "reference")
+    return (preset.on_real() if on_real else preset).changed(**changes)
 
 
 def refuse_mixing(regime: Regime, algorithm: Any, where: str) -> None:

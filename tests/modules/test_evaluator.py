@@ -52,6 +52,7 @@ KEYS = [
     "reads_groups",
     "signal",
     "small_cells",
+    "conflict_count",
 ]
 
 
@@ -234,6 +235,7 @@ def test_the_row_says_what_was_done(digits, chosen):
         "reads_groups": True,
         "signal": None,
         "small_cells": 0,
+        "conflict_count": 4500,
     }
 
 

@@ -225,7 +225,7 @@ def test_a_dry_run_needs_no_data_and_writes_nothing_but_the_plan(fdd, monkeypatc
     assert "4 rows, 10 stages" in said.out
     assert said.out.count("(data missing)") == 2
     assert "missing: data root 'data' does not exist" in said.out
-    assert "never timed here" in said.out
+    assert "whose time cannot be told" in said.out
     assert "data/CMNIST" not in said.out
     rows = json.loads(Path("deep/plan.json").read_text())
     assert [(row["dataset"], row["weighting"]) for row in rows] == [

@@ -1,0 +1,153 @@
+"""The judgement of a run in words: did the correction help, beyond the noise, and was distilling worth it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean, variance
+
+from fdd_lightning.artefacts.results import BALANCED, Row
+
+ELSE = ("dataset", "ipc", "conflict_ratio", "network", "train_on", "trainer", "preset", "eval_settings")
+"""What rows must have in common to be compared."""
+
+AGAINST = {
+    "conflict_accuracy": "images that go against the bias",
+    "against_crowd_accuracy": "images that look like another class (no group labels: as their neighbours vote)",
+}
+"""Metrics that show a bias best, the best first, and the images that they are about."""
+
+ENOUGH = 2.0
+"""Multiples of the noise from which on a difference is taken for one."""
+
+
+def judgements(rows: Sequence[Row]) -> list[str]:
+    """Return sentences for each row that has a row without correction beside it: same method, weighting vanilla.
+
+    What it does to the images that go against the bias, what that costs on all of them, and whether images drawn by the
+    same weights do as well.
+    """
+    return [_judgement(row, before, rows) for row in rows if (before := uncorrected(row, rows)) is not None]
+
+
+def alike(row: Row, rows: Sequence[Row], **keys: str) -> Row | None:
+    """Return the first row on the same data, of the same size and evaluation, that has the given keys."""
+    same = (other for other in rows if all(getattr(other, key) == getattr(row, key) for key in ELSE))
+    return next((other for other in same if all(getattr(other, key) == value for key, value in keys.items())), None)
+
+
+def uncorrected(row: Row, rows: Sequence[Row]) -> Row | None:
+    """Return the row of a recommended one's method without a correction; None for any other row."""
+    if row.weighting == "vanilla" or row.variant != "recommended":
+        return None
+    return alike(row, rows, method=row.method, variant=row.variant, weighting="vanilla")
+
+
+def times_the_noise(one: Row, other: Row, metric: str) -> float:
+    """Return by how many times the noise a row lies above another in a metric; 0 where neither varies nor differs.
+
+    The noise is the standard error of the difference: that of the distilled sets' means (of the networks where there is
+    one set), and that of the test images drawn, taken as if each row had been tested on images of its own. The latter
+    makes it rather too large: both saw the same.
+
+    Example:
+        >>> from fdd_lightning.artefacts.results import MetricSummary
+        >>> facts = {"dataset": "d", "method": "dm", "ipc": 1, "conflict_ratio": None, "network": "convnet"}
+        >>> facts |= {"train_on": "synthetic", "trainer": "erm", "settings": {}, "preset": "quick", "eval_networks": 1}
+        >>> facts |= {"distill_seeds": [0, 1], "seconds": {}, "cell_accuracy": None, "cell_count": [[200]]}
+        >>> better, worse = (
+        ...     Row(**facts, weighting=w, metrics={"accuracy": MetricSummary.of([[v], [v + 0.02]])})
+        ...     for w, v in (("vote", 0.49), ("vanilla", 0.29))
+        ... )
+        >>> round(times_the_noise(better, worse, "accuracy"), 2)
+        4.0
+    """
+    difference = (one.mean(metric) or 0.0) - (other.mean(metric) or 0.0)
+    varies = math.fsum(_training_variance(row, metric) + _sampling_variance(row, metric) for row in (one, other))
+    if varies == 0:
+        return math.copysign(math.inf, difference) if difference else 0.0
+    return difference / math.sqrt(varies)
+
+
+def _training_variance(row: Row, metric: str) -> float:
+    """Return the variance of a row's mean over what was distilled and trained."""
+    lines = [[v for v in line if v is not None] for line in row.values(metric)]
+    sets = [fmean(line) for line in lines if line]
+    values = sets if len(sets) > 1 else [v for line in lines for v in line]
+    return variance(values) / len(values) if len(values) > 1 else 0.0
+
+
+def _sampling_variance(row: Row, metric: str) -> float:
+    """Return the variance of a row's mean because the test images are a sample."""
+    cells = [
+        (accuracy, count)
+        for accuracies, counts in zip(row.cell_accuracy or [], row.cell_count or [], strict=False)
+        for accuracy, count in zip(accuracies, counts, strict=True)
+        if accuracy is not None and count
+    ]
+    if metric == BALANCED and cells:
+        return math.fsum(p * (1 - p) / count for p, count in cells) / len(cells) ** 2
+    count = row.conflict_count if metric in AGAINST else sum(map(sum, row.cell_count or []))
+    mean = row.mean(metric) or 0.0
+    return mean * (1 - mean) / count if count else 0.0
+
+
+def _judgement(row: Row, before: Row, rows: Sequence[Row]) -> str:
+    where = f"{row.dataset}, ipc {row.ipc}" + (f", {100 * row.conflict_ratio:g}%" if row.conflict_ratio else "")
+    if len({(r.network, r.trainer) for r in rows}) > 1:
+        where += f", {row.network}, {row.trainer}"
+    said = [f"{row.full_method} {row.weighting} ({where})"]
+    if row.signal == "none":
+        said.append("no shortcut was found, so no correction was applied and the set is that of vanilla")
+    else:
+        said += _with_correction(row, before)
+    return ": ".join([said[0], "; ".join([*said[1:], *_against_drawn(row, rows)])])
+
+
+def _with_correction(row: Row, before: Row) -> list[str]:
+    """Say what the correction did, where it matters and over all."""
+    metric = next((m for m in AGAINST if row.mean(m) is not None and before.mean(m) is not None), row.headline)
+    count = f", {row.conflict_count:,} in the test" if row.conflict_count and metric in AGAINST else ""
+    told = [f"on {AGAINST.get(metric, 'all images')}{count}: {_before_and_after(before, row, metric)}"]
+    if metric != row.headline:
+        all_images = "on average over classes and groups" if row.headline == BALANCED else "on all images"
+        told.append(f"{all_images}: {_before_and_after(before, row, row.headline, brief=True)}")
+    if row.signal == "doubtful":
+        told.append("two encoders disagree about it: do not trust it")
+    return told
+
+
+def _before_and_after(before: Row, after: Row, metric: str, *, brief: bool = False) -> str:
+    times = times_the_noise(after, before, metric)
+    figures = f"{_percent(before, metric)} right before the correction, {_percent(after, metric)} after"
+    if brief:
+        return f"{_percent(before, metric)} before, {_percent(after, metric)} after"
+    if abs(times) < ENOUGH:
+        verdict = "so no effect is shown"
+    else:
+        verdict = "so it helps" if times > 0 else "so it does harm here: keep vanilla"
+    return f"{figures}; the difference is {_times(times)} the noise, {verdict}"
+
+
+def _against_drawn(row: Row, rows: Sequence[Row]) -> list[str]:
+    """Say whether as many images drawn by the same weights do as well."""
+    drawn = alike(row, rows, method="random", weighting=row.weighting)
+    metric = row.headline
+    if drawn is None or drawn.mean(metric) is None or row.mean(metric) is None:
+        return []
+    times = times_the_noise(row, drawn, metric)
+    if abs(times) < ENOUGH:
+        verdict = "which does as well within the noise"
+    else:
+        verdict = f"distilling is worth it, by {_times(times)} the noise" if times > 0 else "which does better"
+    images = f"{row.ipc} image{'' if row.ipc == 1 else 's'} of each class drawn in the same way"
+    return [f"{images}: {_percent(drawn, metric)} against {_percent(row, metric)}, {verdict}"]
+
+
+def _percent(row: Row, metric: str) -> str:
+    mean = row.mean(metric)
+    return "no figure" if mean is None else f"{100 * mean:.1f}%"
+
+
+def _times(times: float) -> str:
+    return "beyond" if math.isinf(times) else f"{abs(times):.1f} times"

@@ -1,0 +1,184 @@
+"""A recipe for a user's own images: what a folder or a table of them leads to where nothing else is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+import yaml
+from PIL import Image
+
+from fdd_lightning.configuration import menu
+from fdd_lightning.configuration.choices import class_path
+from fdd_lightning.datamodules import Folder
+from fdd_lightning.datasets.folder_files import TABLES
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.metrics import BY_CROWD
+from fdd_lightning.utils.files import atomic_path
+
+SIZES = (16, 32, 64)
+"""Sizes of images without a GPU; with one there are more."""
+LARGE = (*SIZES, 96, 128)
+LOOKED_AT = 100
+"""Images whose size is looked up."""
+
+TEMPLATE = """\
+# {title}
+# Written by `fdd run {source}`. Edit it and give the same command again, or `fdd run {file}`.
+name: {name}
+data: {data}
+methods:
+  - {{name: random, weightings: {corrections}}}             # images drawn by the same weights: is distilling worth it?
+  - {{name: dm_recommended, weightings: {weightings}, iterations: {iterations}}}   # vanilla: without correction
+ipcs: {ipcs}                    # images per class
+distill_seeds: {seeds}       # so many sets of each, for the noise
+distill: {{surrogate.network.width: {width}}}
+eval: {evaluation}
+"""
+
+
+def is_own_images(text: str) -> bool:
+    """Tell whether what was typed is a folder or a table of images rather than a recipe; the menu's names are recipes.
+
+    Example:
+        >>> is_own_images("quickstart"), is_own_images("labels.csv")
+        (False, True)
+    """
+    path = Path(text)
+    if path.suffix.lower() in TABLES:
+        return True
+    return path.is_dir() and (text.endswith(("/", "\\")) or menu.file_of("recipes", path) is None)
+
+
+def own_arguments(text: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the folder's data module: those given, and where its images and its table are.
+
+    A folder's only table counts, unless there are class folders and it says no group.
+
+    Raises:
+        ConfigError: It is the folder of a run.
+    """
+    path = Path(text)
+    if path.suffix.lower() in TABLES:
+        return {"path": str(path.parent), "table": path.name, **given}
+    if (path / "results.json").is_file() or (path / "recipe.yaml").is_file():
+        raise ConfigError(f"{text!r} is the folder of a run: name its recipe ({path / 'recipe.yaml'}), or your images'")
+    tables = [file.name for file in sorted(path.iterdir()) if file.suffix.lower() in TABLES]
+    return {"path": str(path), **({"table": tables[0]} if len(tables) == 1 else {}), **given}
+
+
+def sizes_of(images: Folder, *, gpu: bool) -> dict[str, Any]:
+    """Return what is sized by the counts of the images, by their pixels, and by the kind of device.
+
+    Nothing is measured by the clock: the same images give the same sizes.
+    """
+    fewest = min(count for count in images.class_counts() if count)
+    files = images.index.splits["train"].files
+    own = median(min(_size(file)) for file in files[:: max(1, len(files) // LOOKED_AT)])
+    fitting = [size for size in (LARGE if gpu else SIZES) if size <= own] or [SIZES[0]]
+    return {
+        "size": fitting[-1],
+        "ipc": min(10, fewest),
+        "iterations": 1000 if gpu else 150,
+        "width": 128 if gpu else 32,
+        "sets": 3 if gpu else 2,
+        "networks": 5 if gpu else 3,
+    }
+
+
+def own_recipe(source: str, arguments: Mapping[str, Any], file: Path, *, gpu: bool | None = None) -> str:
+    """Return the recipe of one's own images as the text of a file.
+
+    Args:
+        source: What was typed.
+        arguments: Of the data module.
+        file: Where the recipe will be.
+        gpu: Whether there is a GPU; None looks.
+
+    Raises:
+        FDDError: The images cannot be used; the line says why.
+    """
+    images = Folder(**arguments)
+    sizes = sizes_of(images, gpu=torch.cuda.is_available() if gpu is None else gpu)
+    own = {key: value for key, value in arguments.items() if key != "name"}
+    data: dict[str, Any] = {"name": images.entry, "size": sizes["size"], **own}
+    data |= {"init_args": {"name": arguments["name"]}} if "name" in arguments else {}
+    grouped = images.num_groups > 1
+    corrections = ["fairdd", "vote"] if grouped else ["vote"]
+    evaluation: dict[str, Any] = {
+        "count": sizes["networks"],
+        "preset": "quick",
+        "networks": [{"name": "convnet", "width": sizes["width"]}],
+    }
+    if not grouped:  # what can be known of the bias without groups
+        evaluation["metrics"] = [class_path(metric) for metric in BY_CROWD]
+    kinds = f"{len(images.group_names)} groups" if grouped else "no groups"
+    return TEMPLATE.format(
+        title=f"{images.name}: {sum(images.class_counts()):,} training images, {images.num_classes} classes, {kinds}.",
+        source=_flow(str(Path(source))),
+        file=file,
+        name=_flow(_run_name(images.name)),
+        data=_flow(data),
+        corrections=_flow(corrections),
+        weightings=_flow(["vanilla", *corrections]),
+        iterations=sizes["iterations"],
+        ipcs=_flow([sizes["ipc"]]),
+        seeds=_flow(list(range(sizes["sets"]))),
+        width=sizes["width"],
+        evaluation=_flow(evaluation),
+    )
+
+
+def write_own_recipe(text: str, given: Mapping[str, Any], output: Path | None) -> tuple[Path, str]:
+    """Write the recipe of a folder or table of images, unless there is one that was edited.
+
+    Args:
+        text: The folder or table, as it was typed.
+        given: Arguments of the data module that were typed.
+        output: The run's folder; ``runs/NAME`` if None.
+
+    Returns:
+        The recipe's file, and a line that says what became of it.
+
+    Raises:
+        FDDError: The images cannot be used, or there is another recipe in spite of arguments given.
+    """
+    arguments = own_arguments(text, given)
+    root = output or Path("runs") / _run_name(Folder(**arguments).name)
+    file = root / "recipe.yaml"
+    recipe = own_recipe(text, arguments, file)
+    if not file.is_file():
+        with atomic_path(file) as temporary:
+            temporary.write_text(recipe, encoding="utf-8")
+        return file, f"recipe: {file} (written; edit it to change anything)"
+    if file.read_text(encoding="utf-8") == recipe:
+        return file, f"recipe: {file}"
+    if given:
+        raise ConfigError(
+            f"{file} is there already and says something else: edit it, remove it for a new one, or name another "
+            "--output"
+        )
+    return file, f"recipe: {file} (as it stands there; remove it for a new one)"
+
+
+def _run_name(name: str) -> str:
+    """Return a name for the run's folder."""
+    return name.strip().lstrip(".") or "own"
+
+
+def _size(file: Path) -> tuple[int, int]:
+    """Return width and height of an image; (0, 0) where it cannot be read, which is told when it is."""
+    try:
+        with Image.open(file) as image:
+            return image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return (0, 0)
+
+
+def _flow(value: Mapping[str, Any] | Sequence[Any] | str) -> str:
+    """Return a value as YAML on one line."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
+    return text.strip().removesuffix("...").strip()

@@ -1,0 +1,55 @@
+"""What a run came to, in words."""
+
+import math
+import statistics
+
+import pytest
+
+from fdd_lightning.artefacts.results import MetricSummary
+from fdd_lightning.report.judgement import judgements, times_the_noise
+from tests.report.fake_rows import row
+
+
+def made(weighting, accuracy, conflict, *, method="dm", **more):
+    """Return a recommended row of two sets and two networks, with exactly these figures."""
+    figures = {"accuracy": accuracy, "conflict_accuracy": conflict}
+    metrics = {
+        name: MetricSummary.of([[value - 0.01, value - 0.01], [value + 0.01, value + 0.01]])
+        for name, value in figures.items()
+    }
+    facts = {"seeds": (0, 1), "networks": 2, "metrics": metrics, "conflict_count": 100, "cell_count": [[500], [500]]}
+    facts |= {"cell_accuracy": [[accuracy], [accuracy]], "variant": "recommended"}
+    return row(method, weighting, **{**facts, **more})
+
+
+def test_the_noise_is_that_of_sets_and_of_the_test_images():
+    before, after = made("vanilla", 0.7, 0.28), made("vote", 0.68, 0.41)
+    sets = statistics.variance([0.40, 0.42]) / 2 + statistics.variance([0.27, 0.29]) / 2
+    images = 0.41 * 0.59 / 100 + 0.28 * 0.72 / 100
+    assert times_the_noise(after, before, "conflict_accuracy") == pytest.approx(0.13 / math.sqrt(sets + images))
+    one, other = (row(w, w, seeds=(0,), networks=3, cell_count=None) for w in ("kde", "vote"))
+    nets = sum(statistics.variance(each.values("accuracy")[0]) / 3 for each in (one, other))
+    difference = one.mean("accuracy") - other.mean("accuracy")
+    assert times_the_noise(one, other, "accuracy") == pytest.approx(difference / math.sqrt(nets))
+
+
+def test_a_correction_is_judged_by_the_images_that_go_against_the_bias():
+    drawn = made("vote", 0.66, 0.40, method="random", variant="published")
+    rows = [drawn, made("vanilla", 0.70, 0.28), made("vote", 0.68, 0.48, signal="vote")]
+    (sentence,) = judgements(rows)
+    assert sentence == (
+        "dm recommended vote (colored_digits, ipc 10, 10%): on images that go against the bias, 100 in the test: 28.0% "
+        "right before the correction, 48.0% after; the difference is 2.9 times the noise, so it helps; on all images: "
+        "70.0% before, 68.0% after; 10 images of each class drawn in the same way: 66.0% against 68.0%, which does as "
+        "well within the noise"
+    )
+    (sentence,) = judgements([made("vanilla", 0.7, 0.28), made("vote", 0.7, 0.30, signal="vote")])
+    assert "0.3 times the noise, so no effect is shown" in sentence
+    (sentence,) = judgements([made("vanilla", 0.7, 0.68), made("vote", 0.7, 0.30, signal="vote")])
+    assert "so it does harm here: keep vanilla" in sentence
+    (sentence,) = judgements([made("vanilla", 0.7, 0.28), made("vote", 0.7, 0.28, signal="none")])
+    assert sentence.endswith("no shortcut was found, so no correction was applied and the set is that of vanilla")
+
+
+def test_without_an_uncorrected_row_of_the_same_method_nothing_is_judged():
+    assert judgements([row("dm", "vanilla"), row("dm", "fairdd"), made("vote", 0.7, 0.5)]) == []
