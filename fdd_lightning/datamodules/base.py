@@ -19,6 +19,7 @@ from torch import Tensor
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.configuration import defaults, menu
 from fdd_lightning.configuration.choices import Spec, build, class_path, import_class
+from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.configuration.row_settings import differences, reference
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import ImageSet, Split, cache
@@ -469,6 +470,7 @@ def spec_of_set(path: str) -> Spec:
     spec = menu.find("data", name)
     kind: Any = import_class(spec["class_path"])
     arguments = kind.arguments(metadata.get("data_parameters") or {})
+    require_known({"class_path": spec["class_path"], "init_args": arguments}, path)
     if "name" in defaults.parameters(kind):
         arguments["name"] = metadata["dataset"]  # rows of the set keep theirs, wherever its images have moved
     return dict(menu.merged(spec, {"init_args": arguments}))

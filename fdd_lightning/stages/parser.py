@@ -19,9 +19,10 @@ import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
 from fdd_lightning.artefacts.stage_folder import read_checkpoint
 from fdd_lightning.configuration.arguments import read
-from fdd_lightning.configuration.choices import Spec, import_class
+from fdd_lightning.configuration.choices import Spec, class_path, import_class
 from fdd_lightning.configuration.defaults import complete, current_spec, spec_named
 from fdd_lightning.configuration.menu import merged
+from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.datamodules import BaseDataModule, ColoredDigits
 from fdd_lightning.datamodules.base import spec_of_set
 from fdd_lightning.errors import ConfigError
@@ -180,7 +181,9 @@ class StageParser(LightningCLI):
         path = self.options["ckpt_path"]
         if path is None:
             return
-        made_by = read_checkpoint(path)["hyper_parameters"].get("_class_path")
+        settings = read_checkpoint(path)["hyper_parameters"]
+        made_by = settings.get("_class_path")
+        require_known({"class_path": made_by or class_path(STAGES[self.stage][0]), "init_args": settings}, str(path))
         if made_by is not None and not issubclass(import_class(made_by), STAGES[self.stage][0]):
             raise ConfigError(
                 f"{path} is a checkpoint of {made_by.rpartition('.')[2]}, which is not for `fdd {self.stage}`: name "
