@@ -127,6 +127,7 @@ def complete(spec: Any, bases: tuple[type, ...] = (), key: str = "") -> Any:
         return {k: complete(v) for k, v in spec.items()} if isinstance(spec, Mapping) else spec
     name = str(spec["class_path"])
     try:
+        menu.refuse_address(name)
         named = spec_named(name, bases)
     except ConfigError as error:
         raise ConfigError(f"--{key}: {error}" if key else str(error)) from None

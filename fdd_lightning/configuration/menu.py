@@ -43,11 +43,22 @@ def names(kind: str) -> list[str]:
 
 def file_of(kind: str, name: str | Path) -> Path | None:
     """Return the file of an entry of a kind, by its name or by the path of a YAML file; None where there is none."""
+    refuse_address(str(name))
     path = Path(name)
     if path.suffix in ENDINGS and path.is_file():
         return path
     inside = path.with_name(f"{path.name}.yaml") if path.suffix not in ENDINGS else path
     return next((root / kind / inside for root in roots() if (root / kind / inside).is_file()), None)
+
+
+def refuse_address(name: str) -> None:
+    """Refuse the address of something in a network where a name, a class path or a file is wanted.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if "://" in name:
+        raise ConfigError(f"{name!r} is an address, and nothing is fetched by it: save it as a file, and name that")
 
 
 def find(kind: str, name: str | Path, key: str = "") -> Spec:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, NoReturn, cast
 
 import yaml
+from jsonargparse import set_parsing_settings
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
@@ -43,6 +44,9 @@ STAGES: dict[str, tuple[type[StageModule], type[StageModule], tuple[str, ...]]] 
     "eval": (Evaluator, Evaluator, ("num_classes", "num_groups", "image_shape")),
 }
 """Base class of each stage's model, its default, and the facts that it takes from the data."""
+
+set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
+"""Lightning switches the latter on: a choice could be an address, fetched while the command line is parsed."""
 
 MAIN_PARSER = {"prog": "fdd", "description": "fair dataset distillation"}
 

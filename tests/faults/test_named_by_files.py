@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+
+from tests.tiny import write_recipe
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
 DATA = ("--data=folder", "--data.path=photos", "--data.table=labels.csv", "--data.size=16")
@@ -93,3 +96,32 @@ def test_classes_in_the_parameters_of_a_set(here, refused):
         parameters = {"construction": 1, "conflict_ratio": value, "seed": 0}
         rewritten("set/synthetic.safetensors", data_entry="colored_digits", data_parameters=parameters)
         assert "names the class 'trap.Trap'" in refused("eval", "--synthetic=set/synthetic.safetensors", *QUIET)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("distill", "--model.weighting={}"),
+        ("distill", "--model.terms=[{}]"),
+        ("distill", "--model={}"),
+        ("distill", "--data={}"),
+        ("distill", "--config={}"),
+        ("distill", "--trainer.callbacks={}"),
+        ("distill", "--trainer={}"),
+        ("distill", "--ckpt_path={}"),
+        ("eval", "--synthetic={}"),
+        ("run", "{}", "--dry-run"),
+        ("run", "recipe.yaml", "--dry-run"),
+        ("data", "prepare", "{}"),
+    ],
+)
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/w.yaml", "memory://w.yaml"])
+def test_addresses(workdir, refused, monkeypatch, args, address):
+    fsspec = pytest.importorskip("fsspec")
+
+    with fsspec.open("memory://w.yaml", "w") as stream:
+        stream.write("class_path: fdd_lightning.matching.weightings.Vanilla\n")
+    (workdir / "trap.py").write_text(TRAP)
+    write_recipe(workdir / "recipe.yaml", distill={"weighting": address, "signal": address})
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("something was fetched"))
+    assert "trap" not in refused(*(word.format(address) for word in args))
