@@ -192,8 +192,8 @@ def test_help_and_nulls(photos, fdd):
     said = fdd("distill", "--data.help=Folder")
     assert [text for text in ("--data.path", "--data.test_share", "class folders alone") if text not in said.out] == []
     for group in ("null", "[]"):
-        assert fdd(*DISTILL, *LABELLED, f"--data.group={group}", f"--output={group}").code == 0
-        assert SyntheticSet.load(f"{group}/synthetic.safetensors").metadata["group_names"] == ["all"]
+        assert fdd(*DISTILL, *LABELLED, f"--data.group={group}", f"--output=x{group}").code == 0
+        assert SyntheticSet.load(f"x{group}/synthetic.safetensors").metadata["group_names"] == ["all"]
 
 
 def test_the_data_command(photos, fdd):

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from fdd_lightning.artefacts.results import Identity
 from fdd_lightning.command_line import LineParser
+from fdd_lightning.configuration import menu
 from fdd_lightning.errors import say
 from fdd_lightning.report.row_names import describe, shared_settings, variants
 from fdd_lightning.report.summary import print_summary
@@ -18,6 +19,7 @@ from fdd_lightning.runs.recipe import read_recipe
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import estimate
 from fdd_lightning.utils.files import write_json
+from fdd_lightning.utils.outputs import require_output
 
 
 def run(args: list[str]) -> int:
@@ -25,12 +27,15 @@ def run(args: list[str]) -> int:
     parser = LineParser(prog="fdd run", description="Run a recipe: fit, distill and eval for a grid of choices.")
     parser.add_argument("recipe", help="a YAML file, or a name of configs/recipes")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
-    parser.add_argument("--plan", type=Path, metavar="FILE", help="write the rows to come as a JSON list")
-    parser.add_argument("--output", type=Path, help="folder of the run (default: runs/NAME)")
+    parser.add_argument("--plan", metavar="FILE", help="write the rows to come as a JSON list")
+    parser.add_argument("--output", help="folder of the run (default: runs/NAME)")
     options = parser.parse_args(args)
     recipe = read_recipe(options.recipe)
-    plan = Plan(recipe, options.output or Path("runs") / recipe.name)
+    plan = Plan(recipe, Path("runs") / recipe.name if options.output is None else Path(options.output))
+    read = [*menu.files_read(), *(path for row in plan.rows for path in row.data.own_paths)]
+    require_output("--output", plan.root if options.output is None else options.output, read)
     if options.plan is not None:
+        require_output("--plan", options.plan, [*read, plan.root / "results.json"], file=True)
         write_json(options.plan, [row.identity for row in plan.rows])
     for note in plan.notes.values():
         say(note)

@@ -178,6 +178,14 @@ def load_yaml(text: str) -> Any:
     return yaml.load(text, _Loader)
 
 
+_FILES: set[Path] = set()
+
+
+def files_read() -> list[Path]:
+    """Return the YAML files that were read so far: no output may be one of them."""
+    return sorted(_FILES)
+
+
 def read_yaml(file: Path) -> Any:
     """Read a YAML file.
 
@@ -185,6 +193,7 @@ def read_yaml(file: Path) -> Any:
         ConfigError: It is no YAML.
     """
     status = file.stat()
+    _FILES.add(file.resolve())
     return _read(file.resolve(), status.st_size, status.st_mtime_ns)
 
 

@@ -145,6 +145,11 @@ class BaseDataModule(LightningDataModule, ABC):
         return ""
 
     @property
+    def own_paths(self) -> list[Path]:
+        """Files and folders of the user's own that images and labels are read from: nothing is written there."""
+        return []
+
+    @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
@@ -449,6 +454,14 @@ def source_state(spec: Spec | None) -> str | None:
         return data_module(spec).source_state() if spec else None
     except FDDError:  # said where the data are read
         return None
+
+
+def own_paths(spec: Spec | None) -> list[Path]:
+    """Return the files and folders of the user's own that a data set is read from; none if it cannot be had."""
+    try:
+        return data_module(spec).own_paths if spec else []
+    except FDDError:  # said where the data are read
+        return []
 
 
 def entry_of(metadata: Mapping[str, Any]) -> str:

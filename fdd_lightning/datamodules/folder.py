@@ -173,6 +173,17 @@ class Folder(NaturalBias):
         return ", ".join(filter(None, (self.path or f"{self.entry} in {self.root or 'FDD_DATA'}", self.table)))
 
     @property
+    def own_paths(self) -> list[Path]:
+        """The folder, and the table; with one, what else lies in the current folder is no image."""
+        try:
+            folder = self.source()
+            table = self._table(folder)
+        except DatasetNotFoundError:
+            return []
+        here = table is not None and folder.resolve() == Path.cwd()
+        return [*([] if here else [folder]), *([] if table is None else [table])]
+
+    @property
     def aligned(self) -> Tensor | None:
         """The cells of ``majority``; None where it is left to the counts."""
         return None if self.majority is None else named_majority(self.majority, self.class_names, self.group_names)

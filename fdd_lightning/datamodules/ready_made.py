@@ -42,6 +42,11 @@ class ReadyMade(FromOriginal, ABC):
             )
 
     @property
+    def own_paths(self) -> list[Path]:
+        """The folder of ready-made images."""
+        return [] if self.folder is None else [on_disk(Path(self.folder).expanduser())]
+
+    @property
     def _wanted(self) -> tuple[Path, float] | None:
         """The folder of ready-made images and the share wanted; None if the set is generated."""
         if self.folder is None or self.conflict_ratio is None:
