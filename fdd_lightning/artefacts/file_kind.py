@@ -19,6 +19,7 @@ from fdd_lightning.configuration.choices import Spec, build, import_class, is_sp
 from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.errors import FDDError, FileFormatError
 from fdd_lightning.utils.files import atomic_path
+from fdd_lightning.utils.plain_text import cleaned
 
 METADATA_KEY = "fdd"
 UNMARKED = "synthetic set"
@@ -86,7 +87,7 @@ class FileKind:
                 f"{self.wanted}"
             )
         try:
-            metadata = json.loads(text)
+            metadata = cleaned(json.loads(text))
         except json.JSONDecodeError:
             metadata = None
         if not isinstance(metadata, dict):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from fdd_lightning.artefacts.results import Identity
 from fdd_lightning.command_line import LineParser
@@ -66,7 +67,7 @@ def show(plan: Plan) -> None:
         for row, variant in zip(rows, variants(rows), strict=True)
     ]
     told = [key for key in columns if key in ("method", "weighting") or len({line[key] for line in lines}) > 1]
-    table = Table(title=f"{plan.recipe.name}: {len(plan.rows)} rows, {len(plan.stages())} stages")
+    table = Table(title=Text(f"{plan.recipe.name}: {len(plan.rows)} rows, {len(plan.stages())} stages"))
     for name in (*told, "state", "time"):
         table.add_column(name, overflow="fold")
     counted: set[Path] = set()
@@ -81,7 +82,7 @@ def show(plan: Plan) -> None:
         time = duration(known) if known else ""
         how_far = state(todo, row.stages()) + (" (data missing)" if row.data.missing else "")
         table.add_row(*(line[key] for key in told), how_far, time + ("?" if None in times else ""))
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     shared = [
         f"{key.replace('_', ' ')} {lines[0][key]}"

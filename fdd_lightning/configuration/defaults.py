@@ -83,6 +83,7 @@ def spec_named(name: str, bases: tuple[type, ...]) -> Spec | None:
     Raises:
         ConfigError: It is a class path that cannot be imported, or a file that holds no spec.
     """
+    menu.refuse_address(name)
     known = [cls for base in bases for cls in (base, *_below(base))]
     kinds = list(dict.fromkeys(filter(None, (getattr(cls, "menu", "") for cls in known)))) or [""]
     if "." in name and Path(name).suffix not in menu.ENDINGS:
@@ -127,7 +128,6 @@ def complete(spec: Any, bases: tuple[type, ...] = (), key: str = "") -> Any:
         return {k: complete(v) for k, v in spec.items()} if isinstance(spec, Mapping) else spec
     name = str(spec["class_path"])
     try:
-        menu.refuse_address(name)
         named = spec_named(name, bases)
     except ConfigError as error:
         raise ConfigError(f"--{key}: {error}" if key else str(error)) from None
