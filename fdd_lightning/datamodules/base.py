@@ -7,6 +7,7 @@ chosen by class path. Its menu entry is ``configs/data/NAME.yaml``, NAME being t
 from __future__ import annotations
 
 import re
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,6 +47,7 @@ class BaseDataModule(LightningDataModule, ABC):
             what was built and written before stays what it is.
         least_in_cell: Test images of a (class, group) cell from which on it is judged by itself, in gaps and as the
             worst; published protocols judge every cell.
+        locations: Init arguments that say where files of the user's own lie; a file from elsewhere may not.
         reads_root: Whether source files are read (a missing root is then an error even if the cache is there).
 
     Args:
@@ -69,6 +71,7 @@ class BaseDataModule(LightningDataModule, ABC):
     construction: int = 1
     determines: tuple[str, ...] = ("conflict_ratio", "seed")
     later: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
     least_in_cell: int = 1
     reads_root: bool = True
 
@@ -201,6 +204,11 @@ class BaseDataModule(LightningDataModule, ABC):
         if strange:
             raise ConfigError(f"{cls.name}: these construction parameters do not fit: {', '.join(sorted(strange))}")
         return arguments
+
+    @classmethod
+    def places(cls, arguments: Mapping[str, Any]) -> list[str]:
+        """Return which of some arguments name a place where files of the user's own lie."""
+        return [name for name in cls.locations if arguments.get(name) is not None]
 
     # Source and construction.
 
@@ -469,11 +477,17 @@ def entry_of(metadata: Mapping[str, Any]) -> str:
     return str(metadata.get("data_entry", metadata.get("dataset")))
 
 
-def spec_of_set(path: str) -> Spec:
+def spec_of_set(path: str, given: Mapping[str, Any] | None = None) -> Spec:
     """Return the spec of the data set that a synthetic set names: the menu's, with the parameters of the file.
 
+    Where its images lie the file cannot say: it may come from anyone, and would have any folder read.
+
+    Args:
+        path: The synthetic set.
+        given: Arguments of the data set that the user says.
+
     Raises:
-        ConfigError: The menu has no data set of that name, or its construction has changed.
+        ConfigError: The menu has no data set of that name, its construction has changed, or where it lies is not given.
         FDDError: The set cannot be read.
     """
     metadata = SyntheticSet.load(path).metadata
@@ -484,6 +498,13 @@ def spec_of_set(path: str) -> Spec:
     kind: Any = import_class(spec["class_path"])
     arguments = kind.arguments(metadata.get("data_parameters") or {})
     require_known({"class_path": spec["class_path"], "init_args": arguments}, path)
+    unsaid = [name for name in kind.places(arguments) if name not in (given or {})]
+    if unsaid:
+        options = " ".join(f"--data.{name} {shlex.quote(str(arguments[name]))}" for name in unsaid)
+        raise ConfigError(
+            f"{path} was made from images of somebody's own: say where yours lie, by {options} if just there, or name "
+            "the data by --data"
+        )
     if "name" in defaults.parameters(kind):
         arguments["name"] = metadata["dataset"]  # rows of the set keep theirs, wherever its images have moved
     return dict(menu.merged(spec, {"init_args": arguments}))

@@ -79,6 +79,7 @@ class Folder(NaturalBias):
         "path", "table", "image", "target", "group", "split", "classes", "size", "test_share", "balanced", "mean",
         "std", "seed", "test", "majority", "skip_damaged",
     )  # fmt: skip
+    locations = ("path",)
     later = ("test", "majority", "skip_damaged")
     least_in_cell = LEAST_IN_CELL
     image_shape = (3, 64, 64)
@@ -161,6 +162,13 @@ class Folder(NaturalBias):
     def argument(self, key: str) -> Any:
         """Return an argument; ``test`` is how test images are drawn, where the attribute is the images."""
         return self.test_draw if key == "test" else super().argument(key)
+
+    @classmethod
+    def places(cls, arguments: Mapping[str, Any]) -> list[str]:
+        """Return ``path``, and a ``table`` that lies outside of it."""
+        table = Path(str(arguments.get("table") or ""))
+        outside = table.is_absolute() or bool({"..", "~"} & set(table.parts)) or str(table).startswith("~")
+        return super().places(arguments) + (["table"] if outside else [])
 
     @property
     def settings(self) -> dict[str, Any]:

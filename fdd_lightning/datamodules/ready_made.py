@@ -32,6 +32,8 @@ class ReadyMade(FromOriginal, ABC):
         False
     """
 
+    locations = ("folder",)
+
     def __init__(self, *, conflict_ratio: float | None = 0.05, folder: str | None = None, **kwargs: Any) -> None:
         super().__init__(conflict_ratio=conflict_ratio, **kwargs)
         self.folder = folder

@@ -113,7 +113,9 @@ def settled(stage: str, args: Sequence[str]) -> list[str]:
     data, model = (arguments.specs.get(section) or {"init_args": {}} for section in ("data", "model"))
     if "class_path" not in data:
         synthetic = arguments.values.get("synthetic") if "synthetic" in base.flags() else None
-        data = merged(spec_of_set(synthetic) if synthetic else {"class_path": ColoredDigits.__name__}, data)
+        data = merged(
+            spec_of_set(synthetic, data.get("init_args")) if synthetic else {"class_path": ColoredDigits.__name__}, data
+        )
     model = _with_implied({"class_path": default.__name__, **model}, base)
     for fact in facts:  # they come from the data
         model["init_args"].pop(fact, None)

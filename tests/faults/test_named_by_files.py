@@ -10,6 +10,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.datamodules.base import data_module
 from tests.tiny import write_recipe
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
@@ -96,6 +99,18 @@ def test_classes_in_the_parameters_of_a_set(here, refused):
         parameters = {"construction": 1, "conflict_ratio": value, "seed": 0}
         rewritten("set/synthetic.safetensors", data_entry="colored_digits", data_parameters=parameters)
         assert "names the class 'trap.Trap'" in refused("eval", "--synthetic=set/synthetic.safetensors", *QUIET)
+
+
+@pytest.mark.parametrize(
+    ("entry", "key"), [("folder", "path"), ("folder", "table"), ("cmnist", "folder"), ("bg_fmnist", "scenes")]
+)
+def test_places_in_the_parameters_of_a_set(here, refused, entry, key):
+    """A file may not have a folder of the user's read: the user says where the data lie."""
+    spec = complete({"class_path": entry}, (BaseDataModule,))
+    parameters = {**data_module(spec).parameters, key: "/etc"}
+    file = rewritten("set/synthetic.safetensors", data_entry=entry, data_parameters=parameters)
+    line = refused("eval", f"--synthetic={file}", *QUIET)
+    assert f"--data.{key} /etc if just there" in line
 
 
 @pytest.mark.parametrize(
