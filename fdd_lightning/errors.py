@@ -55,14 +55,34 @@ class DependencyNotFoundError(FDDError, ModuleNotFoundError):
     """
 
 
+def shown(text: str) -> str:
+    r"""Return a text fit to stand on a line of a terminal, whoever wrote it.
+
+    Blanks of all kinds become spaces; what would steer the terminal or turn the order of letters round, ``\ufffd``.
+
+    Example:
+        >>> shown("a\tb") == "a b", shown("\x1b[2Jcat\u202e") == "\ufffd[2Jcat\ufffd"
+        (True, True)
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in JOINERS else " " if char.isspace() else "\ufffd" for char in text
+    )
+
+
+JOINERS = "\u200c\u200d"
+"""Join or part letters of some scripts, and the parts of a picture; they steer nothing else."""
+
+
 def in_one_line(error: FDDError | OSError) -> str | None:
     """Return what an error tells the user; None for a failure of the system that names no file, which is no answer."""
     if isinstance(error, FDDError):
-        return str(error)
-    return None if error.filename is None else f"{error.filename}: {error.strerror}"
+        return shown(str(error))
+    return None if error.filename is None else shown(f"{error.filename}: {error.strerror}")
 
 
 def say(text: str) -> None:
     """Write one line to stderr; of several processes that run into the same, only the first speaks."""
     if os.environ.get("LOCAL_RANK", "0") == "0":
-        sys.stderr.write(f"fdd: {' '.join(text.split())}\n")
+        sys.stderr.write(f"fdd: {shown(' '.join(text.split()))}\n")

@@ -16,6 +16,7 @@ from fdd_lightning import SyntheticSet
 
 FIXTURES = Path(__file__).parent / "fixtures" / "format_1"
 DATA = ("--data=Folder", "--data.name=folder", "--data.path=photos", "--data.table=labels.csv", "--data.size=16")
+PATH = "--data.path=photos"
 QUIET = ("--trainer.logger=false", "--trainer.accelerator=cpu", "--trainer.devices=1")
 NETWORK = ("--model.network=ConvNet", "--model.network.width=4", "--model.network.depth=2")
 SURROGATE = ("--model.surrogate.network.width=4", "--model.surrogate.network.depth=2")
@@ -85,8 +86,8 @@ def test_classifier(old):
 @pytest.mark.parametrize(
     ("name", "args"),
     [
-        ("eval", ("--synthetic=set/synthetic.safetensors", "--model.count=2", "--model.epochs=20")),
-        ("eval_mtt", ("--synthetic=mtt/synthetic.safetensors", "--model.count=2", "--model.epochs=20")),
+        ("eval", ("--synthetic=set/synthetic.safetensors", PATH, "--model.count=2", "--model.epochs=20")),
+        ("eval_mtt", ("--synthetic=mtt/synthetic.safetensors", PATH, "--model.count=2", "--model.epochs=20")),
         ("eval_full", (*DATA, "--model.count=1", "--model.learner=group_dro.yaml")),
     ],
 )

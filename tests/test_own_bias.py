@@ -106,10 +106,10 @@ def test_a_folder_with_images_enough_is_tested_evenly(workdir, monkeypatch, fdd)
         assert row["metrics"]["deo_mean"]
     assert "balanced" not in said.out
     assert Path("runs/tiny/distill/weave").is_dir()
-    # A lone evaluation finds the images by the file's entry, and its rows keep the name.
+    # A lone evaluation takes the file's entry and parameters, and its rows keep the name.
     made = next(Path("runs/tiny/distill/weave").glob("*/synthetic.safetensors"))
     small = ("--model.network.width=4", "--model.network.depth=1", "--model.count=1", "--model.epochs=1")
-    said = fdd("eval", f"--synthetic={made}", *small, "--trainer.logger=false", "--output=x")
+    said = fdd("eval", f"--synthetic={made}", "--data.path=textures", *small, "--trainer.logger=false", "--output=x")
     assert said.code == 0, said.err
     assert written_rows("x/results.json")[0]["dataset"] == "weave"
 

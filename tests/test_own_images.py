@@ -13,7 +13,7 @@ from tests.tiny import DISTILL, EVAL, FIT, write_recipe
 from tests.written_rows import written_rows
 
 LABELLED = ("--data=Folder", "--data.path=photos", "--data.table=labels.csv", "--data.size=16")
-SET = ("--synthetic=set/synthetic.safetensors",)
+SET = ("--synthetic=set/synthetic.safetensors", "--data.path=photos")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_distill_and_eval(set_of_photos, fdd):
         "surrogate.network.width": 4,
     }
     assert str(Path.cwd()) not in json.dumps(made)
-    said = fdd(*EVAL, *SET, "--output=x")  # the file names the data
+    said = fdd(*EVAL, *SET, "--output=x")  # the file names the data, but for where they lie
     (row,) = written_rows("x/results.json")
     told = f"eval: x/results.json, accuracy {100 * row['metrics']['balanced_accuracy']['mean']:.1f}% (balanced)\n"
     assert (said.code, said.out, said.err) == (0, told, "")
@@ -56,6 +56,8 @@ def test_distill_and_eval(set_of_photos, fdd):
 
 def test_the_data_of_a_set_that_have_moved(set_of_photos, fdd, refused):
     Path("photos").rename("elsewhere")
+    line = refused(*EVAL, SET[0], "--output=x")
+    assert "say where yours lie, by --data.path photos if just there" in line
     line = refused(*EVAL, *SET, "--output=x")
     assert "path 'photos' does not exist" in line
     assert "--data.path" in line
@@ -192,8 +194,8 @@ def test_help_and_nulls(photos, fdd):
     said = fdd("distill", "--data.help=Folder")
     assert [text for text in ("--data.path", "--data.test_share", "class folders alone") if text not in said.out] == []
     for group in ("null", "[]"):
-        assert fdd(*DISTILL, *LABELLED, f"--data.group={group}", f"--output={group}").code == 0
-        assert SyntheticSet.load(f"{group}/synthetic.safetensors").metadata["group_names"] == ["all"]
+        assert fdd(*DISTILL, *LABELLED, f"--data.group={group}", f"--output=x{group}").code == 0
+        assert SyntheticSet.load(f"x{group}/synthetic.safetensors").metadata["group_names"] == ["all"]
 
 
 def test_the_data_command(photos, fdd):

@@ -15,9 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fdd_lightning.configuration.choices import Spec, build, import_class
+from fdd_lightning.configuration.choices import Spec, build, import_class, is_spec
+from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.errors import FDDError, FileFormatError
 from fdd_lightning.utils.files import atomic_path
+from fdd_lightning.utils.plain_text import cleaned
 
 METADATA_KEY = "fdd"
 UNMARKED = "synthetic set"
@@ -85,7 +87,7 @@ class FileKind:
                 f"{self.wanted}"
             )
         try:
-            metadata = json.loads(text)
+            metadata = cleaned(json.loads(text))
         except json.JSONDecodeError:
             metadata = None
         if not isinstance(metadata, dict):
@@ -115,6 +117,9 @@ class FileKind:
         Raises:
             FileFormatError: It names another class.
         """
+        if not is_spec(spec):
+            raise FileFormatError(f"{path} names no {base.__name__} by its class path: {self.again}")
+        require_known(spec, str(path))
         cls = import_class(spec["class_path"])
         if not (isinstance(cls, type) and issubclass(cls, base)):
             raise FileFormatError(f"{path} names {spec['class_path']}, which is no {base.__name__}: {self.again}")

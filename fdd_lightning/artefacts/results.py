@@ -16,6 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from fdd_lightning.artefacts.cells import is_uneven, mean_over_cells
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils.files import read_json, write_json
+from fdd_lightning.utils.plain_text import cleaned
 
 FORMAT = 1
 ACCURACY, BALANCED = "accuracy", "balanced_accuracy"
@@ -330,7 +331,7 @@ def read_results(path: str | Path) -> list[Row]:
     """
     if not Path(path).is_file():
         raise DatasetNotFoundError(f"results {str(path)!r} do not exist: check the path, or run fdd run first")
-    return parse_results(read_json(path), str(path))
+    return parse_results(cleaned(read_json(path)), str(path))
 
 
 def parse_results(document: Any, where: str) -> list[Row]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fdd_lightning.artefacts.results import FORMAT, Row, parse_results, read_results
 from fdd_lightning.utils.files import read_json, write_json
+from fdd_lightning.utils.plain_text import cleaned
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,6 @@ class RunResults:
     @classmethod
     def read(cls, path: str | Path) -> RunResults:
         """Read and check the file, also that of a single evaluation; see :func:`read_results`."""
-        rows, document = read_results(path), read_json(path)
+        rows, document = read_results(path), cleaned(read_json(path))
         failed = [Failure(each["identity"], each["stage"], each["error"]) for each in document.get("failed", ())]
         return cls(rows, document.get("planned"), failed)

@@ -10,6 +10,7 @@ from fdd_lightning.audit.sentences import sentences
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.command_line.data_arguments import ask, in_turn
 from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.utils.outputs import require_output
 
 USAGE = "fdd audit NAME ... [--output DIR] [--data.ARGUMENT VALUE ...]"
 
@@ -21,17 +22,19 @@ def audit(args: list[str]) -> int:
         The exit code: 0, or 2 where one of several data sets failed (its line has then been said).
     """
     parser = LineParser(prog="fdd audit", usage=USAGE, add_help=False)
-    parser.add_argument("--output", type=Path, default=Path("audit"), metavar="DIR", help="folder of the page (audit)")
+    parser.add_argument("--output", default="audit", metavar="DIR", help="folder of the page (audit)")
     asked = ask(parser, args)
     if asked is None:
         return 0
     names, options, how = asked
 
     def audited(data: BaseDataModule) -> None:
+        require_output("--output", how.output, data.own_paths)
         data.setup()
         findings = look_at(data)
         for sentence in sentences(findings):
             print(sentence)
-        print(write_audit(findings, data.train, how.output / data.name if len(names) > 1 else how.output)[-1])
+        folder = Path(how.output)
+        print(write_audit(findings, data.train, folder / data.name if len(names) > 1 else folder)[-1])
 
     return in_turn(names, options, audited)

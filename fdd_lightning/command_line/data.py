@@ -14,6 +14,7 @@ from fdd_lightning.command_line.data_arguments import ask, in_turn
 from fdd_lightning.errors import ConfigError, FDDError
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import atomic_path
+from fdd_lightning.utils.outputs import require_output
 
 if TYPE_CHECKING:
     from fdd_lightning.datamodules import BaseDataModule
@@ -107,7 +108,7 @@ def _show(action: str, args: list[str]) -> int:
     parser = LineParser(prog=f"fdd data {action}", usage=USAGE.format(action, flags), add_help=False)
     parser.add_argument("--split", choices=("train", "val", "test"), default="train", help="which images (train)")
     parser.add_argument("--per_cell", type=int, metavar="N", help="images shown of each cell; as many as fit")
-    parser.add_argument("--output", type=Path, metavar="FILE.png", help="the picture (NAME_SPLIT.png here)")
+    parser.add_argument("--output", metavar="FILE.png", help="the picture (NAME_SPLIT.png here)")
     asked = ask(parser, args)
     if asked is None:
         return 0
@@ -118,16 +119,17 @@ def _show(action: str, args: list[str]) -> int:
     return in_turn(names, options, lambda data: _shown(data, how.split, how.output, how.per_cell))
 
 
-def _shown(data: BaseDataModule, split: str, path: Path | None, per_cell: int | None) -> None:
+def _shown(data: BaseDataModule, split: str, output: str | None, per_cell: int | None) -> None:
     """Draw a split of one data set: classes by groups, with the number of images of each cell."""
     from fdd_lightning.datasets.cache import conflict_ratio
     from fdd_lightning.pictures.mosaic import mosaic
 
-    data.setup()
-    found = _bias_found(data)
-    path = path or Path(f"{data.name}_{split}.png")
+    path = Path(f"{data.name}_{split}.png" if output is None else output)
+    require_output("--output", path if output is None else output, data.own_paths, file=True)
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--output {path}: the picture is a PNG: name it {path.with_suffix('.png')}")
+    data.setup()
+    found = _bias_found(data)
     images = {"train": data.train, "val": data.val, "test": data.test}[split]
     if images is None:
         raise ConfigError(f"{data.name} has no validation images: set a share of them aside by --data.validation")

@@ -94,6 +94,7 @@ def find(name: str) -> NamedData:
     Raises:
         ConfigError: There is none.
     """
+    menu.refuse_address(name)
     file = menu.file_of(COMMAND, name) if name else None
     if file is not None:
         return _read(name, file)

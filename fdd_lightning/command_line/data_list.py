@@ -22,7 +22,7 @@ UNKNOWN = "?"
 
 def print_table(names: Sequence[str], options: Sequence[str] = ()) -> None:
     """Print one line for each data set, built with options such as ``--data.key=value``, and why some cannot be had."""
-    console = Console()
+    console = Console(markup=False)
     if not console.is_terminal:
         console.width = WIDTH
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -8,17 +8,19 @@ from fdd_lightning.artefacts.results import merge
 from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.report.summary import print_summary, write_summary
+from fdd_lightning.utils.outputs import require_output
 
 
 def report(args: list[str]) -> int:
     """Print one table of several runs, write it with its pictures where ``--output`` says, return the exit code."""
     parser = LineParser(prog="fdd report", description="Table and pictures of runs, beside the published figures.")
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or their results.json")
-    parser.add_argument("--output", type=Path, default=Path("runs/report"), help="folder for table and pictures")
+    parser.add_argument("--output", default="runs/report", help="folder for table and pictures")
     parser.add_argument(
         "--figures", action="append", default=[], metavar="CLASS", help="class path of a figure of your own"
     )
     options = parser.parse_args(args)
+    require_output("--output", options.output)
     runs = {path: RunResults.read(path / "results.json" if path.is_dir() else path) for path in options.runs}
     rows = merge(*(results.rows for results in runs.values()))
     print_summary(rows, with_published=True)

@@ -7,11 +7,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from fdd_lightning.artefacts.results import Identity
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.command_line.data_arguments import data_options
 from fdd_lightning.command_line.data_by_name import find
+from fdd_lightning.configuration import menu
 from fdd_lightning.errors import say
 from fdd_lightning.report.row_names import describe, shared_settings, variants
 from fdd_lightning.report.summary import print_summary
@@ -22,6 +24,7 @@ from fdd_lightning.runs.recipe import read_recipe
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import estimate
 from fdd_lightning.utils.files import write_json
+from fdd_lightning.utils.outputs import require_output
 
 LONG = 3600.0
 """Seconds above which a run says before it starts how long it will take."""
@@ -36,19 +39,22 @@ def run(args: list[str]) -> int:
     )
     parser.add_argument("recipe", help="a YAML file, a name of configs/recipes, a folder or a table of images")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
-    parser.add_argument("--plan", type=Path, metavar="FILE", help="write the rows to come as a JSON list")
-    parser.add_argument("--output", type=Path, help="folder of the run (default: runs/NAME)")
+    parser.add_argument("--plan", metavar="FILE", help="write the rows to come as a JSON list")
+    parser.add_argument("--output", help="folder of the run (default: runs/NAME)")
     options, left = parser.parse_known_args(args)
     own = is_own_images(options.recipe)
     if own:
         file, told = write_own_recipe(options.recipe, own_options(data_options(parser, left)), options.output)
         print(told)
-        options.recipe, options.output = file, file.parent
+        options.recipe, options.output = file, str(file.parent)
     elif left:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
     recipe = read_recipe(options.recipe)
-    plan = Plan(recipe, options.output or Path("runs") / recipe.name)
+    plan = Plan(recipe, Path("runs") / recipe.name if options.output is None else Path(options.output))
+    read = [*menu.files_read(), *(path for row in plan.rows for path in row.data.own_paths)]
+    require_output("--output", plan.root if options.output is None else options.output, read)
     if options.plan is not None:
+        require_output("--plan", options.plan, [*read, plan.root / "results.json"], file=True)
         write_json(options.plan, [row.identity for row in plan.rows])
     for note in plan.notes.values():
         say(note)
@@ -101,7 +107,7 @@ def show(plan: Plan) -> None:
         for row, variant in zip(rows, variants(rows), strict=True)
     ]
     told = [key for key in columns if key in ("method", "weighting") or len({line[key] for line in lines}) > 1]
-    table = Table(title=f"{plan.recipe.name}: {len(plan.rows)} rows, {len(plan.stages())} stages")
+    table = Table(title=Text(f"{plan.recipe.name}: {len(plan.rows)} rows, {len(plan.stages())} stages"))
     for name in (*told, "state", "time"):
         table.add_column(name, overflow="fold")
     counted: set[Path] = set()
@@ -116,7 +122,7 @@ def show(plan: Plan) -> None:
         time = duration(known) if known else ""
         how_far = state(todo, row.stages()) + (" (data missing)" if row.data.missing else "")
         table.add_row(*(line[key] for key in told), how_far, time + ("?" if None in times else ""))
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     shared = [
         f"{key.replace('_', ' ')} {lines[0][key]}"

@@ -142,6 +142,7 @@ def _config_file(name: str) -> Path:
     Raises:
         ConfigError: There is none.
     """
+    menu.refuse_address(name)
     path = Path(name)
     if path.is_file():
         return path

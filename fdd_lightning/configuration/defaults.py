@@ -83,6 +83,7 @@ def spec_named(name: str, bases: tuple[type, ...]) -> Spec | None:
     Raises:
         ConfigError: It is a class path that cannot be imported, or a file that holds no spec.
     """
+    menu.refuse_address(name)
     known = [cls for base in bases for cls in (base, *_below(base))]
     kinds = list(dict.fromkeys(filter(None, (getattr(cls, "menu", "") for cls in known)))) or [""]
     if "." in name and Path(name).suffix not in menu.ENDINGS:

@@ -50,6 +50,16 @@ def file_of(kind: str, name: str | Path) -> Path | None:
     return next((root / kind / inside for root in roots() if (root / kind / inside).is_file()), None)
 
 
+def refuse_address(name: str) -> None:
+    """Refuse the address of something in a network where a name, a class path or a file is wanted.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if "://" in name:
+        raise ConfigError(f"{name!r} is an address, and nothing is fetched by it: save it as a file, and name that")
+
+
 def find(kind: str, name: str | Path, key: str = "") -> Spec:
     """Return the spec of an entry of a kind (see :func:`names`), by its name or by the path of a YAML file.
 
@@ -167,6 +177,14 @@ def load_yaml(text: str) -> Any:
     return yaml.load(text, _Loader)
 
 
+_FILES: set[Path] = set()
+
+
+def files_read() -> list[Path]:
+    """Return the YAML files that were read so far: no output may be one of them."""
+    return sorted(_FILES)
+
+
 def read_yaml(file: Path) -> Any:
     """Read a YAML file.
 
@@ -174,6 +192,7 @@ def read_yaml(file: Path) -> Any:
         ConfigError: It is no YAML.
     """
     status = file.stat()
+    _FILES.add(file.resolve())
     return _read(file.resolve(), status.st_size, status.st_mtime_ns)
 
 

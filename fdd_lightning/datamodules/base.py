@@ -7,6 +7,7 @@ chosen by class path. Its menu entry is ``configs/data/NAME.yaml``, NAME being t
 from __future__ import annotations
 
 import re
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch import Tensor
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.configuration import defaults, menu
 from fdd_lightning.configuration.choices import Spec, build, class_path, import_class
+from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.configuration.row_settings import differences, reference
 from fdd_lightning.datamodules.loader import BatchLoader
 from fdd_lightning.datasets import ImageSet, Split, cache
@@ -45,6 +47,7 @@ class BaseDataModule(LightningDataModule, ABC):
             what was built and written before stays what it is.
         least_in_cell: Test images of a (class, group) cell from which on it is judged by itself, in gaps and as the
             worst; published protocols judge every cell.
+        locations: Init arguments that say where files of the user's own lie; a file from elsewhere may not.
         reads_root: Whether source files are read (a missing root is then an error even if the cache is there).
 
     Args:
@@ -68,6 +71,7 @@ class BaseDataModule(LightningDataModule, ABC):
     construction: int = 1
     determines: tuple[str, ...] = ("conflict_ratio", "seed")
     later: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
     least_in_cell: int = 1
     reads_root: bool = True
 
@@ -144,6 +148,11 @@ class BaseDataModule(LightningDataModule, ABC):
         return ""
 
     @property
+    def own_paths(self) -> list[Path]:
+        """Files and folders of the user's own that images and labels are read from: nothing is written there."""
+        return []
+
+    @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
@@ -195,6 +204,11 @@ class BaseDataModule(LightningDataModule, ABC):
         if strange:
             raise ConfigError(f"{cls.name}: these construction parameters do not fit: {', '.join(sorted(strange))}")
         return arguments
+
+    @classmethod
+    def places(cls, arguments: Mapping[str, Any]) -> list[str]:
+        """Return which of some arguments name a place where files of the user's own lie."""
+        return [name for name in cls.locations if arguments.get(name) is not None]
 
     # Source and construction.
 
@@ -450,16 +464,30 @@ def source_state(spec: Spec | None) -> str | None:
         return None
 
 
+def own_paths(spec: Spec | None) -> list[Path]:
+    """Return the files and folders of the user's own that a data set is read from; none if it cannot be had."""
+    try:
+        return data_module(spec).own_paths if spec else []
+    except FDDError:  # said where the data are read
+        return []
+
+
 def entry_of(metadata: Mapping[str, Any]) -> str:
     """Return the menu's entry of the data set that a file was made from; older files have no other name for it."""
     return str(metadata.get("data_entry", metadata.get("dataset")))
 
 
-def spec_of_set(path: str) -> Spec:
+def spec_of_set(path: str, given: Mapping[str, Any] | None = None) -> Spec:
     """Return the spec of the data set that a synthetic set names: the menu's, with the parameters of the file.
 
+    Where its images lie the file cannot say: it may come from anyone, and would have any folder read.
+
+    Args:
+        path: The synthetic set.
+        given: Arguments of the data set that the user says.
+
     Raises:
-        ConfigError: The menu has no data set of that name, or its construction has changed.
+        ConfigError: The menu has no data set of that name, its construction has changed, or where it lies is not given.
         FDDError: The set cannot be read.
     """
     metadata = SyntheticSet.load(path).metadata
@@ -469,6 +497,14 @@ def spec_of_set(path: str) -> Spec:
     spec = menu.find("data", name)
     kind: Any = import_class(spec["class_path"])
     arguments = kind.arguments(metadata.get("data_parameters") or {})
+    require_known({"class_path": spec["class_path"], "init_args": arguments}, path)
+    unsaid = [name for name in kind.places(arguments) if name not in (given or {})]
+    if unsaid:
+        options = " ".join(f"--data.{name} {shlex.quote(str(arguments[name]))}" for name in unsaid)
+        raise ConfigError(
+            f"{path} was made from images of somebody's own: say where yours lie, by {options} if just there, or name "
+            "the data by --data"
+        )
     if "name" in defaults.parameters(kind):
         arguments["name"] = metadata["dataset"]  # rows of the set keep theirs, wherever its images have moved
     return dict(menu.merged(spec, {"init_args": arguments}))

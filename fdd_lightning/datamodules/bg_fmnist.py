@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -129,6 +129,7 @@ class BGFMNIST(FromOriginal):
 
     name = "bg_fmnist"
     determines = ("conflict_ratio", "scenes", "scene_names", "composite", "seed")
+    locations = ("scenes",)
     origin = FASHION_MNIST
 
     def __init__(
@@ -191,6 +192,16 @@ class BGFMNIST(FromOriginal):
         if self.scenes == TEXTURES:
             return textures.textures(SIZE, self.seed, split)
         return read_scenes(find_scenes(*self._scenes)[split], SIZE)
+
+    @classmethod
+    def places(cls, arguments: Mapping[str, Any]) -> list[str]:
+        """Return ``scenes``, unless they are drawn."""
+        return super().places({key: value for key, value in arguments.items() if value != TEXTURES})
+
+    @property
+    def own_paths(self) -> list[Path]:
+        """The folder of scenes."""
+        return [on_disk(Path(self.scenes).expanduser())] if self.scenes not in (None, TEXTURES) else []
 
     def construct(self, images: Tensor, labels: Tensor, split: str) -> Split:
         """Build one split, in Fashion-MNIST's order; images in chunks.

@@ -79,6 +79,7 @@ class Folder(NaturalBias):
         "path", "table", "image", "target", "group", "split", "classes", "size", "test_share", "balanced", "mean",
         "std", "seed", "test", "majority", "skip_damaged",
     )  # fmt: skip
+    locations = ("path",)
     later = ("test", "majority", "skip_damaged")
     least_in_cell = LEAST_IN_CELL
     image_shape = (3, 64, 64)
@@ -162,6 +163,13 @@ class Folder(NaturalBias):
         """Return an argument; ``test`` is how test images are drawn, where the attribute is the images."""
         return self.test_draw if key == "test" else super().argument(key)
 
+    @classmethod
+    def places(cls, arguments: Mapping[str, Any]) -> list[str]:
+        """Return ``path``, and a ``table`` that lies outside of it."""
+        table = Path(str(arguments.get("table") or ""))
+        outside = table.is_absolute() or bool({"..", "~"} & set(table.parts)) or str(table).startswith("~")
+        return super().places(arguments) + (["table"] if outside else [])
+
     @property
     def settings(self) -> dict[str, Any]:
         """How the images differ from the menu's entry; where they lie says which they are."""
@@ -171,6 +179,17 @@ class Folder(NaturalBias):
     def own_source(self) -> str:
         """The folder, and the table."""
         return ", ".join(filter(None, (self.path or f"{self.entry} in {self.root or 'FDD_DATA'}", self.table)))
+
+    @property
+    def own_paths(self) -> list[Path]:
+        """The folder, and the table; with one, what else lies in the current folder is no image."""
+        try:
+            folder = self.source()
+            table = self._table(folder)
+        except DatasetNotFoundError:
+            return []
+        here = table is not None and folder.resolve() == Path.cwd()
+        return [*([] if here else [folder]), *([] if table is None else [table])]
 
     @property
     def aligned(self) -> Tensor | None:

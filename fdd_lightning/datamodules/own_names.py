@@ -28,7 +28,7 @@ def own_name(name: str | None, path: str | None, kind: type, default: str) -> st
         ('faces', 'folder')
     """
     if name is not None:
-        if not re.fullmatch(r"\w[^/\\\n]*", name) or _is_taken(name, kind):
+        if not re.fullmatch(r"\w[^/\\]*", name) or not name.isprintable() or _is_taken(name, kind):
             raise ConfigError(
                 f"{default}: name={name!r}: begin with a letter or a figure, without slashes, and not as another data "
                 "set of the menu is called"

@@ -32,6 +32,8 @@ class ReadyMade(FromOriginal, ABC):
         False
     """
 
+    locations = ("folder",)
+
     def __init__(self, *, conflict_ratio: float | None = 0.05, folder: str | None = None, **kwargs: Any) -> None:
         super().__init__(conflict_ratio=conflict_ratio, **kwargs)
         self.folder = folder
@@ -40,6 +42,11 @@ class ReadyMade(FromOriginal, ABC):
             raise ConfigError(
                 f"{self.name}: there are no ready-made folders of the unbiased twin: leave out `folder` to generate it"
             )
+
+    @property
+    def own_paths(self) -> list[Path]:
+        """The folder of ready-made images."""
+        return [] if self.folder is None else [on_disk(Path(self.folder).expanduser())]
 
     @property
     def _wanted(self) -> tuple[Path, float] | None:

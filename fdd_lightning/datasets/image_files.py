@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from fdd_lightning.datasets.image_decoding import UnreadableImageError, decoded, suffixes, undisturbed
-from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
+from fdd_lightning.errors import DatasetNotFoundError, FileFormatError, shown
 from fdd_lightning.utils.files import fingerprint
 
 OF_THE_SYSTEM = frozenset(
@@ -76,7 +76,7 @@ def _kinds(others: Counter[str]) -> str:
     """Sum up endings, the most common ones first."""
     kinds = sorted(others.items(), key=lambda kind: (-kind[1], kind[0]))
     named = [f"{count:,} {ending or 'without an ending'}" for ending, count in kinds[:5]]
-    return ", ".join([*named, "..."] if len(kinds) > 5 else named)
+    return shown(", ".join([*named, "..."] if len(kinds) > 5 else named))
 
 
 def _files(folder: Path) -> Iterator[str]:

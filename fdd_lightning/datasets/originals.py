@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fdd_lightning.datasets.downloads import at_most
 from fdd_lightning.datasets.image_files import image_files, listing, read_images, resized, told_left_out
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
 from fdd_lightning.utils.files import locked
@@ -77,7 +78,7 @@ class Original:
             return
         try:
             root.mkdir(parents=True, exist_ok=True)
-            with locked(root / f".{self.kind}.lock"):
+            with locked(root / f".{self.kind}.lock"), at_most(self.megabytes << 20):
                 self._torchvision(root, download=True)
         except (OSError, RuntimeError, EOFError) as error:
             raise DatasetNotFoundError(

@@ -19,6 +19,7 @@ from fdd_lightning.__about__ import __version__
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import Spec, class_path, spec_of
 from fdd_lightning.configuration.defaults import complete, parameters
+from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.configuration.row_settings import below, differences
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
@@ -302,6 +303,7 @@ class FitModule(StageModule, ABC):
         """Return what an artefact adds to the settings of the rows that it leads to, by the configuration beside it."""
         file = (path if path.is_dir() else path.parent) / "config.yaml"
         spec = (menu.read_yaml(file) or {}).get("model") if file.is_file() else None
+        require_known(spec, str(file))
         return cls.row_settings(spec) if spec else {}
 
 

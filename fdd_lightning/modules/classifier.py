@@ -15,6 +15,7 @@ from fdd_lightning.artefacts.classifier import load_classifier, save_classifier
 from fdd_lightning.configuration.choices import Spec, class_path, import_class, rebuild
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.menu import find
+from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.configuration.row_settings import below, differences
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import group_metrics
@@ -78,7 +79,9 @@ class Classifier(TrainingModule, FitModule):
     @classmethod
     def settings_of(cls, path: Path) -> dict[str, Any]:
         """Return those of the configuration that the file holds."""
-        return cls.row_settings(load_classifier(path)[1]["config"])
+        config = load_classifier(path)[1]["config"]
+        require_known(config, str(path))
+        return cls.row_settings(config)
 
     @classmethod
     def spec_of_entry(cls, name: str) -> Spec:

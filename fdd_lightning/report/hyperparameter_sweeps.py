@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,13 +73,18 @@ def _default(row: Row, key: str) -> Any:
     if any(".".join(parts[:n]) in settings for n in range(1, len(parts))):
         return None  # the preset's value belongs to another class
     if parts[0] == "weighting":
-        return leaves(preset("weighting", row.weighting)).get(key.removeprefix("weighting."))
+        return _known("weighting", row.weighting).get(key.removeprefix("weighting."))
     if parts[0] == "experts":
-        return leaves(preset("experts", "mtt")).get(key.removeprefix("experts."))
-    known = leaves(preset("data", row.dataset)) | leaves(preset("method", row.method))
+        return _known("experts", "mtt").get(key.removeprefix("experts."))
+    known = _known("data", row.dataset) | _known("method", row.method)
     if key not in known and row.weighting != "vanilla":
-        known = leaves(preset("encoder", str(settings.get("encoder", "supcon"))))
+        known = _known("encoder", str(settings.get("encoder", "supcon")))
     return known.get(key)
+
+
+def _known(kind: str, name: str) -> dict[str, Any]:
+    """Return the leaves of an entry of the menu; a row from elsewhere may call itself what is no name of one."""
+    return leaves(preset(kind, name)) if re.fullmatch(r"[\w-]+", name) else {}
 
 
 def _sweeps_over(key: str, rows: Sequence[Row]) -> list[Sweep]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fdd_lightning.artefacts.results import ACCURACY, BALANCED, Row
+from fdd_lightning.errors import shown
 from fdd_lightning.report.metrics import METRICS, explain, metrics_of
 from fdd_lightning.report.published import published, published_for
 from fdd_lightning.report.row_names import describe, hashable, shared_settings, variants
@@ -272,10 +274,8 @@ def as_markdown(content: Content) -> str:
 
 
 def _escape(text: str) -> str:
-    """Keep characters of a name from being read as Markdown."""
-    for character in ("\\", "|", "*"):
-        text = text.replace(character, f"\\{character}")
-    return text
+    """Keep characters of a name from being read as Markdown, or as HTML in it."""
+    return re.sub(r"[\\|*`\[<]", r"\\\g<0>", shown(text)).replace("\\<", "&lt;")
 
 
 def _narrowest(column: Column) -> int:

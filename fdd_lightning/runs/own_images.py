@@ -18,6 +18,7 @@ from fdd_lightning.datasets.folder_files import TABLES
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import BY_CROWD
 from fdd_lightning.utils.files import atomic_path
+from fdd_lightning.utils.outputs import require_output
 
 SIZES = (16, 32, 64)
 """Sizes of images without a GPU; with one there are more."""
@@ -132,7 +133,7 @@ def own_recipe(source: str, arguments: Mapping[str, Any], file: Path, *, gpu: bo
     )
 
 
-def write_own_recipe(text: str, given: Mapping[str, Any], output: Path | None) -> tuple[Path, str]:
+def write_own_recipe(text: str, given: Mapping[str, Any], output: str | None) -> tuple[Path, str]:
     """Write the recipe of a folder or table of images, unless there is one that was edited.
 
     Args:
@@ -147,7 +148,9 @@ def write_own_recipe(text: str, given: Mapping[str, Any], output: Path | None) -
         FDDError: The images cannot be used, or there is another recipe in spite of arguments given.
     """
     arguments = own_arguments(text, given)
-    root = output or Path("runs") / _run_name(Folder(**arguments).name)
+    images = Folder(**arguments)
+    root = Path("runs") / _run_name(images.name) if output is None else Path(output)
+    require_output("--output", root if output is None else output, images.own_paths)
     file = root / "recipe.yaml"
     recipe = own_recipe(text, arguments, file)
     if not file.is_file():

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, NoReturn, cast
 
 import yaml
+from jsonargparse import set_parsing_settings
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
@@ -19,9 +20,10 @@ import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
 from fdd_lightning.artefacts.stage_folder import read_checkpoint
 from fdd_lightning.configuration.arguments import read
-from fdd_lightning.configuration.choices import Spec, import_class
+from fdd_lightning.configuration.choices import Spec, class_path, import_class
 from fdd_lightning.configuration.defaults import complete, current_spec, spec_named
 from fdd_lightning.configuration.menu import merged
+from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.datamodules import BaseDataModule, ColoredDigits
 from fdd_lightning.datamodules.base import spec_of_set
 from fdd_lightning.errors import ConfigError
@@ -42,6 +44,9 @@ STAGES: dict[str, tuple[type[StageModule], type[StageModule], tuple[str, ...]]] 
     "eval": (Evaluator, Evaluator, ("num_classes", "num_groups", "image_shape")),
 }
 """Base class of each stage's model, its default, and the facts that it takes from the data."""
+
+set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
+"""Lightning switches the latter on: a choice could be an address, fetched while the command line is parsed."""
 
 MAIN_PARSER = {"prog": "fdd", "description": "fair dataset distillation"}
 
@@ -108,7 +113,9 @@ def settled(stage: str, args: Sequence[str]) -> list[str]:
     data, model = (arguments.specs.get(section) or {"init_args": {}} for section in ("data", "model"))
     if "class_path" not in data:
         synthetic = arguments.values.get("synthetic") if "synthetic" in base.flags() else None
-        data = merged(spec_of_set(synthetic) if synthetic else {"class_path": ColoredDigits.__name__}, data)
+        data = merged(
+            spec_of_set(synthetic, data.get("init_args")) if synthetic else {"class_path": ColoredDigits.__name__}, data
+        )
     model = _with_implied({"class_path": default.__name__, **model}, base)
     for fact in facts:  # they come from the data
         model["init_args"].pop(fact, None)
@@ -180,7 +187,9 @@ class StageParser(LightningCLI):
         path = self.options["ckpt_path"]
         if path is None:
             return
-        made_by = read_checkpoint(path)["hyper_parameters"].get("_class_path")
+        settings = read_checkpoint(path)["hyper_parameters"]
+        made_by = settings.get("_class_path")
+        require_known({"class_path": made_by or class_path(STAGES[self.stage][0]), "init_args": settings}, str(path))
         if made_by is not None and not issubclass(import_class(made_by), STAGES[self.stage][0]):
             raise ConfigError(
                 f"{path} is a checkpoint of {made_by.rpartition('.')[2]}, which is not for `fdd {self.stage}`: name "

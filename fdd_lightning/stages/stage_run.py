@@ -16,8 +16,8 @@ from lightning.pytorch.cli import ArgsType, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
-from fdd_lightning.configuration.choices import leaves
-from fdd_lightning.datamodules.base import source_state
+from fdd_lightning.configuration.choices import import_class, leaves
+from fdd_lightning.datamodules.base import own_paths, source_state
 from fdd_lightning.errors import FDDError, FileFormatError
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.stages.parser import MAIN_PARSER, FDDParser, Refusal, StageParser, settled, worded
@@ -25,6 +25,7 @@ from fdd_lightning.trainer import FDDTrainer, hushed
 from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageProgress
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.memory import keep_freed_memory
+from fdd_lightning.utils.outputs import require_output
 
 INSIDE_RUN = "FDD_INSIDE_RUN"
 """Set by `fdd run`: its own results.json gathers the rows of its evaluations."""
@@ -84,8 +85,18 @@ class StageRun(StageParser):
                 if not Path(path).exists():
                     raise FileFormatError(f"--{flag} {path}: no such file; {what}")
                 self.record.inputs[flag] = sha256_path(path)
+        self._check_output(config)
         if self.folder.finished(self.record):
             raise _Finished(f"finished: {self.stage} in {self.folder.path}")
+
+    def _check_output(self, config: dict[str, Any]) -> None:
+        """Refuse an output folder that holds what is read here, or cannot be made."""
+        given = [Path(self.options[flag]) for flag in self.flags if self.options[flag] is not None]
+        read = [*given, *own_paths(config["data"])]
+        require_output("--output", self.options["output"], read)
+        model: Any = import_class(config["model"]["class_path"])
+        if (artefact := getattr(model, "artefact", None)) is not None:
+            require_output("--output: its", self.folder.path / artefact, read, file=Path(artefact).suffix != "")
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer; the parser wraps what they refuse."""

@@ -126,7 +126,13 @@ class StageProgress(ProgressBar):
         self.started = self.spoken = time.monotonic()
         console = Console(stderr=True)
         if console.is_terminal:
-            done = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(""), TimeElapsedColumn())
+            done = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                _Rate(""),
+                TimeElapsedColumn(),
+            )
             left = (TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
             self.bar = Progress(*done, *left, console=console, refresh_per_second=4)
             self.bar.start()

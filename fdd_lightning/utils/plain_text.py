@@ -8,6 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+from fdd_lightning.errors import shown
 
 UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u3164\ufe00-\ufe0f\uffa0]")
 """Characters that take no ink though their category does not say so: fillers, joiners, variation selectors."""
@@ -28,6 +31,20 @@ def plain(text: str) -> str:
     # Tabs and line ends are blanks by their looks, and control characters by their category.
     seen = (" " if char.isspace() else char for char in UNSEEN.sub("", text))
     return unicodedata.normalize("NFC", "".join(c for c in seen if unicodedata.category(c) not in ("Cc", "Cf"))).strip()
+
+
+def cleaned(value: Any) -> Any:
+    r"""Return what was read from somebody's file with every text in it fit to be printed.
+
+    Example:
+        >>> cleaned({"class_names": ["cat\n", 3]})
+        {'class_names': ['cat ', 3]}
+    """
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, dict):
+        return {shown(key): cleaned(item) for key, item in value.items()}
+    return [cleaned(item) for item in value] if isinstance(value, list) else value
 
 
 def alike(names: Iterable[str]) -> list[list[str]]:

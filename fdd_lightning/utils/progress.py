@@ -13,7 +13,7 @@ def track(chunks: Iterable[Tensor], total: int, label: str) -> Iterator[Tensor]:
     """Pass chunks, (n, ...), on and show how many of all rows, ``total``, have gone by."""
     console = Console(stderr=True)
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),

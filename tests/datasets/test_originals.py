@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
+import http.server
 import shutil
 import tarfile
+import threading
 from pathlib import Path
 from urllib.error import URLError
 
@@ -141,6 +144,38 @@ def test_a_failed_download_says_what_to_do_and_unpacks_nothing(site, source, tmp
     assert all(word in line for word in (archive.name, str(tmp_path / "new" / source.folder)))
     assert ("404" in line) or content
     assert not (tmp_path / "new" / source.folder / IDX_FILES[0]).exists()
+
+
+class Endless(http.server.BaseHTTPRequestHandler):
+    sent = 0
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                type(self).sent += self.wfile.write(bytes(1 << 16))
+        except OSError:  # hung up
+            pass
+
+    do_HEAD = do_GET
+
+    def log_message(self, *args):
+        pass
+
+
+def test_a_download_ends_at_the_published_size(source, tmp_path, monkeypatch):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        kind = getattr(torchvision.datasets, source.kind)
+        monkeypatch.setattr(kind, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
+        small = dataclasses.replace(source, megabytes=1)
+        with pytest.raises(DatasetNotFoundError, match="sends more than the 1,048,576 bytes that were published"):
+            small.fetch(tmp_path / "new")
+        server.shutdown()
+        thread.join()
+    assert all(path.stat().st_size < 1 << 21 for path in (tmp_path / "new").rglob("*") if path.is_file())
 
 
 # CIFAR-10
