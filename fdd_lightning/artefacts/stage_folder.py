@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from fdd_lightning.utils.files import fingerprint, read_json, sha256_path, write
 
 RECORD = "stage.json"
 CHECKPOINT = "last.ckpt"
+WORK = "fdd_work"
+"""Entry of a checkpoint: whose it is, see :attr:`StageRecord.work`."""
 
 INDIFFERENT = frozenset(
     {
@@ -94,10 +97,14 @@ class StageRecord:
     steps: int = 0
     threads: int = 0
 
+    @property
+    def work(self) -> str:
+        """Hash of the configuration and the inputs: what a checkpoint must hold to be gone on from."""
+        return fingerprint([self.stage, self.fingerprint, self.inputs])
+
     def same_work(self, other: StageRecord) -> bool:
         """Tell whether both records are of one configuration with one set of inputs."""
-        mine, theirs = ((r.stage, r.fingerprint, r.inputs) for r in (self, other))
-        return mine == theirs
+        return self.work == other.work
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -118,6 +125,33 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not {"global_step", "hyper_parameters"} <= set(content):
         raise FileFormatError(f"{path} is no checkpoint of a stage, or damaged: name another one, or delete it")
     return content
+
+
+@dataclass
+class Begun:
+    """How far unfinished work got.
+
+    Attributes:
+        threads: The number of threads that it was begun with.
+        checkpoint: What it can go on from.
+        step: The step of that.
+        unfit: What is said of checkpoints that it cannot go on from.
+
+    Example:
+        >>> Begun(threads=1).checkpoint is None
+        True
+    """
+
+    threads: int
+    checkpoint: Path | None = None
+    step: int = 0
+    unfit: list[str] = field(default_factory=list)
+
+
+def _state(path: Path, wanted: StageRecord) -> dict[str, Any] | None:
+    """Return what a checkpoint holds, or None if it is not of this very work."""
+    content = read_checkpoint(path)
+    return content if content.get(WORK) == wanted.work else None
 
 
 class StageFolder:
@@ -160,22 +194,41 @@ class StageFolder:
             and all((self.path / n).exists() and sha256_path(self.path / n) == h for n, h in found.artefacts.items())
         )
 
-    def unfinished(self, wanted: StageRecord) -> StageRecord | None:
-        """Return the record of just this work if it was begun here before and left a checkpoint; changes nothing."""
+    def begun(self, wanted: StageRecord) -> Begun | None:
+        """Return how far just this work got here before, if it is unfinished; changes nothing."""
         found = self.read()
-        begun = found is not None and not found.finished and found.same_work(wanted) and self.checkpoint.is_file()
-        return found if begun else None
+        if found is None or found.finished or not found.same_work(wanted):
+            return None
+        begun = Begun(found.threads)
+        if self.checkpoint.is_file():
+            if (state := _state(self.checkpoint, wanted)) is None:
+                begun.unfit.append(f"{self.checkpoint} is another command's")
+            else:
+                begun.checkpoint, begun.step = self.checkpoint, state["global_step"]
+        return begun
 
-    def begin(self, wanted: StageRecord) -> None:
-        """Note that the work begins, or goes on.
+    def begin(self, wanted: StageRecord) -> list[str]:
+        """Note that the work begins, or goes on, and return what is to be said of that.
 
-        A checkpoint and record of other work are replaced; artefacts stay until the new ones are there.
+        A checkpoint of other work that was not finished is set aside; artefacts stay until the new ones are there.
         """
-        found = self.unfinished(wanted)
-        if found is None:
-            self.checkpoint.unlink(missing_ok=True)
-        wanted.threads = torch.get_num_threads() if found is None else found.threads
+        found, begun = self.read(), self.begun(wanted)
+        goes_on = begun is not None and begun.checkpoint is not None
+        told = []
+        if not goes_on and self.checkpoint.is_file():
+            if found is not None and found.finished:
+                self.checkpoint.unlink()
+            else:
+                told.append(f"{self.path} held other work, unfinished: its checkpoint is now {self._set_aside()}")
+        wanted.threads = begun.threads if begun is not None and goes_on else torch.get_num_threads()
         write_json(self.path / RECORD, asdict(wanted))
+        return told
+
+    def _set_aside(self) -> Path:
+        """Give the checkpoint another name, and return it."""
+        names = (self.path / f"other-{number}.ckpt" for number in count(1))
+        aside = next(path for path in names if not path.exists())
+        return self.checkpoint.rename(aside)
 
     def finish(self, record: StageRecord, artefacts: list[Path], seconds: float, steps: int) -> None:
         """Note that the work is done."""

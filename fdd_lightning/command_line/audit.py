@@ -10,6 +10,7 @@ from fdd_lightning.audit.sentences import sentences
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.command_line.data_arguments import ask, in_turn
 from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.utils.locks import held
 
 USAGE = "fdd audit NAME ... [--output DIR] [--data.ARGUMENT VALUE ...]"
 
@@ -32,6 +33,8 @@ def audit(args: list[str]) -> int:
         findings = look_at(data)
         for sentence in sentences(findings):
             print(sentence)
-        print(write_audit(findings, data.train, how.output / data.name if len(names) > 1 else how.output)[-1])
+        folder = how.output / data.name if len(names) > 1 else how.output
+        with held(folder):
+            print(write_audit(findings, data.train, folder)[-1])
 
     return in_turn(names, options, audited)

@@ -18,6 +18,7 @@ from fdd_lightning.runs.recipe import read_recipe
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import estimate
 from fdd_lightning.utils.files import write_json
+from fdd_lightning.utils.locks import held
 
 
 def run(args: list[str]) -> int:
@@ -39,7 +40,8 @@ def run(args: list[str]) -> int:
         return 0
     for row in plan.rows:
         row.check_data()
-    results = Execution(plan).run()
+    with held(plan.root):
+        results = Execution(plan).run()
     print_summary(results.rows)
     print(f"results: {plan.root / 'results.json'}" + (f" ({results.state})" if results.state else ""))
     for stage, error in dict.fromkeys((failure.stage, failure.error) for failure in results.failed):

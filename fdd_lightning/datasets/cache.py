@@ -20,7 +20,8 @@ from torch import Tensor
 
 from fdd_lightning.datasets.image_set import Split, count_cells
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
-from fdd_lightning.utils.files import locked, read_json, sha256_file, write_json
+from fdd_lightning.utils.files import read_json, sha256_file, write_json
+from fdd_lightning.utils.locks import locked
 from fdd_lightning.utils.progress import track
 
 MANIFEST = "manifest.json"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fdd_lightning.datasets.image_files import image_files, listing, read_images, resized, told_left_out
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
-from fdd_lightning.utils.files import locked
+from fdd_lightning.utils.locks import locked
 
 IDX_FILES = tuple(f"{split}-{part}-ubyte" for split in ("train", "t10k") for part in ("images-idx3", "labels-idx1"))
 """The files of MNIST and Fashion-MNIST: 28x28 grey images and labels."""
