@@ -165,7 +165,7 @@ class CIFAR10Original(Original):
         return f"neither {self.folder} nor {self.FOLDER}/{{train,test}}/CLASS/*{unpack}"
 
     def state(self, root: Path) -> str:
-        """Name the official batches, or hash the names and sizes of the image files.
+        """Name the official batches, or hash the names and contents of the image files.
 
         Raises:
             DatasetNotFoundError: A class folder is missing or empty.

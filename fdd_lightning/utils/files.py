@@ -74,16 +74,21 @@ def sha256_path(path: str | Path) -> str:
     if not Path(path).is_dir():
         return sha256_file(path)
     files = sorted(Path(path).rglob("*.safetensors"))
-    return fingerprint([[file.name, _sha256_once(file, *_state(file))] for file in files])
+    return fingerprint([[file.name, _sha256_once(file, state_of(file))] for file in files])
 
 
-def _state(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+State = tuple[int, int, int, int]
+"""Size, times of the last change of content and of inode (ns), and inode: a file of the same state is the same."""
+
+
+def state_of(path: str | Path) -> State:
+    """Return what changes with a file's content."""
+    status = os.stat(path)  # noqa: PTH116 (10x faster)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 @cache
-def _sha256_once(path: Path, size: int, changed: int) -> str:
+def _sha256_once(path: Path, state: State) -> str:
     return sha256_file(path)  # folders of experts have many gigabytes, and a plan asks for them again and again
 
 
