@@ -47,11 +47,14 @@ def test_a_second_command_is_refused_and_a_killed_one_blocks_nobody(paused, refu
 def test_another_commands_checkpoint_is_never_gone_on_from(paused, fdd):
     for number, args in enumerate((LONG, OTHER)):
         paused(*args, f"--output={number}").signal(signal.SIGKILL)
-    Path("1/last.ckpt").write_bytes(Path("0/last.ckpt").read_bytes())  # as when both had worked in one folder
+    for name in ("last", "previous"):  # as when both had worked in one folder
+        Path(f"1/{name}.ckpt").write_bytes(Path(f"0/{name}.ckpt").read_bytes())
     said = fdd(*OTHER, "--output=1")
     assert said.code == 0
-    warned, aside = said.err.splitlines()
-    assert warned == "warning: 1/last.ckpt is another command's, distill begins again"
+    *warned, aside = said.err.splitlines()
+    assert warned == [
+        f"warning: 1/{name}.ckpt is another command's, distill begins again" for name in ("last", "previous")
+    ]
     assert aside == "fdd: 1 held other work, unfinished: its checkpoint is now 1/other-1.ckpt"
     assert fdd(*OTHER, "--output=whole").code == 0
     assert content("1", "distill") == content("whole", "distill")

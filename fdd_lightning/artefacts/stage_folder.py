@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -11,12 +11,14 @@ from typing import Any
 
 import torch
 
+from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.errors import FileFormatError
-from fdd_lightning.utils.files import fingerprint, read_json, sha256_path, write_json
+from fdd_lightning.utils.files import PART, fingerprint, read_json, sha256_path, write_json
 
 RECORD = "stage.json"
 CHECKPOINT = "last.ckpt"
+PREVIOUS = "previous.ckpt"
 WORK = "fdd_work"
 """Entry of a checkpoint: whose it is, see :attr:`StageRecord.work`."""
 
@@ -107,26 +109,6 @@ class StageRecord:
         return self.work == other.work
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint of a stage; nothing in it is executed.
-
-    Raises:
-        FileFormatError: There is none, or it is something else, or cut short.
-    """
-    if not Path(path).is_file():
-        raise FileFormatError(
-            f"checkpoint {str(path)!r} does not exist: check the path, or leave it out (the same command resumes by "
-            "itself)"
-        )
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError):
-        content = None
-    if not isinstance(content, dict) or not {"global_step", "hyper_parameters"} <= set(content):
-        raise FileFormatError(f"{path} is no checkpoint of a stage, or damaged: name another one, or delete it")
-    return content
-
-
 @dataclass
 class Begun:
     """How far unfinished work got.
@@ -148,10 +130,13 @@ class Begun:
     unfit: list[str] = field(default_factory=list)
 
 
-def _state(path: Path, wanted: StageRecord) -> dict[str, Any] | None:
-    """Return what a checkpoint holds, or None if it is not of this very work."""
-    content = read_checkpoint(path)
-    return content if content.get(WORK) == wanted.work else None
+def _sound(path: Path) -> bool:
+    """Tell whether a checkpoint can be read."""
+    try:
+        read_checkpoint(path)
+    except FileFormatError:
+        return False
+    return True
 
 
 class StageFolder:
@@ -168,6 +153,7 @@ class StageFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.checkpoint = self.path / CHECKPOINT
+        self.previous = self.path / PREVIOUS
 
     def read(self) -> StageRecord | None:
         """Return the record, or None where no stage began here.
@@ -200,11 +186,16 @@ class StageFolder:
         if found is None or found.finished or not found.same_work(wanted):
             return None
         begun = Begun(found.threads)
-        if self.checkpoint.is_file():
-            if (state := _state(self.checkpoint, wanted)) is None:
-                begun.unfit.append(f"{self.checkpoint} is another command's")
-            else:
-                begun.checkpoint, begun.step = self.checkpoint, state["global_step"]
+        for path in self.checkpoints():
+            try:
+                content = read_checkpoint(path)
+            except FileFormatError:
+                begun.unfit.append(f"{path} is damaged")
+                continue
+            if content.get(WORK) == wanted.work:
+                begun.checkpoint, begun.step = path, content["global_step"]
+                break
+            begun.unfit.append(f"{path} is another command's")
         return begun
 
     def begin(self, wanted: StageRecord) -> list[str]:
@@ -213,25 +204,48 @@ class StageFolder:
         A checkpoint of other work that was not finished is set aside; artefacts stay until the new ones are there.
         """
         found, begun = self.read(), self.begun(wanted)
-        goes_on = begun is not None and begun.checkpoint is not None
-        told = []
-        if not goes_on and self.checkpoint.is_file():
-            if found is not None and found.finished:
-                self.checkpoint.unlink()
+        own = begun.checkpoint if begun is not None else None
+        told: list[str] = []
+        for path in self.checkpoints():
+            if path == own:
+                break  # with what is older than it
+            if told or (found is not None and found.finished) or not _sound(path):
+                path.unlink()
             else:
-                told.append(f"{self.path} held other work, unfinished: its checkpoint is now {self._set_aside()}")
-        wanted.threads = begun.threads if begun is not None and goes_on else torch.get_num_threads()
+                told.append(f"{self.path} held other work, unfinished: its checkpoint is now {self._set_aside(path)}")
+        wanted.threads = begun.threads if begun is not None and own is not None else torch.get_num_threads()
         write_json(self.path / RECORD, asdict(wanted))
         return told
 
-    def _set_aside(self) -> Path:
-        """Give the checkpoint another name, and return it."""
-        names = (self.path / f"other-{number}.ckpt" for number in count(1))
-        aside = next(path for path in names if not path.exists())
-        return self.checkpoint.rename(aside)
+    def checkpoints(self) -> list[Path]:
+        """Return the checkpoints that there are, the newest first."""
+        return [path for path in (self.checkpoint, self.previous) if path.is_file()]
 
-    def finish(self, record: StageRecord, artefacts: list[Path], seconds: float, steps: int) -> None:
-        """Note that the work is done."""
+    def _set_aside(self, checkpoint: Path) -> Path:
+        """Give a checkpoint another name, and return it."""
+        names = (self.path / f"other-{number}.ckpt" for number in count(1))
+        return checkpoint.rename(next(path for path in names if not path.exists()))
+
+    def keep_checkpoint(self) -> None:
+        """Let the newest checkpoint be the previous one too, before it is replaced: one is there at any time."""
+        if not self.checkpoint.is_file():
+            return
+        link = self.path / f"{PART}{PREVIOUS}"
+        link.unlink(missing_ok=True)
+        try:
+            os.link(self.checkpoint, link)
+        except OSError:  # a file system without links
+            self.checkpoint.replace(self.previous)
+        else:
+            link.replace(self.previous)
+
+    def finish(
+        self, record: StageRecord, artefacts: list[Path], seconds: float, steps: int, *, keep: bool = True
+    ) -> None:
+        """Note that the work is done; of its checkpoints at most the last one is kept."""
         record.artefacts = {file.name: sha256_path(file) for file in artefacts}
         record.finished, record.seconds, record.steps = True, seconds, steps
         write_json(self.path / RECORD, asdict(record))
+        for path in self.checkpoints():
+            if path == self.previous or not keep:
+                path.unlink()

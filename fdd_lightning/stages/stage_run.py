@@ -16,13 +16,13 @@ from lightning.pytorch.callbacks import LambdaCallback, ProgressBar, Timer
 from lightning.pytorch.cli import ArgsType, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.artefacts.stage_folder import (
     WORK,
     Begun,
     StageFolder,
     StageRecord,
     config_fingerprint,
-    read_checkpoint,
 )
 from fdd_lightning.configuration.choices import leaves
 from fdd_lightning.datamodules.base import source_state
@@ -138,7 +138,7 @@ class StageRun(StageParser):
         self.timer = Timer()
         callbacks: list[Any] = [self.timer, ImageGrid()]
         if chosen["enable_checkpointing"] is not False and not chosen["fast_dev_run"]:
-            callbacks.append(ClockCheckpoint(self.folder.checkpoint, RESUME_EVERY))
+            callbacks.append(ClockCheckpoint(self.folder, RESUME_EVERY))
         if chosen["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in given):
             callbacks.append(StageProgress(f"{self.stage} {model.title()}"))
         if not chosen["fast_dev_run"]:
@@ -199,10 +199,8 @@ class StageRun(StageParser):
         record = StageFolder(Path(made).parent).read() if made else None
         before = {"fit": None, "distill": record.seconds if record else None}
         model.finish(seconds, before, inside_run=bool(os.environ.get(INSIDE_RUN)))
-        if not model.keeps_checkpoint:
-            self.folder.checkpoint.unlink(missing_ok=True)
         artefact = model.save_artefact(self.folder.path)
-        self.folder.finish(self.record, [artefact], seconds, self.trainer.global_step)
+        self.folder.finish(self.record, [artefact], seconds, self.trainer.global_step, keep=model.keeps_checkpoint)
         for logger in self.trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 figures = {f"hp/{k}": float(v) for k, v in self.trainer.callback_metrics.items()}

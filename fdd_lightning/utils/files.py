@@ -33,6 +33,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())  # or a machine that fails would leave an empty file in the old one's place
         temporary.chmod(0o666 & ~umask)  # mkstemp makes private files; artefacts are shared like any other file
         temporary.replace(path)
     finally:

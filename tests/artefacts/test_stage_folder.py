@@ -6,13 +6,13 @@ import json
 import pytest
 import torch
 
+from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.artefacts.stage_folder import (
     WORK,
     Begun,
     StageFolder,
     StageRecord,
     config_fingerprint,
-    read_checkpoint,
 )
 from fdd_lightning.errors import FileFormatError
 
