@@ -82,7 +82,12 @@ def in_one_line(error: FDDError | OSError) -> str | None:
     return None if error.filename is None else shown(f"{error.filename}: {error.strerror}")
 
 
+def first_process() -> bool:
+    """Tell whether this is the first of the processes that run one command together, or the only one."""
+    return all(os.environ.get(rank, "0") == "0" for rank in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+
+
 def say(text: str) -> None:
     """Write one line to stderr; of several processes that run into the same, only the first speaks."""
-    if os.environ.get("LOCAL_RANK", "0") == "0":
+    if first_process():
         sys.stderr.write(f"fdd: {shown(' '.join(text.split()))}\n")

@@ -372,3 +372,25 @@ def test_a_class_too_small_is_named_by_a_stage(photos, fdd):
     assert "class cat has 8 training images in data set photos, fewer than the 9" in said.err
     assert "(2 classes are too small)" in said.err
     assert fdd(*DISTILL, *data, "--model.images_per_class=9", "--model.initialiser=Noise", "--output=x").code == 0
+
+
+# Images that change.
+
+
+def test_an_image_replaced_by_another_of_the_same_size_is_noticed(photos, prepared, fdd):
+    for target in ("a", "b"):
+        for i in range(6):
+            write_picture(photos / target / f"{i}.bmp", seed=ord(target))  # not compressed: all are of one size
+    image, other = photos / "a" / "0.bmp", write_picture(photos.parent / "other.bmp", seed=7)
+    assert image.stat().st_size == other.stat().st_size
+    args = (*DISTILL, "--data=folder", "--data.path=photos", "--data.size=16", "--output=x")
+    prepared()
+    assert fdd(*args).code == 0
+    assert fdd(*args).out == "finished: distill in x\n"
+    before, seen = image.read_bytes(), {*(photos.parent / ".cache").glob("folder-*")}
+    image.write_bytes(other.read_bytes())
+    said = fdd(*args)
+    assert (said.code, "finished" in said.out) == (0, False)
+    assert len({*(photos.parent / ".cache").glob("folder-*")} - seen) == 1
+    image.write_bytes(before)
+    assert "was built before" in fdd(*PREPARE).out

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -146,13 +147,66 @@ def test_a_command_that_is_refused_leaves_an_earlier_run_alone(fdd, refused):
     assert {p: p.read_bytes() for p in Path("x").iterdir() if p.is_file()} == before
 
 
-def test_a_damaged_checkpoint_is_one_line(fdd, refused):
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+@pytest.fixture
+def killed(workdir, tmp_path):
+    """Start a stage and kill it at its eighth step."""
+
+    def call(*args):
+        process = Process([*args], tmp_path / "killed", pause_at=PAUSE)
+        process.wait_until_paused()
+        assert process.signal(signal.SIGKILL) == -signal.SIGKILL
+
+    return call
+
+
+def test_a_damaged_checkpoint_is_a_step_back_and_two_are_a_fresh_start(fdd, killed):
+    killed(*LONG["distill"], "--output=cut")
+    assert fdd(*LONG["distill"], "--output=whole").code == 0
+    for damage in (flip, cut_short, empty):
+        shutil.copytree("cut", "x")
+        damage(Path("x/last.ckpt"))
+        said = fdd(*LONG["distill"], "--output=x")
+        assert said.code == 0
+        back = ["warning: x/last.ckpt is damaged, left out", f"resuming distill at step {PAUSE - 2}"]
+        assert said.err.splitlines() == back
+        assert content("x", "distill") == content("whole", "distill")
+        assert [path.name for path in Path("x").glob("*.ckpt")] == ["last.ckpt"]
+        shutil.rmtree("x")
+    for name in ("last", "previous"):
+        flip(Path(f"cut/{name}.ckpt"))
+    said = fdd(*LONG["distill"], "--output=cut")
+    assert said.code == 0
+    begins = [f"warning: cut/{name}.ckpt is damaged, distill begins again" for name in ("last", "previous")]
+    assert said.err.splitlines() == begins
+    assert content("cut", "distill") == content("whole", "distill")
+
+
+def test_a_damaged_checkpoint_that_is_named_is_one_line(fdd, refused):
     assert fdd(*DISTILL, "--output=x").code == 0
-    record = json.loads(Path("x/stage.json").read_text())
-    Path("x/stage.json").write_text(json.dumps({**record, "finished": False}))
-    checkpoint = Path("x/last.ckpt")
-    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    assert "x/last.ckpt is no checkpoint of a stage, or damaged" in refused(*DISTILL, "--output=x")
+    flip(Path("x/last.ckpt"))
+    assert "x/last.ckpt is no checkpoint of a stage, or damaged" in refused(*DISTILL, "--ckpt_path=x/last.ckpt")
+
+
+def test_what_a_kill_left_of_a_checkpoint_is_removed(fdd, killed):
+    killed(*LONG["distill"], "--output=cut")
+    left = Path("cut/.part-last.ckpt.abcdefgh.ckpt")
+    left.write_bytes(b"half")
+    assert fdd(*LONG["distill"], "--output=cut").err == f"resuming distill at step {PAUSE - 1}\n"
+    assert [path.name for path in Path("cut").iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_damaged_record_is_one_line(fdd, refused):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import pickle
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.errors import FileFormatError
-from fdd_lightning.utils.files import fingerprint, read_json, sha256_path, write_json
+from fdd_lightning.utils.files import PART, fingerprint, read_json, sha256_path, write_json
 
 RECORD = "stage.json"
 CHECKPOINT = "last.ckpt"
+PREVIOUS = "previous.ckpt"
+WORK = "fdd_work"
+"""Entry of a checkpoint: whose it is, see :attr:`StageRecord.work`."""
 
 INDIFFERENT = frozenset(
     {
@@ -94,30 +99,44 @@ class StageRecord:
     steps: int = 0
     threads: int = 0
 
+    @property
+    def work(self) -> str:
+        """Hash of the configuration and the inputs: what a checkpoint must hold to be gone on from."""
+        return fingerprint([self.stage, self.fingerprint, self.inputs])
+
     def same_work(self, other: StageRecord) -> bool:
         """Tell whether both records are of one configuration with one set of inputs."""
-        mine, theirs = ((r.stage, r.fingerprint, r.inputs) for r in (self, other))
-        return mine == theirs
+        return self.work == other.work
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint of a stage; nothing in it is executed.
+@dataclass
+class Begun:
+    """How far unfinished work got.
 
-    Raises:
-        FileFormatError: There is none, or it is something else, or cut short.
+    Attributes:
+        threads: The number of threads that it was begun with.
+        checkpoint: What it can go on from.
+        step: The step of that.
+        unfit: What is said of checkpoints that it cannot go on from.
+
+    Example:
+        >>> Begun(threads=1).checkpoint is None
+        True
     """
-    if not Path(path).is_file():
-        raise FileFormatError(
-            f"checkpoint {str(path)!r} does not exist: check the path, or leave it out (the same command resumes by "
-            "itself)"
-        )
+
+    threads: int
+    checkpoint: Path | None = None
+    step: int = 0
+    unfit: list[str] = field(default_factory=list)
+
+
+def _sound(path: Path) -> bool:
+    """Tell whether a checkpoint can be read."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError):
-        content = None
-    if not isinstance(content, dict) or not {"global_step", "hyper_parameters"} <= set(content):
-        raise FileFormatError(f"{path} is no checkpoint of a stage, or damaged: name another one, or delete it")
-    return content
+        read_checkpoint(path)
+    except FileFormatError:
+        return False
+    return True
 
 
 class StageFolder:
@@ -134,6 +153,7 @@ class StageFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.checkpoint = self.path / CHECKPOINT
+        self.previous = self.path / PREVIOUS
 
     def read(self) -> StageRecord | None:
         """Return the record, or None where no stage began here.
@@ -160,25 +180,72 @@ class StageFolder:
             and all((self.path / n).exists() and sha256_path(self.path / n) == h for n, h in found.artefacts.items())
         )
 
-    def unfinished(self, wanted: StageRecord) -> StageRecord | None:
-        """Return the record of just this work if it was begun here before and left a checkpoint; changes nothing."""
+    def begun(self, wanted: StageRecord) -> Begun | None:
+        """Return how far just this work got here before, if it is unfinished; changes nothing."""
         found = self.read()
-        begun = found is not None and not found.finished and found.same_work(wanted) and self.checkpoint.is_file()
-        return found if begun else None
+        if found is None or found.finished or not found.same_work(wanted):
+            return None
+        begun = Begun(found.threads)
+        for path in self.checkpoints():
+            try:
+                content = read_checkpoint(path)
+            except FileFormatError:
+                begun.unfit.append(f"{path} is damaged")
+                continue
+            if content.get(WORK) == wanted.work:
+                begun.checkpoint, begun.step = path, content["global_step"]
+                break
+            begun.unfit.append(f"{path} is another command's")
+        return begun
 
-    def begin(self, wanted: StageRecord) -> None:
-        """Note that the work begins, or goes on.
+    def begin(self, wanted: StageRecord) -> list[str]:
+        """Note that the work begins, or goes on, and return what is to be said of that.
 
-        A checkpoint and record of other work are replaced; artefacts stay until the new ones are there.
+        A checkpoint of other work that was not finished is set aside; artefacts stay until the new ones are there.
         """
-        found = self.unfinished(wanted)
-        if found is None:
-            self.checkpoint.unlink(missing_ok=True)
-        wanted.threads = torch.get_num_threads() if found is None else found.threads
+        found, begun = self.read(), self.begun(wanted)
+        own = begun.checkpoint if begun is not None else None
+        told: list[str] = []
+        for path in self.checkpoints():
+            if path == own:
+                break  # with what is older than it
+            if told or (found is not None and found.finished) or not _sound(path):
+                path.unlink()
+            else:
+                told.append(f"{self.path} held other work, unfinished: its checkpoint is now {self._set_aside(path)}")
+        wanted.threads = begun.threads if begun is not None and own is not None else torch.get_num_threads()
         write_json(self.path / RECORD, asdict(wanted))
+        return told
 
-    def finish(self, record: StageRecord, artefacts: list[Path], seconds: float, steps: int) -> None:
-        """Note that the work is done."""
+    def checkpoints(self) -> list[Path]:
+        """Return the checkpoints that there are, the newest first."""
+        return [path for path in (self.checkpoint, self.previous) if path.is_file()]
+
+    def _set_aside(self, checkpoint: Path) -> Path:
+        """Give a checkpoint another name, and return it."""
+        names = (self.path / f"other-{number}.ckpt" for number in count(1))
+        return checkpoint.rename(next(path for path in names if not path.exists()))
+
+    def keep_checkpoint(self) -> None:
+        """Let the newest checkpoint be the previous one too, before it is replaced: one is there at any time."""
+        if not self.checkpoint.is_file():
+            return
+        link = self.path / f"{PART}{PREVIOUS}"
+        link.unlink(missing_ok=True)
+        try:
+            os.link(self.checkpoint, link)
+        except OSError:  # a file system without links
+            self.checkpoint.replace(self.previous)
+        else:
+            link.replace(self.previous)
+
+    def finish(
+        self, record: StageRecord, artefacts: list[Path], seconds: float, steps: int, *, keep: bool = True
+    ) -> None:
+        """Note that the work is done; of its checkpoints at most the last one is kept."""
         record.artefacts = {file.name: sha256_path(file) for file in artefacts}
         record.finished, record.seconds, record.steps = True, seconds, steps
         write_json(self.path / RECORD, asdict(record))
+        for path in self.checkpoints():
+            if path == self.previous or not keep:
+                path.unlink()

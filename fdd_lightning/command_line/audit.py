@@ -11,6 +11,7 @@ from fdd_lightning.command_line import LineParser
 from fdd_lightning.command_line.data_arguments import ask, in_turn
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.utils.outputs import require_output
+from fdd_lightning.utils.locks import held
 
 USAGE = "fdd audit NAME ... [--output DIR] [--data.ARGUMENT VALUE ...]"
 
@@ -34,7 +35,8 @@ def audit(args: list[str]) -> int:
         findings = look_at(data)
         for sentence in sentences(findings):
             print(sentence)
-        folder = Path(how.output)
-        print(write_audit(findings, data.train, folder / data.name if len(names) > 1 else folder)[-1])
+        folder = Path(how.output) / data.name if len(names) > 1 else Path(how.output)
+        with held(folder):
+            print(write_audit(findings, data.train, folder)[-1])
 
     return in_turn(names, options, audited)

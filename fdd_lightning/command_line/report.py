@@ -9,6 +9,7 @@ from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.report.summary import print_summary, write_summary
 from fdd_lightning.utils.outputs import require_output
+from fdd_lightning.utils.locks import held
 
 
 def report(args: list[str]) -> int:
@@ -29,6 +30,7 @@ def report(args: list[str]) -> int:
             print(f"{path}: {results.state}")
     failed = [each for results in runs.values() for each in results.failed]
     planned = len(rows) + sum((results.planned or 0) - len(results.rows) for results in runs.values() if results.state)
-    for path in write_summary(options.output, RunResults(rows, planned, failed), figures=options.figures):
-        print(path)
+    with held(options.output):
+        for path in write_summary(options.output, RunResults(rows, planned, failed), figures=options.figures):
+            print(path)
     return 0

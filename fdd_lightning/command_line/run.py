@@ -24,6 +24,7 @@ from fdd_lightning.runs.recipe import read_recipe
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import estimate
 from fdd_lightning.utils.files import write_json
+from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.outputs import require_output
 
 LONG = 3600.0
@@ -64,7 +65,8 @@ def run(args: list[str]) -> int:
     for row in plan.rows:
         row.check_data()
     say_if_long(plan)
-    results = Execution(plan).run()
+    with held(plan.root):
+        results = Execution(plan).run()
     print_summary(results.rows)
     if own:
         print(f"sets: {plan.root / 'distill'} (synthetic.safetensors of each row; sets.png shows them)")

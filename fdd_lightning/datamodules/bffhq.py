@@ -72,7 +72,7 @@ class BFFHQ(NaturalBias):
         )
 
     def source_state(self) -> str:
-        """Return a hash of the images' names and sizes."""
+        """Return a hash of the images' names and contents."""
         self.check_source()
         return dfa_state(self.folder, CONFLICT_RATIO)
 

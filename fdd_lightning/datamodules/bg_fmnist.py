@@ -176,7 +176,7 @@ class BGFMNIST(FromOriginal):
             find_scenes(*self._scenes)
 
     def source_state(self) -> str | None:
-        """Return a hash of the photographs' names and sizes; None for drawn textures."""
+        """Return a hash of the photographs' names and contents; None for drawn textures."""
         return None if self.scenes == TEXTURES else scenes_state(*self._scenes)
 
     def build(self) -> dict[str, Split]:

@@ -279,7 +279,7 @@ class Folder(NaturalBias):
         return torch.bincount(self.index.splits["train"].targets, minlength=self.num_classes).tolist()
 
     def source_state(self) -> str:
-        """Return a hash of files (names and sizes), classes, groups and splits."""
+        """Return a hash of files (names and contents), classes, groups and splits."""
         return self.index.state
 
     def build(self) -> dict[str, Split]:

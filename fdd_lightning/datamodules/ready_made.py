@@ -64,7 +64,7 @@ class ReadyMade(FromOriginal, ABC):
             require_dfa(self.name, *self._wanted, way_out)
 
     def source_state(self) -> str | None:
-        """Return the state of the source files, or a hash of the ready-made images' names and sizes."""
+        """Return the state of the source files, or a hash of the ready-made images' names and contents."""
         if self._wanted is None:
             return super().source_state()
         self.check_source()

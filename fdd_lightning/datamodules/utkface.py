@@ -165,7 +165,7 @@ class UTKFace(NaturalBias):
             )
 
     def source_state(self) -> str:
-        """Return a hash of the images' names and sizes."""
+        """Return a hash of the images' names and contents."""
         self.check_source()
         return listing(self.folder, image_files(self.folder))
 

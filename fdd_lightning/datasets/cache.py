@@ -20,11 +20,14 @@ from torch import Tensor
 
 from fdd_lightning.datasets.image_set import Split, count_cells
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
-from fdd_lightning.utils.files import locked, read_json, sha256_file, write_json
+from fdd_lightning.utils.files import read_json, sha256_file, write_json
+from fdd_lightning.utils.locks import locked
 from fdd_lightning.utils.progress import track
 
 MANIFEST = "manifest.json"
 PARTS = ("images", "targets", "groups")
+SPOTS = 16
+"""Images of a file that are compared whenever it is opened."""
 
 
 class Manifest(TypedDict):
@@ -42,10 +45,12 @@ class Manifest(TypedDict):
         sha256: Of the text that ``sha256sum *.npy`` prints: one figure for the whole result.
         files: SHA-256 of each file.
         left_out: Source images that were not used, by reason; only where there are any.
+        spots: SHA-256 of a few images of each file of images, which are compared whenever the set is opened; not in
+            sets that older releases built.
 
     Example:
         >>> sorted(Manifest.__optional_keys__)
-        ['left_out']
+        ['left_out', 'spots']
     """
 
     dataset: str
@@ -58,6 +63,7 @@ class Manifest(TypedDict):
     sha256: str
     files: dict[str, str]
     left_out: NotRequired[dict[str, int]]
+    spots: NotRequired[dict[str, str]]
 
 
 def conflict_ratio(cells: Tensor, aligned: Tensor | None) -> float | None:
@@ -104,6 +110,7 @@ def write(
             temporary.mkdir()
             stack.callback(shutil.rmtree, temporary, ignore_errors=True)
             files: dict[str, str] = {}
+            spots: dict[str, str] = {}
             cells: dict[str, Tensor] = {}
             left_out: Counter[str] = Counter()
             for name, split in splits.items():
@@ -119,7 +126,10 @@ def write(
                 }
                 for part, (chunks, dtype, shape) in parts.items():
                     file = f"{name}_{part}.npy"
-                    files[file] = _write_array(temporary / file, chunks, dtype, (len(split.targets), *shape), where)
+                    written = _write_array(temporary / file, chunks, dtype, (len(split.targets), *shape), where)
+                    files[file] = written[0]
+                    if part == "images":
+                        spots[file] = written[1]
             manifest: Manifest = {
                 "dataset": dataset,
                 "parameters": dict(parameters),
@@ -130,6 +140,7 @@ def write(
                 "conflict_ratio": conflict_ratio(cells["train"], aligned),
                 "sha256": digest(files),
                 "files": dict(sorted(files.items())),
+                "spots": spots,
             }
             told = {reason: count for reason, count in left_out.items() if count}
             if told:
@@ -148,7 +159,8 @@ def write(
 def read(folder: Path, dataset: str, parameters: Mapping[str, Any]) -> tuple[Manifest, dict[str, Split]]:
     """Read the manifest and the splits of a built data set; images are memory-mapped, so only what is used is read.
 
-    Images that are written to change in memory only.
+    Images that are written to change in memory only. Labels and groups are compared with the manifest to the last byte,
+    of the images a few; :func:`verify` compares all.
 
     Raises:
         FileFormatError: It is damaged, or has another row name or other parameters than these.
@@ -156,31 +168,34 @@ def read(folder: Path, dataset: str, parameters: Mapping[str, Any]) -> tuple[Man
     manifest = read_manifest(folder)
     if (manifest["dataset"], manifest["parameters"]) != (dataset, dict(parameters)):
         raise _damaged(folder, f"it holds {manifest['dataset']} built with {manifest['parameters']}")
+    if digest(manifest["files"]) != manifest["sha256"]:
+        raise _damaged(folder, "the hashes in the manifest contradict each other")
     splits = {}
     for name, counts in manifest["cells"].items():
-        images, targets, groups = (_read_array(folder / f"{name}_{part}.npy", part) for part in PARTS)
+        images, targets, groups = (_read_array(folder / f"{name}_{part}.npy", part, manifest) for part in PARTS)
         if not len(images) == len(targets) == len(groups) == sum(map(sum, counts)):
             raise _damaged(folder, f"{name}: the arrays do not have as many images as the manifest says")
-        splits[name] = Split(images, targets, groups)
+        splits[name] = split = Split(images, targets, groups)
+        sizes = len(manifest["classes"]), len(manifest["groups"])
+        try:
+            _check_labels(name, split, *sizes)
+        except ConfigError as error:
+            raise _damaged(folder, str(error)) from None
+        if count_cells(targets, groups, *sizes).tolist() != counts:
+            raise _damaged(folder, f"{name}: cell counts differ from the manifest")
     return manifest, splits
 
 
 def verify(folder: Path, dataset: str, parameters: Mapping[str, Any]) -> Manifest:
-    """Check a built data set against its manifest to the last byte: names, counts, cells, hashes.
+    """Check a built data set against its manifest to the last byte of all its files.
 
     Raises:
         FileFormatError: Something differs; the line says what.
     """
-    manifest, splits = read(folder, dataset, parameters)
+    manifest, _ = read(folder, dataset, parameters)
     for name, value in manifest["files"].items():
         if not (folder / name).is_file() or sha256_file(folder / name) != value:
-            raise _damaged(folder, f"{name} is not the file that was built")
-    if digest(manifest["files"]) != manifest["sha256"]:
-        raise _damaged(folder, "the hashes in the manifest contradict each other")
-    for name, split in splits.items():
-        counts = count_cells(split.targets, split.groups, len(manifest["classes"]), len(manifest["groups"]))
-        if counts.tolist() != manifest["cells"][name]:
-            raise _damaged(folder, f"{name}: cell counts differ from the manifest")
+            raise _damaged(folder, f"{name}: it is not the file that was built")
     return manifest
 
 
@@ -217,8 +232,10 @@ def _check_labels(where: str, split: Split, num_classes: int, num_groups: int) -
             )
 
 
-def _write_array(path: Path, chunks: Iterable[Tensor], dtype: torch.dtype, shape: tuple[int, ...], where: str) -> str:
-    """Write an .npy file piece by piece and return its SHA-256.
+def _write_array(
+    path: Path, chunks: Iterable[Tensor], dtype: torch.dtype, shape: tuple[int, ...], where: str
+) -> tuple[str, str]:
+    """Write an .npy file piece by piece; return its SHA-256, and that of its :func:`_spots`.
 
     A plain stream, not a memory map: on a full disk a map ends the process, a stream raises.
     """
@@ -227,7 +244,8 @@ def _write_array(path: Path, chunks: Iterable[Tensor], dtype: torch.dtype, shape
     np.lib.format.write_array_header_1_0(
         header, {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
     )
-    sha, written = hashlib.sha256(header.getvalue()), 0
+    sha, of_spots, written = hashlib.sha256(header.getvalue()), hashlib.sha256(), 0
+    spots = _spots(shape[0])
     with path.open("wb") as stream:
         stream.write(header.getvalue())
         for chunk in chunks:
@@ -238,16 +256,38 @@ def _write_array(path: Path, chunks: Iterable[Tensor], dtype: torch.dtype, shape
             data = chunk.contiguous().numpy().data
             stream.write(data)
             sha.update(data)
+            for spot in spots:
+                if written <= spot < written + len(chunk):
+                    of_spots.update(chunk[spot - written].contiguous().numpy().data)
             written += len(chunk)
     if written != shape[0]:
         raise ConfigError(f"{where} has {written} images for {shape[0]} targets: one of each per image")
-    return sha.hexdigest()
+    return sha.hexdigest(), of_spots.hexdigest()
 
 
-def _read_array(path: Path, part: str) -> Tensor:
+def _spots(size: int) -> list[int]:
+    """Return places spread over a file of so many images, the first and the last among them."""
+    return sorted({i * (size - 1) // (SPOTS - 1) for i in range(SPOTS)}) if size else []
+
+
+def _read_array(path: Path, part: str, manifest: Manifest) -> Tensor:
+    """Read a file: labels and groups whole, compared with the manifest; images as they are used, compared in spots."""
     try:
+        if part != "images":
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != manifest["files"].get(path.name):
+                raise ValueError("it is not the file that was built")
+            return torch.from_numpy(np.load(io.BytesIO(content)))
         # Copy-on-write: torch wants writable memory, and pages that nobody writes to stay shared with the file.
-        return torch.from_numpy(np.load(path, mmap_mode="c" if part == "images" else None))
+        images = torch.from_numpy(np.load(path, mmap_mode="c"))
+        known = manifest.get("spots", {}).get(path.name)
+        if known is not None:
+            found = hashlib.sha256()
+            for spot in _spots(len(images)):
+                found.update(images[spot].contiguous().numpy().data)
+            if found.hexdigest() != known:
+                raise ValueError("it is not the file that was built")
+        return images
     except (OSError, ValueError, EOFError) as error:
         reason = "it is missing" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())
         raise _damaged(path.parent, f"{path.name}: {reason}") from None

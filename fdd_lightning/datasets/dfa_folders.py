@@ -63,7 +63,7 @@ def dfa_paths(folder: Path, conflict_ratio: float, others: Counter[str] | None =
 
 
 def dfa_state(folder: Path, conflict_ratio: float) -> str:
-    """Return a hash of the images' names and sizes."""
+    """Return a hash of the images' names and contents."""
     train, test = dfa_paths(folder, conflict_ratio)
     return listing(folder, [*train, *test])
 

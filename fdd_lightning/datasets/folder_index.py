@@ -12,10 +12,10 @@ from torch import Tensor
 from fdd_lightning.datasets.copies import equal_files
 from fdd_lightning.datasets.folder_files import Columns, FolderImages, below, find_images
 from fdd_lightning.datasets.held_out import Draw, hold_out
-from fdd_lightning.datasets.image_files import size_of
 from fdd_lightning.datasets.label_table import did_you_mean, shortened
 from fdd_lightning.datasets.labelled_files import LabelledFiles
 from fdd_lightning.errors import FileFormatError
+from fdd_lightning.utils.contents import content_hashes
 from fdd_lightning.utils.files import fingerprint
 from fdd_lightning.utils.plain_text import ABOUT_YAML, alike, plain
 
@@ -29,7 +29,7 @@ class FolderIndex:
         group_names: Names of the groups in the same order; ``all`` alone where there are none.
         splits: ``train``, ``test`` and, where one was named, ``val``: their files, in the order of their names.
         drawn: How the test images were drawn; empty where they were named.
-        state: Hash of files (names and sizes), classes, groups and splits.
+        state: Hash of files (names and contents), classes, groups and splits.
         notes: What the user may not expect, a line each.
 
     Example:
@@ -69,7 +69,7 @@ def read_folder(
 ) -> FolderIndex:
     """Look what there is; arguments mean what they do in :class:`Folder`.
 
-    Of images no more is read than tells which files are equal: these are never parted by a draw.
+    Equal files are never parted by a draw.
 
     Raises:
         FDDError: Something is missing, contradicts itself, or leaves a class without training or test images.
@@ -105,7 +105,7 @@ def read_folder(
         _check_classes(splits, split, class_names, named is None, test_share)
     facts = [
         [names[place] for place in order],
-        [size_of(path) for path in files.files],
+        content_hashes(files.files),
         [images.targets[place] for place in order],
         None if images.groups is None else [images.groups[place] for place in order],
         named,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from fdd_lightning.datasets.image_decoding import UnreadableImageError, decoded, suffixes, undisturbed
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError, shown
+from fdd_lightning.utils.contents import content_hashes
 from fdd_lightning.utils.files import fingerprint
 
 OF_THE_SYSTEM = frozenset(
@@ -106,20 +107,9 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def listing(root: Path, files: Iterable[Path]) -> str:
-    """Sum up which files a source has: SHA-256 over paths (relative to ``root``) and sizes, in the given order.
-
-    Images are not read: a file replaced by another of the same name and size goes unnoticed.
-    """
-    start = len(str(root)) + 1
-    return fingerprint([(str(path)[start:], size_of(path)) for path in files])
-
-
-def size_of(path: Path) -> int:
-    """Return a file's size in bytes; 0 where a link leads nowhere, which is told when images are read."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
+    """Sum up a source's files: SHA-256 over paths (relative to ``root``) and contents, in the given order."""
+    start, files = len(str(root)) + 1, list(files)
+    return fingerprint([(str(path)[start:], value) for path, value in zip(files, content_hashes(files), strict=True)])
 
 
 def resized(size: int) -> Callable[[Image.Image], Image.Image]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from fdd_lightning.datasets.downloads import at_most
 from fdd_lightning.datasets.image_files import image_files, listing, read_images, resized, told_left_out
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
-from fdd_lightning.utils.files import locked
+from fdd_lightning.utils.locks import locked
 
 IDX_FILES = tuple(f"{split}-{part}-ubyte" for split in ("train", "t10k") for part in ("images-idx3", "labels-idx1"))
 """The files of MNIST and Fashion-MNIST: 28x28 grey images and labels."""
@@ -166,7 +166,7 @@ class CIFAR10Original(Original):
         return f"neither {self.folder} nor {self.FOLDER}/{{train,test}}/CLASS/*{unpack}"
 
     def state(self, root: Path) -> str:
-        """Name the official batches, or hash the names and sizes of the image files.
+        """Name the official batches, or hash the names and contents of the image files.
 
         Raises:
             DatasetNotFoundError: A class folder is missing or empty.

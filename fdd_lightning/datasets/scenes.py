@@ -121,7 +121,7 @@ def find_scenes(
 
 
 def scenes_state(folder: Path, names: Sequence[str], seed: int) -> str:
-    """Hash which files :func:`find_scenes` finds: their names and sizes."""
+    """Hash which files :func:`find_scenes` finds: their names and contents."""
     found = find_scenes(folder, names, seed)
     return listing(folder, [path for part in found.values() for files in part for path in files])
 

@@ -10,17 +10,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fdd_lightning.artefacts.results import Row, join_seeds, read_results
+from fdd_lightning.artefacts.results import Identity, Row, join_seeds, read_results
 from fdd_lightning.artefacts.run_results import Failure, RunResults
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.configuration.choices import import_class
-from fdd_lightning.errors import FDDError, in_one_line
+from fdd_lightning.errors import FDDError, FileFormatError, in_one_line, say
 from fdd_lightning.report.row_names import names_of
 from fdd_lightning.report.summary import write_summary
 from fdd_lightning.runs.plan import Plan, PlannedRow
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import note_rate
 from fdd_lightning.stages.stage_run import INSIDE_RUN, run_stage
+from fdd_lightning.utils.files import sha256_file
 
 PICTURES_EVERY = 60.0
 """Seconds between two drawings of the pictures while a run goes on; results and table are written after every row."""
@@ -47,6 +48,7 @@ class Execution:
 
     def run(self) -> RunResults:
         """Run all that is not finished; results, table and pictures are those of the rows so far at any time."""
+        self._set_aside()
         console = Console(stderr=True, highlight=False)
         stages = self.plan.stages()
         try:
@@ -104,6 +106,20 @@ class Execution:
             if place not in self._rows and all(stage.folder.path in self.done for stage in planned.stages()):
                 self._rows[place] = _row(planned)
         return len(self._rows) > before
+
+    def _set_aside(self) -> None:
+        """Give results another name that hold rows of another recipe, or of this one before it was changed."""
+        path = self.plan.root / "results.json"
+        try:
+            rows = RunResults.read(path).rows if path.is_file() else []
+        except FileFormatError:
+            return  # damaged: written anew
+        planned = {Identity(**row.identity).identity_key() for row in self.plan.rows}
+        strange = [row for row in rows if row.identity_key() not in planned]
+        if strange:
+            aside = path.with_name(f"results-{sha256_file(path)[:8]}.json")
+            path.rename(aside)
+            say(f"{path} held {len(strange)} of {len(rows)} rows that this recipe does not plan: it is now {aside}")
 
     def _write(self, *, pictures: bool) -> None:
         root, results = self.plan.root, self.results()

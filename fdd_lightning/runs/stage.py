@@ -135,8 +135,8 @@ class Stage:
         return self.folder.finished(StageRecord(self.kind, self.fingerprint, hashes))
 
     def begun(self) -> bool:
-        """Tell whether a checkpoint of this work lies in the folder."""
+        """Tell whether this work was begun in the folder, and left a checkpoint."""
         found = self.folder.read()
         return bool(
-            found and not found.finished and found.fingerprint == self.fingerprint and self.folder.checkpoint.is_file()
+            found and not found.finished and found.fingerprint == self.fingerprint and self.folder.checkpoints()
         )

@@ -18,7 +18,7 @@ import fdd_lightning.augment
 import fdd_lightning.datamodules
 import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
-from fdd_lightning.artefacts.stage_folder import read_checkpoint
+from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.configuration.arguments import read
 from fdd_lightning.configuration.choices import Spec, class_path, import_class
 from fdd_lightning.configuration.defaults import complete, current_spec, spec_named

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -15,15 +16,17 @@ from lightning.pytorch.callbacks import LambdaCallback, ProgressBar, Timer
 from lightning.pytorch.cli import ArgsType, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
+from fdd_lightning.artefacts.checkpoint import read_checkpoint
+from fdd_lightning.artefacts.stage_folder import WORK, Begun, StageFolder, StageRecord, config_fingerprint
 from fdd_lightning.configuration.choices import import_class, leaves
 from fdd_lightning.datamodules.base import own_paths, source_state
-from fdd_lightning.errors import FDDError, FileFormatError
+from fdd_lightning.errors import FDDError, FileFormatError, first_process, say
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.stages.parser import MAIN_PARSER, FDDParser, Refusal, StageParser, settled, worded
 from fdd_lightning.trainer import FDDTrainer, hushed
 from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageProgress
 from fdd_lightning.utils.files import sha256_path
+from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.memory import keep_freed_memory
 from fdd_lightning.utils.outputs import require_output
 
@@ -44,14 +47,16 @@ class StageRun(StageParser):
     Args:
         stage: The subcommand.
         args: The arguments after its name.
+        stack: What the run holds until it ends: its output folder.
 
     Example:
-        >>> StageRun("eval", ["--model.size=3"])
+        >>> StageRun("eval", ["--model.size=3"], ExitStack())
         Traceback (most recent call last):
         fdd_lightning.errors.ConfigError: --model.size: no such option of Evaluator
     """
 
-    def __init__(self, stage: str, args: list[str]) -> None:
+    def __init__(self, stage: str, args: list[str], stack: ExitStack) -> None:
+        self.stack = stack
         self.record = StageRecord(stage, "")
         self.stage = stage
         words = settled(stage, args)  # first: the classes that it imports may bring input files of their own
@@ -88,6 +93,8 @@ class StageRun(StageParser):
         self._check_output(config)
         if self.folder.finished(self.record):
             raise _Finished(f"finished: {self.stage} in {self.folder.path}")
+        if first_process() and not self.options["trainer"]["fast_dev_run"]:
+            self.stack.enter_context(held(self.folder.path))  # of several processes the first holds it for all
 
     def _check_output(self, config: dict[str, Any]) -> None:
         """Refuse an output folder that holds what is read here, or cannot be made."""
@@ -113,9 +120,14 @@ class StageRun(StageParser):
         By now data and settings were checked: a command that is refused leaves an earlier run's checkpoint as it was.
         """
         if trainer.is_global_zero:
-            self.folder.begin(self.record)
+            for line in self.folder.begin(self.record):
+                say(line)
             path = str(self.folder.path / "config.yaml")
             self._parser(self.stage).save(self.options, path, "yaml", False, overwrite=True, multifile=False)
+
+    def _sign(self, trainer: Trainer, model: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Put into a checkpoint whose it is."""
+        checkpoint[WORK] = self.record.work
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Hand the model its input files and build the trainer around the output folder."""
@@ -131,11 +143,11 @@ class StageRun(StageParser):
         self.timer = Timer()
         callbacks: list[Any] = [self.timer, ImageGrid()]
         if chosen["enable_checkpointing"] is not False and not chosen["fast_dev_run"]:
-            callbacks.append(ClockCheckpoint(self.folder.checkpoint, RESUME_EVERY))
+            callbacks.append(ClockCheckpoint(self.folder, RESUME_EVERY))
         if chosen["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in given):
             callbacks.append(StageProgress(f"{self.stage} {model.title()}"))
         if not chosen["fast_dev_run"]:
-            callbacks.append(LambdaCallback(on_fit_start=self._open))
+            callbacks.append(LambdaCallback(on_fit_start=self._open, on_save_checkpoint=self._sign))
         self.trainer_defaults["callbacks"] = callbacks
         if chosen["logger"] is None:
             kwargs["logger"] = TensorBoardLogger(
@@ -148,11 +160,12 @@ class StageRun(StageParser):
         checkpoint = self.options["ckpt_path"]
         trainer, model = self.trainer, cast(StageModule, self.model)
         # Every process looks for itself, before the first of them writes.
-        begun = self.folder.unfinished(self.record)
-        if checkpoint is None and begun is not None and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            checkpoint = str(self.folder.checkpoint)
-        if checkpoint is not None:
-            self._say_resuming(checkpoint, begun)
+        begun = None if trainer.fast_dev_run else self.folder.begun(self.record)  # type: ignore[attr-defined]
+        own = begun if checkpoint is None else None
+        if own is not None and own.checkpoint is not None:
+            checkpoint = str(own.checkpoint)
+        if trainer.is_global_zero:
+            self._say_resuming(checkpoint, begun, own)
         self.config_init[self.stage]["ckpt_path"] = checkpoint
         interrupt = signal.getsignal(signal.SIGINT)
         try:
@@ -170,11 +183,14 @@ class StageRun(StageParser):
             self._leave(model)
         trainer.strategy.barrier("artefact")
 
-    def _say_resuming(self, checkpoint: str, begun: StageRecord | None) -> None:
-        """Say from which step the run goes on, and warn where the number of threads has changed."""
-        if not self.trainer.is_global_zero:
+    def _say_resuming(self, checkpoint: str | None, begun: Begun | None, own: Begun | None) -> None:
+        """Say from which step the run goes on, and warn of checkpoints that cannot be used and of other threads."""
+        for line in own.unfit if own is not None else ():
+            sys.stderr.write(f"warning: {line}, {'left out' if checkpoint else f'{self.stage} begins again'}\n")
+        if checkpoint is None:
             return
-        sys.stderr.write(f"resuming {self.stage} at step {read_checkpoint(checkpoint)['global_step']}\n")
+        step = own.step if own is not None else read_checkpoint(checkpoint)["global_step"]
+        sys.stderr.write(f"resuming {self.stage} at step {step}\n")
         if begun is not None and begun.threads != torch.get_num_threads():
             sys.stderr.write(
                 f"warning: this run was begun with {begun.threads} threads and goes on with "
@@ -188,10 +204,8 @@ class StageRun(StageParser):
         record = StageFolder(Path(made).parent).read() if made else None
         before = {"fit": None, "distill": record.seconds if record else None}
         model.finish(seconds, before, inside_run=bool(os.environ.get(INSIDE_RUN)))
-        if not model.keeps_checkpoint:
-            self.folder.checkpoint.unlink(missing_ok=True)
         artefact = model.save_artefact(self.folder.path)
-        self.folder.finish(self.record, [artefact], seconds, self.trainer.global_step)
+        self.folder.finish(self.record, [artefact], seconds, self.trainer.global_step, keep=model.keeps_checkpoint)
         for logger in self.trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 figures = {f"hp/{k}": float(v) for k, v in self.trainer.callback_metrics.items()}
@@ -211,7 +225,7 @@ def run_stage(stage: str, args: list[str]) -> None:
     """
     keep_freed_memory()
     try:
-        with hushed(), worded(stage):
-            StageRun(stage, args)
+        with hushed(), worded(stage), ExitStack() as stack:
+            StageRun(stage, args, stack)
     except _Finished as done:
         print(done)

@@ -6,7 +6,6 @@ import math
 import sys
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,26 +24,27 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from fdd_lightning.artefacts.stage_folder import StageFolder
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.distiller import BaseDistiller
 
 
 class ClockCheckpoint(Checkpoint):
-    """Overwrites one checkpoint in place, by the clock: what is computed does not depend on when.
+    """Keeps the newest checkpoint and the one before, by the clock: what is computed does not depend on when.
 
     Lightning's ModelCheckpoint does not look at the clock where a module optimises by hand (2.6), as ours do.
 
     Args:
-        path: The file.
+        folder: The stage's output folder.
         every: How much work a kill may cost.
 
     Example:
-        >>> ClockCheckpoint(Path("last.ckpt"), timedelta(minutes=5)).every.seconds
+        >>> ClockCheckpoint(StageFolder("runs/x"), timedelta(minutes=5)).every.seconds
         300
     """
 
-    def __init__(self, path: Path, every: timedelta) -> None:
-        self.path = path
+    def __init__(self, folder: StageFolder, every: timedelta) -> None:
+        self.folder = folder
         self.every = every
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -56,7 +56,9 @@ class ClockCheckpoint(Checkpoint):
     ) -> None:
         """Save where it is time; all processes, when the first one says so."""
         if trainer.strategy.broadcast(time.monotonic() - self.saved >= self.every.total_seconds()):
-            trainer.save_checkpoint(self.path)
+            if trainer.is_global_zero:
+                self.folder.keep_checkpoint()
+            trainer.save_checkpoint(self.folder.checkpoint)
             self.saved = time.monotonic()
 
 

@@ -16,6 +16,7 @@ from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.trainer.callbacks import StageProgress
+from fdd_lightning.trainer.checkpoint_io import WholeCheckpointIO
 
 TALKATIVE = ("lightning", "lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
 """Loggers that tell of hardware, and give hints, at the level INFO."""
@@ -57,6 +58,8 @@ class FDDTrainer(Trainer):
             kwargs["callbacks"] = [*given, StageProgress()]
         with hushed():
             super().__init__(**kwargs)
+        if self.strategy._checkpoint_io is None:  # the user chose none
+            self.strategy.checkpoint_io = WholeCheckpointIO()
 
     def distill(
         self, model: BaseDistiller, datamodule: BaseDataModule | None = None, ckpt_path: str | None = None

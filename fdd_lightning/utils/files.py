@@ -12,9 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from fdd_lightning.errors import FileFormatError
+
+PART = ".part-"
+"""How the names of files begin that are being written; what a killed process left can be told by it."""
 
 
 @contextmanager
@@ -25,17 +26,25 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART}{path.name}.", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())  # or a machine that fails would leave an empty file in the old one's place
         temporary.chmod(0o666 & ~umask)  # mkstemp makes private files; artefacts are shared like any other file
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed processes left half-written in a folder that nobody else writes to."""
+    for path in folder.glob(f"{PART}*"):
+        path.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -67,16 +76,21 @@ def sha256_path(path: str | Path) -> str:
     if not Path(path).is_dir():
         return sha256_file(path)
     files = sorted(Path(path).rglob("*.safetensors"))
-    return fingerprint([[file.name, _sha256_once(file, *_state(file))] for file in files])
+    return fingerprint([[file.name, _sha256_once(file, state_of(file))] for file in files])
 
 
-def _state(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+State = tuple[int, int, int, int]
+"""Size, times of the last change of content and of inode (ns), and inode: a file of the same state is the same."""
+
+
+def state_of(path: str | Path) -> State:
+    """Return what changes with a file's content."""
+    status = os.stat(path)  # noqa: PTH116 (10x faster)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 @cache
-def _sha256_once(path: Path, size: int, changed: int) -> str:
+def _sha256_once(path: Path, state: State) -> str:
     return sha256_file(path)  # folders of experts have many gigabytes, and a plan asks for them again and again
 
 
@@ -84,13 +98,3 @@ def fingerprint(value: Any) -> str:
     """Return the SHA-256 of a JSON-able value; the order of keys does not matter."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock's file, waiting for the process that has it; it ends with the process, however that ends."""
-    with FileLock(path):
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)  # whoever waits for the file that was removed makes a new one

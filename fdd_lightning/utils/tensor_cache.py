@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from fdd_lightning.utils.files import atomic_path, fingerprint
 from fdd_lightning.utils.paths import cache_root
 
+DIGEST = "sha256"
+
 
 def cached_tensors(folder: str, key: Mapping[str, Any], compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     """Return tensors from a folder of the cache, or compute them on the CPU and put them there.
 
-    ``key`` is all that decides them, JSON-able. A damaged file is made again.
+    ``key`` is all that decides them, JSON-able. A damaged file, and one that bears no hash, is made again.
     """
     path = cache_root() / folder / f"{fingerprint(key)[:32]}.safetensors"
-    if path.is_file():
-        try:
-            return load_file(path)
-        except (SafetensorError, OSError):
-            path.unlink(missing_ok=True)
-    tensors = compute()
+    if (found := _read(path)) is not None:
+        return found
+    tensors = {name: tensor.contiguous() for name, tensor in compute().items()}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary)
+        save_file(tensors, temporary, {DIGEST: _digest(tensors)})
     return tensors
+
+
+def _read(path: Path) -> dict[str, Tensor] | None:
+    """Return the tensors of a file; None where there is none, or not what was written."""
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            digest = (file.metadata() or {}).get(DIGEST)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError):
+        return None
+    return tensors if digest == _digest(tensors) else None
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of tensors: their names, types, shapes and bytes."""
+    facts = [[name, str(tensor.dtype), list(tensor.shape)] for name, tensor in sorted(tensors.items())]
+    whole = hashlib.sha256(fingerprint(facts).encode())
+    for _, tensor in sorted(tensors.items()):
+        whole.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return whole.hexdigest()

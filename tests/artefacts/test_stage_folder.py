@@ -6,7 +6,14 @@ import json
 import pytest
 import torch
 
-from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint, read_checkpoint
+from fdd_lightning.artefacts.checkpoint import read_checkpoint
+from fdd_lightning.artefacts.stage_folder import (
+    WORK,
+    Begun,
+    StageFolder,
+    StageRecord,
+    config_fingerprint,
+)
 from fdd_lightning.errors import FileFormatError
 
 CONFIG = {
@@ -69,24 +76,26 @@ def record(**changes):
     return StageRecord("distill", **{"fingerprint": "f", "inputs": {"encoder": "h"}, **changes})
 
 
+def save(path, wanted):
+    torch.save({"global_step": 5, "hyper_parameters": {}, WORK: wanted.work}, path)
+
+
 def test_from_begin_to_finish(tmp_path):
     folder = StageFolder(tmp_path / "x")
     assert folder.read() is None
-    assert folder.unfinished(record()) is None
+    assert folder.begun(record()) is None
     assert not folder.finished(record())
-    folder.begin(record())
-    assert folder.unfinished(record()) is None  # no checkpoint yet
-    folder.checkpoint.write_text("one")
-    begun = folder.unfinished(record())
-    assert begun is not None
-    assert begun.threads == torch.get_num_threads()
+    assert folder.begin(record()) == []
+    assert folder.begun(record()) == Begun(torch.get_num_threads())  # no checkpoint yet
+    save(folder.checkpoint, record())
+    assert folder.begun(record()) == Begun(torch.get_num_threads(), folder.checkpoint, 5)
     for other in (record(fingerprint="g"), record(inputs={"encoder": "i"}), record(inputs={})):
-        assert folder.unfinished(other) is None
+        assert folder.begun(other) is None
     artefact = folder.path / "synthetic.safetensors"
     artefact.write_text("set")
     folder.finish(record(), [artefact], 1.5, 7)
     assert folder.finished(record())
-    assert folder.unfinished(record()) is None
+    assert folder.begun(record()) is None
     assert not folder.finished(record(inputs={"encoder": "i"}))
     artefact.write_text("sit")
     assert not folder.finished(record())
@@ -95,17 +104,25 @@ def test_from_begin_to_finish(tmp_path):
 def test_beginning_again_keeps_what_it_goes_on_from(tmp_path):
     folder = StageFolder(tmp_path)
     folder.begin(record())
-    folder.checkpoint.write_text("one")
+    save(folder.checkpoint, record())
     (tmp_path / "stage.json").write_text(
         json.dumps({**json.loads((tmp_path / "stage.json").read_text()), "threads": 77})
     )
-    folder.begin(record())
+    assert folder.begin(record()) == []
     assert folder.checkpoint.exists()
     again = folder.read()
     assert again is not None
     assert again.threads == 77  # of the run that began
-    folder.begin(record(fingerprint="other"))
+    other = record(fingerprint="other")
+    aside = f"{tmp_path} held other work, unfinished: its checkpoint is now {tmp_path / 'other-1.ckpt'}"
+    assert folder.begin(other) == [aside]
     assert not folder.checkpoint.exists()
+    save(folder.checkpoint, record())  # of a command that ran at the same time, say
+    begun = folder.begun(other)
+    assert begun is not None
+    assert (begun.checkpoint, begun.unfit) == (None, [f"{folder.checkpoint} is another command's"])
+    folder.begin(other)
+    assert sorted(path.name for path in tmp_path.glob("*.ckpt")) == ["other-1.ckpt", "other-2.ckpt"]
 
 
 def test_checkpoints_are_read_without_running_anything(tmp_path):

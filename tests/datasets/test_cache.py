@@ -216,6 +216,12 @@ def _cut_images(folder: Path) -> None:
     (folder / "train_images.npy").write_bytes(data[:-1])
 
 
+def _flip_byte(path: Path, place: int = -1) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
 def _edit(folder: Path, **changes: object) -> None:
     path = folder / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
@@ -232,6 +238,13 @@ def _edit(folder: Path, **changes: object) -> None:
         (lambda f: (f / "manifest.json").write_text("{}"), "incomplete"),
         (lambda f: (f / "manifest.json").write_text('{"dataset":'), "not valid JSON"),
         (lambda f: _edit(f, dataset="other"), "other"),
+        (lambda f: _flip_byte(f / "train_images.npy"), "train_images.npy: it is not the file that was built"),
+        (lambda f: _flip_byte(f / "train_targets.npy", -8), "train_targets.npy: it is not the file that was built"),
+        (lambda f: _flip_byte(f / "test_groups.npy", -8), "test_groups.npy: it is not the file that was built"),
+        (lambda f: _edit(f, sha256="0" * 64), "contradict"),
+        (lambda f: _edit(f, files={}), "contradict"),
+        (lambda f: _edit(f, cells={"train": [[2, 0, 0], [0, 2, 0]], "test": [[0, 0, 1], [0, 1, 0]]}), "cell counts"),
+        (lambda f: _edit(f, groups=["x"]), "outside 0..0"),
         (lambda f: _edit(f, parameters={"seed": 8}), "seed"),
     ],
 )
@@ -247,26 +260,22 @@ def test_a_damaged_or_foreign_cache_is_one_line(tmp_path, damage, word):
     assert "\n" not in line
 
 
-def _flip_byte(folder: Path) -> None:
-    data = bytearray((folder / "train_images.npy").read_bytes())
-    data[-1] ^= 1
-    (folder / "train_images.npy").write_bytes(data)
-
-
-@pytest.mark.parametrize("damage", [_flip_byte, lambda f: _edit(f, sha256="0" * 64), lambda f: _edit(f, files={})])
-def test_verify_finds_what_reading_does_not(tmp_path, damage):
-    folder = write(tmp_path / "toy")
-    damage(folder)
+def test_verify_finds_what_reading_does_not(tmp_path):
+    many = Split(torch.randint(256, (64, 3, 2, 2), dtype=torch.uint8), torch.arange(64) % 2, torch.arange(64) % 3)
+    folder = write(tmp_path / "toy", {"train": many, "test": many})
+    cache.verify(folder, "toy", PARAMETERS)
+    _flip_byte(folder / "train_images.npy", -13)  # of the last image but one
     cache.read(folder, "toy", PARAMETERS)
     with pytest.raises(FileFormatError, match="delete the folder"):
         cache.verify(folder, "toy", PARAMETERS)
 
 
-def test_verify_compares_the_cells(tmp_path):
+def test_a_set_that_an_older_release_built_is_read(tmp_path):
     folder = write(tmp_path / "toy")
-    _edit(folder, cells={"train": [[2, 0, 0], [0, 2, 0]], "test": [[0, 0, 1], [0, 1, 0]]})
-    with pytest.raises(FileFormatError, match="cell counts"):
-        cache.verify(folder, "toy", PARAMETERS)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["spots"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert cache.verify(folder, "toy", PARAMETERS) == manifest
 
 
 def test_the_hash_can_be_checked_without_us(tmp_path):

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from fdd_lightning.errors import FileFormatError
-from fdd_lightning.utils.files import atomic_path, fingerprint, locked, read_json, sha256_file, write_json
+from fdd_lightning.utils.files import atomic_path, fingerprint, read_json, sha256_file, write_json
+from fdd_lightning.utils.locks import locked
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
