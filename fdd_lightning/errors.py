@@ -24,6 +24,15 @@ class ConfigError(FDDError, ValueError):
     """
 
 
+class NotFiniteError(FDDError, ArithmeticError):
+    """What was computed is not finite, and so is no result.
+
+    Example:
+        >>> issubclass(NotFiniteError, ArithmeticError)
+        True
+    """
+
+
 class DatasetNotFoundError(FDDError, FileNotFoundError):
     """The source files of a data set are not where they were looked for.
 

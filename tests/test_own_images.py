@@ -45,7 +45,7 @@ def test_distill_and_eval(set_of_photos, fdd):
     said = fdd(*EVAL, *SET, "--output=x")  # the file names the data, but for where they lie
     (row,) = written_rows("x/results.json")
     told = f"eval: x/results.json, accuracy {100 * row['metrics']['balanced_accuracy']['mean']:.1f}% (balanced)\n"
-    assert (said.code, said.out, said.err) == (0, told, "")
+    assert (said.code, said.out) == (0, told)
     assert row["settings"] == made["settings"]
     assert row["cell_count"] == [[3, 1], [1, 3]]
     assert all(row["metrics"][name] for name in ("accuracy", "balanced_accuracy"))
@@ -75,7 +75,7 @@ def test_changed_labels_are_other_work(set_of_photos, fdd):
     assert said.code == 0
     assert "warning: the images of photos have changed since the synthetic set was made" in said.err
     assert fdd(*command).out == "distill: set/synthetic.safetensors\n"
-    assert fdd(*EVAL, *SET, "--output=x").err == ""
+    assert "have changed" not in fdd(*EVAL, *SET, "--output=x").err
 
 
 def test_without_groups(photos, fdd, refused):

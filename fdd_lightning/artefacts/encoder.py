@@ -15,6 +15,7 @@ from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import FileFormatError
 from fdd_lightning.networks import Encoder, Network
 from fdd_lightning.utils.files import sha256_file
+from fdd_lightning.utils.finite import require_finite
 from fdd_lightning.utils.tensor_cache import cached_tensors
 
 ENCODER = FileKind(
@@ -24,6 +25,9 @@ ENCODER = FileKind(
     facts=("network", "num_classes", "image_shape", "hidden", "dimension"),
 )
 
+
+SHARE = "effective_sample_share"
+"""The key, among the densities in the metadata, of the effective sample size of plain inverse-density weights."""
 
 SIBLING = "sibling_correlation"
 """The key, among the densities in the metadata, of how alike a second encoder weighs; without one it is not there."""
@@ -76,6 +80,7 @@ def cached_embeddings(
 
     Raises:
         FileFormatError: The encoder does not fit the images.
+        NotFiniteError: What it gives is not finite.
     """
 
     def compute() -> dict[str, Tensor]:
@@ -87,7 +92,9 @@ def cached_embeddings(
                 "train an encoder on this data set"
             )
         seen_by = encoder if of == EMBEDDINGS else encoder.backbone  # without its classifier this ends in its feature
-        return {of: embed_all(seen_by.to(device), data, device)}
+        found = embed_all(seen_by.to(device), data, device)
+        require_finite({f"{of} of the training images": found}, f"encoder {path}", "train it again, at a lower rate")
+        return {of: found}
 
     key = {"encoder": sha256_file(path), "data": data_fingerprint, "size": len(data)}
     return cached_tensors(of, key, compute)[of]

@@ -57,6 +57,8 @@ class ExpertFolder:
         header: Metadata of the first expert; what is in :data:`ALIKE` holds for all.
         snapshots: Snapshots that every expert has; one more than its epochs.
         network: The experts' network, with parameters of no meaning.
+        files: Their files.
+        warnings: What is doubtful about any of them (see :mod:`fdd_lightning.artefacts.doubts`).
 
     Raises:
         FileFormatError: There are no experts, or one is cut short, of another kind, or does not go with the others.
@@ -74,6 +76,7 @@ class ExpertFolder:
         if not files:
             what = "holds no experts" if self.path.is_dir() else "is no folder"
             raise FileFormatError(f"experts {self.path} {what}: {TRAIN}")
+        self.files = files
         handles, headers = zip(*(EXPERT.open(file) for file in files), strict=True)
         self.header: dict[str, Any] = headers[0]
         for file, header in zip(files, headers, strict=True):
@@ -82,6 +85,7 @@ class ExpertFolder:
                     raise FileFormatError(
                         f"{file} differs from {files[0].name} in {key}: experts of one kind belong in a folder"
                     )
+        self.warnings = sorted({word for header in headers for word in header.get("warnings", ())})
         facts = self.header["num_classes"], tuple(self.header["image_shape"])
         self.network: Network = EXPERT.factory(files[0], self.header["network"], Network)(*facts)
         self._trajectories = [handle.get_slice(TENSOR) for handle in handles]
@@ -102,4 +106,5 @@ class ExpertFolder:
     def snapshot(self, expert: int, epoch: int) -> Tensor:
         """Return the flat parameters (P,) of an expert after an epoch, in the precision of the file."""
         row: Tensor = self._trajectories[expert][epoch : epoch + 1][0]
+        EXPERT.check_finite(self.files[expert], {TENSOR: row})
         return row

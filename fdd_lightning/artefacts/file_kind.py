@@ -20,6 +20,7 @@ from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.errors import FDDError, FileFormatError
 from fdd_lightning.utils.files import atomic_path
 from fdd_lightning.utils.plain_text import cleaned
+from fdd_lightning.utils.finite import not_finite, require_finite
 
 METADATA_KEY = "fdd"
 UNMARKED = "synthetic set"
@@ -56,9 +57,15 @@ class FileKind:
     format: int = 1
 
     def write(self, path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-        """Write a file of tensors with JSON-able metadata."""
+        """Write a file of tensors with JSON-able metadata.
+
+        Raises:
+            NotFiniteError: A tensor is not finite.
+            ValueError: The metadata hold a number that is not, or are no JSON.
+        """
+        require_finite(_named(tensors), f"{self.name} {path} is not written", "lower the learning rate")
         mark = {} if self.name == UNMARKED else {"kind": self.name}
-        text = json.dumps({"format": self.format, **mark, **metadata}, **self.json)
+        text = json.dumps({"format": self.format, **mark, **metadata}, **{"allow_nan": False, **self.json})
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         with atomic_path(path) as temporary:
             # One metadata key only: safetensors writes several in no fixed order.
@@ -107,9 +114,24 @@ class FileKind:
         return handle, metadata
 
     def read(self, path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Check a file and return all its tensors and its metadata; raises what :meth:`open` does."""
+        """Check a file and return all its tensors and its metadata.
+
+        Raises:
+            FileFormatError: As :meth:`open` does, and where a tensor is not finite.
+        """
         handle, metadata = self.open(path)
-        return {name: handle.get_tensor(name) for name in handle.keys()}, metadata  # noqa: SIM118 (no mapping)
+        tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (no mapping)
+        self.check_finite(path, tensors)
+        return tensors, metadata
+
+    def check_finite(self, path: str | Path, tensors: Mapping[str, Tensor]) -> None:
+        """Check that what was read of a file is finite.
+
+        Raises:
+            FileFormatError: It is not.
+        """
+        if problem := not_finite(_named(tensors)):
+            raise FileFormatError(f"{self.name} {path}: {problem}: {self.again}")
 
     def factory(self, path: str | Path, spec: Spec, base: type) -> Any:
         """Return the factory of a spec that a file names: a class of ``base``, and nothing else.
@@ -158,6 +180,10 @@ class FileKind:
                 end = 0
         cut = f"cut short ({size} of {end} bytes)" if end > size else f"damaged ({error})"
         return f"is {cut}: {self.again}"
+
+
+def _named(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"tensor {name!r}": tensor for name, tensor in tensors.items()}
 
 
 def _a(noun: str) -> str:

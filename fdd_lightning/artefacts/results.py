@@ -131,6 +131,7 @@ class Row(Identity):
             and the worst; None where older files do not say.
         conflict_count: Test images that the figures on bias-conflicting images rest on, or those on images against the
             crowd where only these are known; None where there are none, and where older files do not say.
+        warnings: What is doubtful about it, in words (see :mod:`fdd_lightning.artefacts.doubts`).
         more: Keys that this release does not know.
 
     Example:
@@ -147,6 +148,7 @@ class Row(Identity):
     signal: str | None = None
     small_cells: int | None = None
     conflict_count: int | None = None
+    warnings: list[str] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -176,6 +178,8 @@ class Row(Identity):
         """Return the row as the file holds it."""
         document = asdict(self)
         more = document.pop("more")
+        if not self.warnings:
+            del document["warnings"]
         return {**document, **more}
 
     def mean(self, metric: str) -> float | None:
@@ -272,7 +276,8 @@ def join_seeds(rows: Sequence[Row]) -> Row:
 
     Returns:
         A row with all seeds in the given order, means and deviations over all values, the seconds of each stage
-        summed (as far as they are known), and the cells' accuracies averaged (each row counts by its number of seeds).
+        summed (as far as they are known), the cells' accuracies averaged (each row counts by its number of seeds), and
+        every warning once.
 
     Raises:
         ValueError: The rows differ in another key, or a seed occurs twice.
@@ -290,6 +295,7 @@ def join_seeds(rows: Sequence[Row]) -> Row:
         distill_seeds=seeds,
         metrics={name: MetricSummary.of([line for row in rows for line in row.values(name)]) for name in names},
         seconds={stage: _sum(row.seconds.get(stage) for row in rows) for row in rows for stage in row.seconds},
+        warnings=list(dict.fromkeys(word for row in rows for word in row.warnings)),
         cell_accuracy=_mean_cells([(row.cell_accuracy, row.num_sets) for row in rows if row.cell_accuracy]),
     )
 

@@ -16,6 +16,7 @@ from fdd_lightning.matching.evidence import Evidence, Gallery
 from fdd_lightning.matching.surrogates.trained import NetworkInTraining
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
 from fdd_lightning.utils.checks import require
+from fdd_lightning.utils.finite import require_finite
 from fdd_lightning.utils.progress import track
 from fdd_lightning.utils.rng import generator, seeded
 
@@ -211,6 +212,6 @@ class TrainedNetwork(Extractor):
         for index in track(chunks, len(real) * self.epochs, "network for features"):
             batch = real.batch(index)
             trained.step(batch["image"].to(gallery.device), batch["target"].to(gallery.device))
-        if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):
-            raise ConfigError(f"the network for features is not finite after its training: lower its lr ({self.lr:g})")
+        layers = {f"layer {name!r}": value for name, value in network.state_dict().items()}
+        require_finite(layers, "the network for features, after its training", f"lower its lr ({self.lr:g})")
         return features_of(network, gallery)

@@ -6,7 +6,7 @@ import copy
 import inspect
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 from lightning import LightningModule
+from torch import Tensor
 
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.configuration import menu
@@ -27,6 +28,7 @@ from fdd_lightning.matching.evidence import Gallery
 from fdd_lightning.matching.groupings import Grouping
 from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.workload import Extent, Workload
+from fdd_lightning.utils.finite import require_finite
 
 T = TypeVar("T")
 
@@ -45,6 +47,8 @@ class StageModule(LightningModule, ABC):
         keeps_checkpoint: Whether the last checkpoint stays when the stage is finished.
         folder: The output folder, where there is one: a module may write parts of a large artefact as they come.
         seed: Seed of every draw.
+        stage: The subcommand that runs it.
+        warnings: What is doubtful about the result, in words (see :mod:`fdd_lightning.artefacts.doubts`).
         seconds_of_setup: What set-up took, where it does the stage's own work (selecting images, say); added to the
             training's time.
 
@@ -56,12 +60,14 @@ class StageModule(LightningModule, ABC):
 
     menu: ClassVar[str] = ""
     place: ClassVar[str] = "model"
+    stage: ClassVar[str]
     artefact: str
     draws_own_batches: bool = False
     keeps_checkpoint: bool = True
     folder: Path | None = None
     seed: int
     seconds_of_setup: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,6 +171,7 @@ class StageModule(LightningModule, ABC):
             "code_version": __version__,
             "threads": torch.get_num_threads(),
             "config": self.spec,
+            **({"warnings": list(self.warnings)} if self.warnings else {}),
         }
 
     def finish(self, seconds: float, before: Mapping[str, float | None], *, inside_run: bool) -> None:
@@ -223,6 +230,40 @@ class StageModule(LightningModule, ABC):
         if self.trainer.is_global_zero:
             sys.stderr.write(f"{self.data.name}: {words}\n")
 
+    def warn(self, word: str, told: str) -> None:
+        """Note a doubt, for the artefact and all rows that it leads to, and say it, both once."""
+        if word not in self.warnings:
+            self.warnings = tuple(sorted({*self.warnings, word}))
+            if self.trainer.is_global_zero:
+                sys.stderr.write(f"warning: {self.stage} {self.title()}: {told}\n")
+
+    def learned_tensors(self) -> dict[str, Tensor]:
+        """Return all that is learned, by the names that a line to the user gives it."""
+        return {f"layer {name!r}": tensor for name, tensor in self.state_dict().items()}
+
+    def way_out(self) -> str:
+        """Return what to try where numbers are not finite."""
+        return "lower the learning rate"
+
+    def require_finite(self, tensors: Mapping[str, Tensor] | None = None, advice: str = "") -> None:
+        """Refuse what is not finite: all that is learned, if nothing is named.
+
+        Raises:
+            NotFiniteError: Names stage, method, step, the tensor, and what to try.
+        """
+        checked = self.learned_tensors() if tensors is None else tensors
+        require_finite(
+            checked, f"{self.stage} {self.title()}, after {self.global_step} steps", advice or self.way_out()
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the warnings beside what is learned; subclasses that put more call this too."""
+        checkpoint["warnings"] = list(self.warnings)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take them back."""
+        self.warnings = tuple(sorted({*self.warnings, *checkpoint.get("warnings", ())}))
+
     def setup(self, stage: str) -> None:
         """Let the trainer stop after :attr:`num_steps` unless it was told otherwise; subclasses call this last."""
         if stage == "fit" and self.trainer.max_steps == -1:
@@ -251,6 +292,7 @@ class FitModule(StageModule, ABC):
         ['classifier', 'encoder', 'experts']
     """
 
+    stage: ClassVar[str] = "fit"
     kind: ClassVar[str] = ""
     help: ClassVar[str] = ""
     what: ClassVar[str] = ""
@@ -305,6 +347,11 @@ class FitModule(StageModule, ABC):
         spec = (menu.read_yaml(file) or {}).get("model") if file.is_file() else None
         require_known(spec, str(file))
         return cls.row_settings(spec) if spec else {}
+
+    @classmethod
+    def warnings_of(cls, path: Path) -> Sequence[str]:
+        """Return what is doubtful about an artefact, in words."""
+        return ()
 
 
 @cache

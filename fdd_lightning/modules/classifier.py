@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Generator
@@ -89,6 +90,11 @@ class Classifier(TrainingModule, FitModule):
         learner = {"class_path": name} if "." in name else find("trainer", name, "fit.classifier")
         return {"class_path": class_path(cls), "init_args": {"learner": learner}}
 
+    @classmethod
+    def warnings_of(cls, path: Path) -> Sequence[str]:
+        """Return what the file says."""
+        return list(load_classifier(path)[1].get("warnings", ()))
+
     def check(self) -> None:
         """Refuse an algorithm that reads group labels on a set that has none."""
         refuse_groups(self.algorithm_class, "real", self.groups_to_read)
@@ -131,6 +137,10 @@ class Classifier(TrainingModule, FitModule):
         if last or (every and self.global_step // every > self._looked // every):
             self._looked = self.global_step
             self.figures = self.measure()
+            if last:
+                self.learner.eval()
+                self.look_for_learning()
+                self.learner.train()
             for name, value in self.figures.items():
                 if value is not None:
                     self.log(name, value)
@@ -155,7 +165,7 @@ class Classifier(TrainingModule, FitModule):
             scores = group_metrics(*facts, least=data.least_in_cell).to(self.device)
             for index in torch.arange(rank, len(images), world).split(512):
                 batch = {key: value.to(self.device) for key, value in images.batch(index).items()}
-                logits = self.learner(batch["image"].to(cast(torch.dtype, self.dtype)))
+                logits = self.logits(0, batch["image"], split)
                 scores.update(logits.argmax(1), batch["target"], batch["group"])
             values = {name: float(value) for name, value in scores.compute().items()}
             figures |= {f"{split}/{k}": None if math.isnan(v) else v for k, v in values.items()}
@@ -188,8 +198,10 @@ class Classifier(TrainingModule, FitModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the last figures beside the parameters."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["figures"] = self.figures
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take them back."""
+        super().on_load_checkpoint(checkpoint)
         self.figures = dict(checkpoint.get("figures", {}))

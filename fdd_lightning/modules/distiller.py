@@ -18,7 +18,7 @@ from fdd_lightning.artefacts.results import full_method
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.configuration.choices import build, class_path, rebuild
-from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.configuration.defaults import complete, parameters
 from fdd_lightning.configuration.row_settings import distill_settings
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
@@ -44,6 +44,9 @@ from fdd_lightning.utils.rng import generator
 
 FEWEST = 10
 """Effective images of a class below which a warning is given."""
+
+WATCH_EVERY = 10
+"""Rounds between two looks at the weights."""
 
 FAR = 5.0
 """How far beyond 0..1 pixels may reach without a warning; noise as a start reaches so far where std is 1."""
@@ -72,6 +75,7 @@ class BaseDistiller(WeighingModule):
         tensor([0, 0, 0, 1, 1, 1])
     """
 
+    stage = "distill"
     menu = "method"
     artefact = "synthetic.safetensors"
     draws_own_batches = True
@@ -173,8 +177,18 @@ class BaseDistiller(WeighingModule):
         """Return the stored images, class by class: (num_classes * IPC, C, H, W), normalised, on the CPU.
 
         Raises:
-            ConfigError: They are no longer finite, or another figure that was learned is out of range.
+            NotFiniteError: They are no longer finite.
+            ConfigError: Another figure that was learned is out of range.
         """
+
+    def learned_tensors(self) -> dict[str, Tensor]:
+        """Return all that is learned, images by class and number where there are any."""
+        found = super().learned_tensors()
+        images = found.pop("layer 'images'", torch.zeros(0))
+        if bool(images.isfinite().all()):
+            return found
+        names, each = self.data.class_names, len(images) // self.num_classes
+        return {f"image {i % each} of class {names[i // each]}": image for i, image in enumerate(images)} | found
 
     def synthetic_set(self) -> SyntheticSet:
         """Return the set as it stands, with its provenance."""
@@ -409,6 +423,9 @@ class Distiller(BaseDistiller):
         parts = self.step(self.images, tick, classes, self.global_rank, world, self._sum_over_ranks)
         if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self._log_parts(parts)
+        if tick % WATCH_EVERY == 0:  # whatever the log's interval: what is found stands in the set
+            for c, weights in parts.weights.items():
+                self.watch(weights, parts.indices[c])
         return parts.loss
 
     def _decoded(self) -> tuple[Tensor, Tensor]:
@@ -455,17 +472,22 @@ class Distiller(BaseDistiller):
 
     def stored_images(self) -> Tensor:
         """Return the images as they stand."""
-        images = self.images.detach().float().cpu()
-        if not images.isfinite().all():
-            raise ConfigError(f"the images are not finite after {self.global_step} steps: lower lr_images")
-        return images
+        self.require_finite()
+        return self.images.detach().float().cpu()
+
+    def way_out(self) -> str:
+        """Name the learning rate of the images, and that of the surrogate where it learns."""
+        trains = "lr" in parameters(type(self.surrogate))
+        return f"lower lr_images (now {self.lr_images:g}){' or surrogate.lr' if trains else ''}"
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the state of the choices beside the images."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["surrogate"] = self.surrogate.state_dict()
         checkpoint["sampler"] = self.sampler.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the state of the choices back."""
+        super().on_load_checkpoint(checkpoint)
         self.surrogate.load_state_dict(checkpoint.get("surrogate", {}))
         self.sampler.load_state_dict(checkpoint.get("sampler", {}))

@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 
 from fdd_lightning.algorithms import Algorithm, Batch
 from fdd_lightning.algorithms.group_labels import refuse_groups
+from fdd_lightning.artefacts.doubts import MEANING
 from fdd_lightning.artefacts.results import MetricSummary, Row, write_results
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
@@ -65,6 +66,7 @@ class Evaluator(TrainingModule):
         (5, 0.1)
     """
 
+    stage = "eval"
     artefact = "results.json"
     keeps_checkpoint = False
     loss_name = "eval/train_loss"
@@ -202,6 +204,8 @@ class Evaluator(TrainingModule):
                 "evaluate on the data set that the file names"
             )
         made = synthetic.metadata
+        for word in made.get("warnings", ()):
+            self.warn(str(word), f"of the synthetic set: {MEANING.get(word, word)}")
         same = entry_of(made) == self.data.entry and made.get("data_parameters") == self.data.parameters
         if same and made.get("data_fingerprint") != self.data.fingerprint and self.trainer.is_global_zero:
             sys.stderr.write(
@@ -235,6 +239,10 @@ class Evaluator(TrainingModule):
         """Return normalised images as the networks see them."""
         return images if self.whitening is None else self.whitening.to(images.device).whiten(images)
 
+    def way_out(self) -> str:
+        """Name the learning rate, where it is this one's."""
+        return super().way_out() if self.algorithms[0].regime else f"lower lr (now {self.by_preset().lr:g})"
+
     def on_fit_start(self) -> None:
         """Keep the training images on the device."""
         super().on_fit_start()
@@ -257,8 +265,8 @@ class Evaluator(TrainingModule):
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count hits by class and group."""
         images = self._seen(batch["image"])
-        for number, (algorithm, scores) in enumerate(zip(self.learners, self.scores, strict=True)):
-            predicted = algorithm(images).argmax(1)
+        for number, scores in enumerate(self.scores):
+            predicted = self.logits(number, images, "test").argmax(1)
             scores.update(predicted, batch["target"], batch["group"])  # type: ignore[operator]
             if self.crowd is not None:
                 crowd = self.crowd[batch["index"].cpu()].to(predicted.device)
@@ -274,6 +282,8 @@ class Evaluator(TrainingModule):
         values = {name: [[float(figure[name]) for figure in figures]] for name in existing}
         metrics = {m.name: MetricSummary.of(values[m.name]) if m.name in values else None for m in self.metrics}
         counts = figures[0]["cell_count"].long()
+        if hasattr(self, "batches"):  # they were trained here
+            self.look_for_learning()
         self.result = Row(
             **identity(self.spec, self.data, self.synthetic),
             seconds={"fit": None, "distill": None, "eval": None},
@@ -284,6 +294,7 @@ class Evaluator(TrainingModule):
             conflict_count=conflict,
             reads_groups=self._reads_groups(),
             signal=None if self.synthetic is None else self.synthetic.metadata.get("signal"),
+            warnings=list(self.warnings),
         )
         for name, summary in metrics.items():
             if summary is not None:

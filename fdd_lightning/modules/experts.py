@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory
 from fdd_lightning.algorithms.group_labels import refuse_groups
+from fdd_lightning.artefacts.doubts import AT_CHANCE, MEANING
 from fdd_lightning.artefacts.experts import FOLDER, TRAIN, ExpertFolder, flat_parameters, save_expert
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.configuration.choices import Spec, import_class, rebuild, spec_of
@@ -23,6 +24,7 @@ from fdd_lightning.modules.base import FitModule
 from fdd_lightning.modules.weighing import WeighingModule
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.training.batches import Batches
+from fdd_lightning.training.chance import learned_nothing
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import generator, seeded
 
@@ -129,6 +131,15 @@ class Experts(WeighingModule, FitModule):
     def settings_of(cls, path: Path) -> dict[str, Any]:
         """Return what the files say."""
         return dict(ExpertFolder(path).header["settings"])
+
+    @classmethod
+    def warnings_of(cls, path: Path) -> Sequence[str]:
+        """Return what any of the files says."""
+        return ExpertFolder(path).warnings
+
+    def way_out(self) -> str:
+        """Name the learning rate."""
+        return f"lower lr (now {self.lr:g})"
 
     def title(self) -> str:
         """Return what the progress bar calls it."""
@@ -248,9 +259,9 @@ class Experts(WeighingModule, FitModule):
 
     def _keep(self, expert: int) -> None:
         """Take a snapshot."""
+        self.require_finite()
         snapshot = flat_parameters(self.learner.network).to("cpu", self.stored)
-        if not snapshot.isfinite().all():
-            raise ConfigError(f"expert {expert} is no longer finite after {len(self._snapshots)} epochs: lower lr")
+        self.require_finite({f"expert {expert}, stored as {self.stored},": snapshot})
         self._snapshots.append(snapshot)
 
     def _finish(self, expert: int) -> None:
@@ -258,6 +269,7 @@ class Experts(WeighingModule, FitModule):
         trajectory = torch.stack(self._snapshots)
         self._snapshots = []
         self.accuracies = [*self.accuracies[:expert], self._accuracy()]
+        self._look_for_learning(expert)
         self.log("fit/expert_accuracy", self.accuracies[-1])
         if self._part is None:
             self._finished = [*self._finished[:expert], trajectory]
@@ -285,9 +297,27 @@ class Experts(WeighingModule, FitModule):
         self.learner.eval()
         for index in torch.arange(len(test)).split(512):
             batch = test.batch(index)
-            hits += int((self.learner(self._seen(batch["image"])).argmax(1).cpu() == batch["target"].cpu()).sum())
+            hits += int((self._logits(batch).argmax(1).cpu() == batch["target"].cpu()).sum())
         self.learner.train()
         return hits / len(test)
+
+    def _logits(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return the finite logits of images."""
+        logits: Tensor = self.learner(self._seen(batch["image"]))
+        self.require_finite({"an expert's output": logits})
+        return logits
+
+    def _look_for_learning(self, expert: int) -> None:
+        """Warn where an expert does no better on its own training images than chance would."""
+
+        def predict(index: Tensor) -> tuple[Tensor, Tensor]:
+            batch = self.real.batch(index)
+            return self._logits(batch), batch["target"].to(self.device)
+
+        self.learner.eval()
+        if learned_nothing(predict, len(self.real)):
+            self.warn(AT_CHANCE, f"expert {expert}: {MEANING[AT_CHANCE]}: train longer, or at another rate")
+        self.learner.train()
 
     def save_artefact(self, folder: Path) -> Path:
         """Write the finished experts into ``experts/``, in the place of any that were there.
@@ -326,12 +356,14 @@ class Experts(WeighingModule, FitModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the snapshots of the expert at work beside its network, and those of all where they have no files."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["snapshots"] = torch.stack(self._snapshots) if self._snapshots else None
         checkpoint["finished"] = self._finished
         checkpoint["accuracies"] = self.accuracies
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take them back."""
+        super().on_load_checkpoint(checkpoint)
         found = checkpoint.get("snapshots")
         self._snapshots = [] if found is None else list(cast(Tensor, found))
         self._finished = list(checkpoint.get("finished", []))

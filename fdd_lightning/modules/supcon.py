@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,13 +11,14 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 from torch.optim import Adam
 
-from fdd_lightning.artefacts.encoder import SIBLING, embed_all, load_encoder, save_encoder
+from fdd_lightning.artefacts.doubts import BLIND_ENCODER, MEANING
+from fdd_lightning.artefacts.encoder import SHARE, SIBLING, embed_all, load_encoder, save_encoder
 from fdd_lightning.configuration.choices import Spec
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.row_settings import differences, reference
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gsc_loss
-from fdd_lightning.matching.encoder_verdicts import EncoderVerdict, correlation_of_weights
+from fdd_lightning.matching.encoder_verdicts import EncoderVerdict, correlation_of_weights, is_blind
 from fdd_lightning.matching.weightings.kde import KDE, kernel_density
 from fdd_lightning.metrics import separation
 from fdd_lightning.modules.base import FitModule
@@ -136,6 +137,16 @@ class SupCon(FitModule):
         learned_from = int(arguments["steps"]) * min(extent.batch_size, extent.train)
         return Workload(arguments["network"], encoders * extent.train, encoders * learned_from)
 
+    @classmethod
+    def warnings_of(cls, path: Path) -> Sequence[str]:
+        """Return what the densities in the file say."""
+        share = load_encoder(path)[1].get("densities", {}).get(SHARE, 0.0)
+        return [BLIND_ENCODER] if is_blind(share) else []
+
+    def way_out(self) -> str:
+        """Name the learning rate."""
+        return "lower optimizer.lr"
+
     @property
     def num_steps(self) -> int:
         """As told."""
@@ -173,12 +184,15 @@ class SupCon(FitModule):
             self.figures = self.densities()
             for name, value in self.figures.items():
                 self.log(f"density/{name}", value)
+            if last and is_blind(float(self.figures[SHARE])):
+                self.warn(BLIND_ENCODER, f"{MEANING[BLIND_ENCODER]}: train it longer, or at another rate")
 
     @torch.no_grad()
     def densities(self) -> dict[str, Tensor]:
         """Return the figures of the densities over whole classes (see the class); fractions."""
         data = self.data
         embeddings = embed_all(self.encoder, data.train, self.device)
+        self.require_finite({"the embedding of the training images": embeddings})
         aurocs, shares, mass = [], [], []
         for c in range(data.num_classes):
             members = data.train.members(c)
@@ -189,7 +203,7 @@ class SupCon(FitModule):
                 mass.append(weights[conflict].sum())
                 auroc = separation(-kernel_density(embeddings[members]), conflict)
                 aurocs += [] if auroc is None else [auroc]
-        found = {"effective_sample_share": torch.stack(shares).mean()}
+        found = {SHARE: torch.stack(shares).mean()}
         if self.sibling is not None:
             other = embed_all(self.sibling, data.train, self.device)
             found[SIBLING] = torch.tensor(correlation_of_weights(embeddings, other, data.train.targets))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import torch
 from torch import Generator, Tensor
 
 from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Batch
+from fdd_lightning.artefacts.doubts import AT_CHANCE, MEANING
 from fdd_lightning.configuration.choices import import_class, rebuild, spec_of
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
@@ -18,6 +20,7 @@ from fdd_lightning.modules.base import StageModule
 from fdd_lightning.networks import ConvNet, NetworkFactory
 from fdd_lightning.training import Regime
 from fdd_lightning.training.batches import Batches, epoch_order
+from fdd_lightning.training.chance import learned_nothing
 from fdd_lightning.training.optimizers import build_optimizer, forget, set_rate
 from fdd_lightning.utils.rng import seeded
 
@@ -110,6 +113,33 @@ class TrainingModule(StageModule):
     @abstractmethod
     def draws(self, purpose: str, number: int, when: int) -> Generator:
         """Return the generator of an algorithm's draws: its ``order`` of an epoch, the ``augmentation`` of a step."""
+
+    def way_out(self) -> str:
+        """Name the learning rate by the argument that holds it: the regime's or, where it has one, the learner's."""
+        own = "learner.regime" if self.algorithms[0].regime else "regime"
+        return f"lower {own}.optimizer.lr"
+
+    def logits(self, number: int, images: Tensor, whose: str) -> Tensor:
+        """Return an algorithm's finite logits of images as the networks see them.
+
+        Raises:
+            NotFiniteError: They are not finite; the line says ``whose`` images these were.
+        """
+        found: Tensor = self.algorithms[number](images.to(cast(torch.dtype, self.dtype)))
+        self.require_finite({f"the output of network {number} for {whose} images": found})
+        return found
+
+    def look_for_learning(self) -> None:
+        """Warn where a network does no better on its own training images than chance would."""
+
+        def predict(number: int, index: Tensor) -> tuple[Tensor, Tensor]:
+            batch = self.examples(index)
+            return self.logits(number, batch["image"], "its training"), batch["target"]
+
+        count, size = len(self.algorithms), self.batches.size
+        lost = sum(learned_nothing(partial(predict, number), size) for number in range(count))
+        if lost:
+            self.warn(AT_CHANCE, f"{MEANING[AT_CHANCE]} ({lost} of {count}): train longer, or at another rate")
 
     def new_algorithm(self, targets: Tensor, groups: Tensor | None, *number: int) -> Algorithm:
         """Build an algorithm by its own seed and show it the labels."""

@@ -308,12 +308,21 @@ class TrajectoryMatching(BaseDistiller):
     def stored_images(self) -> Tensor:
         """Return the images as they stand, normalised also where the networks see them whitened."""
         images, lr = self.images.detach(), float(self.lr.detach())
-        if not (images.isfinite().all() and lr > 0):
+        self.require_finite()
+        if lr <= 0:
             raise ConfigError(
-                f"after {self.global_step} steps the images are not finite or the step size {lr:g} is not positive: "
-                "lower lr_images or lr_lr"
+                f"after {self.global_step} steps the learned step size {lr:g} is not positive: lower lr_lr"
             )
         return (images if self.whitening is None else self.whitening.restore(images)).float().cpu()
+
+    def learned_tensors(self) -> dict[str, Tensor]:
+        """Return images and step size."""
+        found = super().learned_tensors()
+        return {"the learned step size": found.pop("layer 'lr'")} | found
+
+    def way_out(self) -> str:
+        """Name the learning rates."""
+        return f"lower lr_images (now {self.lr_images:g}) or lr_lr (now {self.lr_lr:g})"
 
     def synthetic_set(self) -> SyntheticSet:
         """Return the set as it stands, with the student's step size."""

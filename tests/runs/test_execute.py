@@ -34,7 +34,7 @@ def ran(said):
 def check_shape(rows, seeds, networks):
     """What design and scripts rely on, without our own validation."""
     for row in rows:
-        assert set(row) == KEYS
+        assert set(row) - {"warnings"} == KEYS
         assert list(row["metrics"]) == METRICS
         sets = max(1, len(row["distill_seeds"]))
         assert sets == (1 if row["method"] == "full" else seeds)
@@ -117,7 +117,7 @@ def test_a_row_that_fails_is_listed_and_the_others_go_on(fdd):
     write_recipe(Path("r.yaml"), methods=[diverging, "random"], weightings=["vanilla"])
     said = fdd("run", "r.yaml")
     assert said.code == 1
-    told = "the images are not finite after 2 steps: lower lr_images"
+    told = "distill dm fairdd ipc 1, after 2 steps: image 0 of class 0 is not finite"
     assert f"failed: {told}" in said.err
     assert "eval dm fairdd" in said.err
     assert ": left out, distill dm fairdd" in said.err
@@ -128,7 +128,8 @@ def test_a_row_that_fails_is_listed_and_the_others_go_on(fdd):
     assert document["planned"] == 2
     (failed,) = document["failed"]
     assert set(failed) == {"identity", "stage", "error"}
-    assert (failed["identity"]["method"], failed["error"]) == ("dm", told)
+    assert failed["identity"]["method"] == "dm"
+    assert failed["error"].startswith(told)
     shown = fdd("report", "runs/tiny")
     assert shown.code == 0
     assert "runs/tiny: 1 of 2 rows, 1 failed" in shown.out
