@@ -62,8 +62,12 @@ class FileKind:
             # One metadata key only: safetensors writes several in no fixed order.
             save_file(content, temporary, {METADATA_KEY: text})
 
-    def open(self, path: str | Path) -> tuple[Any, dict[str, Any]]:
+    def open(self, path: str | Path, *, unmarked: bool = False) -> tuple[Any, dict[str, Any]]:
         """Check a file; return its handle, which reads a tensor when it is asked for, and its metadata.
+
+        Args:
+            path: The file.
+            unmarked: Take one of another program too, which has no metadata of ours, as one that says nothing.
 
         Raises:
             FileFormatError: It is missing (or the error :attr:`absent`), cut short, damaged, of another kind or format
@@ -79,6 +83,8 @@ class FileKind:
             present = set(handle.keys())
         except (SafetensorError, OSError) as error:
             raise FileFormatError(f"{path} {self._diagnosis(path, str(error))}") from None
+        if text is None and unmarked:
+            text = json.dumps({"kind": self.name, "format": self.format})
         if text is None:
             raise FileFormatError(
                 f"{path} is a safetensors file but not {_a(self.name)} (no metadata entry {METADATA_KEY!r}): "
@@ -104,9 +110,9 @@ class FileKind:
             raise FileFormatError(f"{path} lacks {missing[0]}: {self.again}")
         return handle, metadata
 
-    def read(self, path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Check a file and return all its tensors and its metadata; raises what :meth:`open` does."""
-        handle, metadata = self.open(path)
+    def read(self, path: str | Path, *, unmarked: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Check a file and return all its tensors and its metadata; takes and raises what :meth:`open` does."""
+        handle, metadata = self.open(path, unmarked=unmarked)
         return {name: handle.get_tensor(name) for name in handle.keys()}, metadata  # noqa: SIM118 (no mapping)
 
     def factory(self, path: str | Path, spec: Spec, base: type) -> Any:

@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from fdd_lightning.artefacts.synthetic import SyntheticSet
+from fdd_lightning.artefacts.synthetic import SYNTHETIC
 from fdd_lightning.configuration import defaults, menu
 from fdd_lightning.configuration.choices import Spec, build, class_path, import_class
 from fdd_lightning.configuration.row_settings import differences, reference
@@ -462,8 +462,10 @@ def spec_of_set(path: str) -> Spec:
         ConfigError: The menu has no data set of that name, or its construction has changed.
         FDDError: The set cannot be read.
     """
-    metadata = SyntheticSet.load(path).metadata
+    metadata = SYNTHETIC.open(path, unmarked=True)[1]
     name = entry_of(metadata)
+    if "dataset" not in metadata:
+        raise ConfigError(f"{path} does not say which data set it was made from: pass --data")
     if not re.fullmatch(r"\w+", name) or menu.file_of("data", name) is None:
         raise ConfigError(f"{path} was made from data set {name!r}, which is not in configs/data: pass --data")
     spec = menu.find("data", name)
