@@ -163,3 +163,19 @@ def test_two_folders_are_told_apart(textures, fdd, refused):
     for name in ("cmnist", "a/b", "", ".."):
         write_recipe(Path("r.yaml"), data=recipe("textures", name=name), **small)
         assert f"name={name!r}" in refused("run", "r.yaml")
+
+
+def test_runs_of_two_folders_of_one_name_share_no_panel(textures, fdd):
+    write_tinted(Path("more/textures"), majority=4, minority=3)
+    small = {**SMALL, "methods": ["random", "full"], "fit": None, "distill": None}
+    for name, path in (("one", "textures"), ("two", "more/textures")):
+        write_recipe(Path("r.yaml"), name=name, data={**DATA, "size": 8, "path": path}, **small)
+        assert fdd("run", "r.yaml").code == 0
+    assert [row["dataset"] for row in written_rows("runs/two/results.json")] == ["textures"] * 2
+    said = fdd("report", "runs/one", "runs/two", "--output=report")
+    assert said.code == 0
+    lines = [line for line in Path("report/table.md").read_text().splitlines() if line.startswith("|")][2:]
+    names = ["textures (textures)", "textures (more/textures)"]
+    assert [line.split(" | ")[0] for line in lines] == [f"| {name}" for name in names for _ in range(2)]
+    assert "path=" not in said.out
+    assert fdd("report", "runs/two", "--output=report").out.count("more/textures)") == 0

@@ -19,8 +19,8 @@ from fdd_lightning.configuration.choices import Spec, build, import_class, is_sp
 from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.errors import FDDError, FileFormatError
 from fdd_lightning.utils.files import atomic_path
-from fdd_lightning.utils.plain_text import cleaned
 from fdd_lightning.utils.finite import not_finite, require_finite
+from fdd_lightning.utils.plain_text import cleaned
 
 METADATA_KEY = "fdd"
 UNMARKED = "synthetic set"
@@ -71,8 +71,12 @@ class FileKind:
             # One metadata key only: safetensors writes several in no fixed order.
             save_file(content, temporary, {METADATA_KEY: text})
 
-    def open(self, path: str | Path) -> tuple[Any, dict[str, Any]]:
+    def open(self, path: str | Path, *, unmarked: bool = False) -> tuple[Any, dict[str, Any]]:
         """Check a file; return its handle, which reads a tensor when it is asked for, and its metadata.
+
+        Args:
+            path: The file.
+            unmarked: Take one of another program too, which has no metadata of ours, as one that says nothing.
 
         Raises:
             FileFormatError: It is missing (or the error :attr:`absent`), cut short, damaged, of another kind or format
@@ -88,6 +92,8 @@ class FileKind:
             present = set(handle.keys())
         except (SafetensorError, OSError) as error:
             raise FileFormatError(f"{path} {self._diagnosis(path, str(error))}") from None
+        if text is None and unmarked:
+            text = json.dumps({"kind": self.name, "format": self.format})
         if text is None:
             raise FileFormatError(
                 f"{path} is a safetensors file but not {_a(self.name)} (no metadata entry {METADATA_KEY!r}): "
@@ -113,13 +119,13 @@ class FileKind:
             raise FileFormatError(f"{path} lacks {missing[0]}: {self.again}")
         return handle, metadata
 
-    def read(self, path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Check a file and return all its tensors and its metadata.
+    def read(self, path: str | Path, *, unmarked: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Check a file and return all its tensors and its metadata; takes what :meth:`open` does.
 
         Raises:
             FileFormatError: As :meth:`open` does, and where a tensor is not finite.
         """
-        handle, metadata = self.open(path)
+        handle, metadata = self.open(path, unmarked=unmarked)
         tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (no mapping)
         self.check_finite(path, tensors)
         return tensors, metadata

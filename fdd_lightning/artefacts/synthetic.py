@@ -161,22 +161,28 @@ class SyntheticSet:
         return tuple(name for name in ("lr", "soft_labels") if name in (self.parameters or {}))
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, *, bare: bool = False) -> Self:
         """Read a set from a ``synthetic.safetensors`` and check it; nothing in the file is executed.
+
+        Args:
+            path: The file.
+            bare: Take a file of another program too, which lacks metadata or has none at all: its images are then taken
+                as they stand (mean 0, standard deviation 1), its classes called by their numbers.
 
         Raises:
             DatasetNotFoundError: There is no such file.
             FileFormatError: It is no safetensors file, cut short, of another kind or format version, or its content
                 contradicts itself.
         """
-        tensors, metadata = SYNTHETIC.read(path)
+        tensors, metadata = SYNTHETIC.read(path, unmarked=bare)
         images, labels = tensors.pop("images"), tensors.pop("labels")
         parameters = {k.removeprefix(PARAMETER_PREFIX): v for k, v in tensors.items() if k.startswith(PARAMETER_PREFIX)}
         if not images.is_floating_point() or labels.is_floating_point() or labels.is_complex():
             raise FileFormatError(
                 f"{path}: images must be floats and labels integers, found {images.dtype} and {labels.dtype}: {AGAIN}"
             )
-        loaded = cls(images, labels, metadata, parameters or None)
+        unsaid = _as_they_stand(images, labels) if bare else {}
+        loaded = cls(images, labels, {**unsaid, **metadata}, parameters or None)
         loaded.check(str(path))
         return loaded
 
@@ -268,6 +274,18 @@ class SyntheticSet:
         if bad:
             return f"{bad} pixels are not finite"
         return None
+
+
+def _as_they_stand(images: Tensor, labels: Tensor) -> dict[str, Any]:
+    """Return the metadata of a set that says nothing of itself."""
+    channels = images.shape[1] if images.ndim > 1 else 1
+    classes = int(labels.max()) + 1 if labels.numel() else 0
+    return {
+        "class_names": [str(number) for number in range(classes)],
+        "image_shape": list(images.shape[1:]),
+        "mean": [0.0] * channels,
+        "std": [1.0] * channels,
+    }
 
 
 def _numbers(values: Any, count: int) -> bool:

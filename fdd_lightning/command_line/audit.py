@@ -10,8 +10,8 @@ from fdd_lightning.audit.sentences import sentences
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.command_line.data_arguments import ask, in_turn
 from fdd_lightning.datamodules import BaseDataModule
-from fdd_lightning.utils.outputs import require_output
 from fdd_lightning.utils.locks import held
+from fdd_lightning.utils.outputs import require_output
 
 USAGE = "fdd audit NAME ... [--output DIR] [--data.ARGUMENT VALUE ...]"
 

@@ -17,7 +17,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from fdd_lightning.artefacts.synthetic import SyntheticSet
+from fdd_lightning.artefacts.synthetic import SYNTHETIC
 from fdd_lightning.configuration import defaults, menu
 from fdd_lightning.configuration.choices import Spec, build, class_path, import_class
 from fdd_lightning.configuration.named_by_files import require_known
@@ -490,8 +490,10 @@ def spec_of_set(path: str, given: Mapping[str, Any] | None = None) -> Spec:
         ConfigError: The menu has no data set of that name, its construction has changed, or where it lies is not given.
         FDDError: The set cannot be read.
     """
-    metadata = SyntheticSet.load(path).metadata
+    metadata = SYNTHETIC.open(path, unmarked=True)[1]
     name = entry_of(metadata)
+    if "dataset" not in metadata:
+        raise ConfigError(f"{path} does not say which data set it was made from: pass --data")
     if not re.fullmatch(r"\w+", name) or menu.file_of("data", name) is None:
         raise ConfigError(f"{path} was made from data set {name!r}, which is not in configs/data: pass --data")
     spec = menu.find("data", name)

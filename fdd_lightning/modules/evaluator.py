@@ -24,7 +24,15 @@ from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.crowd import crowd_of
 from fdd_lightning.metrics import CellAccuracy, CellCount, GroupCounts, group_metrics, metric_classes
-from fdd_lightning.modules.row_identity import identity
+from fdd_lightning.modules.row_identity import (
+    FULL,
+    UNNAMED,
+    history,
+    identity,
+    images_per_class,
+    name_of_set,
+    tells_its_method,
+)
 from fdd_lightning.modules.training import TrainingModule
 from fdd_lightning.modules.workload import Extent, Workload
 from fdd_lightning.training import Preset, named, refuse_mixing, regime_of
@@ -71,6 +79,7 @@ class Evaluator(TrainingModule):
     keeps_checkpoint = False
     loss_name = "eval/train_loss"
     synthetic: SyntheticSet | None = None
+    name_of_set: str = UNNAMED
 
     def __init__(
         self,
@@ -124,14 +133,16 @@ class Evaluator(TrainingModule):
         return Workload(arguments["network"], count * extent.test, count * learned_from)
 
     def take(self, flag: str, path: Path) -> None:
-        """Read the set to train on."""
-        self.synthetic = SyntheticSet.load(path)
+        """Read the set to train on; one that says little of itself is called by the name of its file."""
+        self.synthetic = SyntheticSet.load(path, bare=True)
+        self.name_of_set = name_of_set(path)
 
     def title(self) -> str:
         """Return what the progress bar calls it."""
-        made = self.synthetic.metadata if self.synthetic else {"method": "full"}
-        words = [str(made[key]) for key in ("method", "weighting") if key in made]
-        return " ".join([*words, *([f"ipc {made['ipc']}"] if "ipc" in made else []), f"x {self.count}"])
+        if self.synthetic is None:
+            return f"{FULL['method']} x {self.count}"
+        made = history(self.synthetic, self.name_of_set)
+        return f"{made['method']} {made['weighting']} ipc {made['ipc']} x {self.count}"
 
     @property
     def row(self) -> dict[str, Any] | None:
@@ -221,6 +232,11 @@ class Evaluator(TrainingModule):
             raise ConfigError(
                 f"the synthetic set has soft labels, which trainer {self.algorithm_class.name} does not take: use erm"
             )
+        if not tells_its_method(synthetic) and self.trainer.is_global_zero:
+            sys.stderr.write(
+                "warning: the synthetic set does not say how it was made: its images are read as normalised ones, and "
+                f"its row is called {self.name_of_set} ({images_per_class(synthetic)} images per class)\n"
+            )
 
     def _read_whitening(self, synthetic: SyntheticSet) -> ZCA | None:
         """Return the whitening that the set's networks saw images through."""
@@ -285,7 +301,7 @@ class Evaluator(TrainingModule):
         if hasattr(self, "batches"):  # they were trained here
             self.look_for_learning()
         self.result = Row(
-            **identity(self.spec, self.data, self.synthetic),
+            **identity(self.spec, self.data, self.synthetic, self.name_of_set),
             seconds={"fit": None, "distill": None, "eval": None},
             metrics=metrics,
             cell_accuracy=_matrix(torch.stack([figure["cell_accuracy"] for figure in figures]).double().nanmean(0)),

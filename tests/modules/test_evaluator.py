@@ -328,7 +328,7 @@ def test_a_file_of_another_program_needs_no_history(digits, chosen):
     facts = {k: chosen.metadata[k] for k in ("class_names", "image_shape", "mean", "std")}
     row = trainer().eval(evaluator(SyntheticSet(chosen.images, chosen.labels, facts)), digits)
     assert row is not None
-    assert (row["method"], row["train_on"], row["ipc"]) == ("unknown", "synthetic", None)
+    assert (row["method"], row["weighting"], row["train_on"], row["ipc"]) == ("set", "unstated", "synthetic", 3)
     Row.from_json(row)
 
 
