@@ -89,9 +89,9 @@ def say_if_long(plan: Plan) -> None:
     seconds, unknown = plan.time_left()
     if seconds > LONG or unknown:
         told = [f"about {duration(seconds)}"] if seconds else []
-        told += [f"{len(unknown)} stages whose time cannot be told ({unknown[0].kind} {unknown[0].title})"] * bool(
-            unknown
-        )
+        if unknown:
+            some = f"{len(unknown)} stages" if len(unknown) > 1 else "a stage"
+            told.append(f"{some} whose time cannot be told ({unknown[0].kind} {unknown[0].title})")
         say(f"left: {' and '.join(told)}; Ctrl-C stops it, the same command goes on")
 
 
