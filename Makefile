@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 # One thread a worker: results do not depend on the number of cores, and workers do not crowd each other out.
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint audit sbom clean
 
 help:
 	@echo "make demo   set up .venv, distil a biased data set and show the table (results in runs/quickstart)"
 	@echo "make test   set up .venv, check style and types, run the tests"
 	@echo "make lint   style and types only"
+	@echo "make audit  compare the installed dependencies with known advisories (needs the network)"
+	@echo "make sbom   list them in dist/sbom.json (CycloneDX)"
 	@echo "make clean  remove builds and caches; .venv, runs and data stay"
 
 demo: $(VENV)/.package
@@ -24,6 +26,14 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff format --quiet --check .
 	@said=$$($(BIN)/lint-imports --no-cache --no-logo) || { echo "$$said"; exit 1; }
 	@$(BIN)/mypy
+
+audit: $(VENV)/.release
+	@$(BIN)/pip-audit --local --skip-editable
+
+sbom: $(VENV)/.release
+	@mkdir -p dist
+	@$(BIN)/cyclonedx-py environment --output-reproducible --of JSON -o dist/sbom.json $(VENV)
+	@echo dist/sbom.json
 
 clean:
 	@rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.* htmlcov
@@ -44,3 +54,7 @@ $(VENV)/.package: setup.cfg pyproject.toml
 $(VENV)/.dev: setup.cfg pyproject.toml
 	$(call install,.[dev])
 	@touch $(VENV)/.package $@
+
+$(VENV)/.release: $(VENV)/.package
+	$(call install,.[release])
+	@touch $@
