@@ -16,6 +16,7 @@ fdd: distil a biased image data set into a small fair one, and measure the bias 
 
   fdd data list         the data sets; also prepare, verify and show them
   fdd audit DATA        is it biased? an answer, a page, a table of its images
+  fdd run PHOTOS/       your own class folders, or a table of images: from photos to a judgement in words
   fdd run RECIPE.yaml   a grid of methods, weightings, IPCs and seeds, from data to table
   fdd fit               train a bias encoder on the real data
   fdd distill           distil the data into a few synthetic images per class
