@@ -41,6 +41,15 @@ def dispatch(args: list[str]) -> int:
     if args[0] not in COMMANDS:
         raise FDDError(f"unknown command {args[0]!r}: choose one of {', '.join(COMMANDS)}")
     name, rest = args[0], args[1:]
+    if rest in (["-h"], ["--help"]):
+        from fdd_lightning.command_line.help_cache import kept_help
+
+        return kept_help(name, lambda: _carry_out(name, rest))
+    return _carry_out(name, rest)
+
+
+def _carry_out(name: str, rest: list[str]) -> int:
+    """Run a command by its arguments and return its exit code."""
     if name in ("fit", "distill", "eval"):
         from fdd_lightning.stages.stage_run import run_stage
 
