@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 
 from fdd_lightning.__about__ import __version__
-from fdd_lightning.errors import FDDError, in_one_line, say
+from fdd_lightning.errors import FDDError, UnfinishedError, in_one_line, say
 
 OVERVIEW = """\
 fdd: distil a biased image data set into a small fair one, and measure the bias that is left
@@ -66,12 +67,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; by default those of the process.
 
     Returns:
-        The exit code: 0, or 2 after an error of the user (one line on stderr; ``FDD_DEBUG=1`` shows the traceback), or
-        130 after Ctrl-C.
+        The exit code: 0, or 2 after an error of the user (one line on stderr; ``FDD_DEBUG=1`` shows the traceback), 1
+        where a stage was stopped as it was told, or 130 after Ctrl-C.
     """
     debug = bool(os.environ.get("FDD_DEBUG"))
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.append(str(Path.cwd()))  # for a user's own classes; the installed command does not look here by itself
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a character that a terminal lacks is no reason to end
     args = list(sys.argv[1:] if argv is None else argv)
     try:
         return dispatch(args)
@@ -79,7 +83,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         line = in_one_line(error)
         if debug or line is None:
             raise
-        say(f"error: {line}")
+        say(f"{'unfinished' if isinstance(error, UnfinishedError) else 'error'}: {line}")
+        return error.exit_code if isinstance(error, FDDError) else 2
+    except UnicodeEncodeError as error:
+        if debug or error.encoding != sys.getfilesystemencoding():
+            raise
+        say(f"error: no file can be called {error.object!a} in this locale ({error.encoding}): set LC_ALL=C.UTF-8")
         return 2
     except KeyboardInterrupt as stop:
         say(f"interrupted; {str(stop) or 'the same command again goes on from the last checkpoint'}")

@@ -14,6 +14,8 @@ class FDDError(Exception):
         'no such thing: take another'
     """
 
+    exit_code = 2
+
 
 class ConfigError(FDDError, ValueError):
     """A setting or a combination of settings that cannot mean anything.
@@ -31,6 +33,17 @@ class NotFiniteError(FDDError, ArithmeticError):
         >>> issubclass(NotFiniteError, ArithmeticError)
         True
     """
+
+
+class UnfinishedError(FDDError):
+    """A stage was stopped before its end, as it was told: it has no result yet.
+
+    Example:
+        >>> UnfinishedError("the time is up").exit_code
+        1
+    """
+
+    exit_code = 1
 
 
 class DatasetNotFoundError(FDDError, FileNotFoundError):

@@ -13,6 +13,7 @@ import torch
 
 from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.configuration.choices import import_class
+from fdd_lightning.configuration.trainer_settings import INDIFFERENT
 from fdd_lightning.errors import FileFormatError
 from fdd_lightning.utils.files import PART, fingerprint, read_json, sha256_path, write_json
 
@@ -21,32 +22,6 @@ CHECKPOINT = "last.ckpt"
 PREVIOUS = "previous.ckpt"
 WORK = "fdd_work"
 """Entry of a checkpoint: whose it is, see :attr:`StageRecord.work`."""
-
-INDIFFERENT = frozenset(
-    {
-        "logger",
-        "callbacks",
-        "default_root_dir",
-        "enable_progress_bar",
-        "enable_model_summary",
-        "enable_checkpointing",
-        "log_every_n_steps",
-        "profiler",
-        "detect_anomaly",
-        "barebones",
-        "accelerator",
-        "devices",
-        "num_nodes",
-        "strategy",
-        "plugins",
-        "inference_mode",
-        "fast_dev_run",
-        "num_sanity_val_steps",
-        "model_registry",
-        "enable_autolog_hparams",
-    }
-)
-"""Trainer settings that do not change what a stage computes (but for rounding)."""
 
 LOCATION = frozenset({"root", "download"})
 """Arguments of a data module that say where the images are, not which."""
@@ -64,6 +39,7 @@ def config_fingerprint(stage: str, config: Mapping[str, Any], state: str | None 
     data = dict(config["data"] or {})
     data["init_args"] = {k: v for k, v in (data.get("init_args") or {}).items() if k not in LOCATION}
     trainer = {k: v for k, v in config["trainer"].items() if k not in INDIFFERENT}
+    trainer |= {"max_time": None} if "max_time" in trainer else {}  # more time is no other work
     decisive = {"stage": stage, "model": config["model"], "data": data, "trainer": trainer}
     module: Any = import_class(config["model"]["class_path"])
     if (behind := module.behind(config["model"].get("init_args") or {})) is not None:
@@ -213,6 +189,8 @@ class StageFolder:
                 path.unlink()
             else:
                 told.append(f"{self.path} held other work, unfinished: its checkpoint is now {self._set_aside(path)}")
+        if found is not None and found.finished and not found.same_work(wanted):
+            told.append(f"{self.path} held other work, finished ({found.stage}): this replaces it")
         wanted.threads = begun.threads if begun is not None and own is not None else torch.get_num_threads()
         write_json(self.path / RECORD, asdict(wanted))
         return told

@@ -112,7 +112,7 @@ def _read(name: str, file: Path) -> NamedData:
     several = isinstance(content, dict) and len(content) > 1 and is_spec(content.get(COMMAND))
     spec: Spec = content[COMMAND] if several else menu.spec_in(file, COMMAND)
     kind = _data_class(str(file), str(spec["class_path"]))
-    first = file.read_text().partition("\n")[0]
+    first = file.read_text(encoding="utf-8-sig").partition("\n")[0]
     note = first.lstrip("# ").partition(":")[0].strip() if first.startswith("#") else ""
     return NamedData(name, kind, dict(spec.get("init_args") or {}), note)
 

@@ -26,6 +26,7 @@ class Arguments:
         specs: What is said of ``model`` and ``data``: specs, or arguments without a class; later words go over earlier.
         others: All other arguments, in their order; what configuration files say of them as ``--config=JSON``.
         values: The values of the others that stand at the top level, ``synthetic`` say.
+        sections: What configuration files say at their top level besides ``model`` and ``data``, and which does.
 
     Example:
         >>> read(["--data", "ColoredDigits", "--data.seed=3"]).specs
@@ -35,6 +36,7 @@ class Arguments:
     specs: dict[str, Any] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
+    sections: dict[str, Path] = field(default_factory=dict)
 
     def say(self, section: str, change: Any) -> None:
         """Put something over what is said of a section: a spec, arguments, or the name of a class."""
@@ -50,6 +52,10 @@ def read(args: Sequence[str]) -> Arguments:
     result = Arguments()
     for key, value, words in _options(args):
         section, _, rest = key.partition(".")
+        try:
+            _parsed(value)
+        except menu.DuplicateKeyError as error:
+            raise ConfigError(f"--{key}: {error}") from None
         if f"--{key}" in CONFIG_FLAGS or key == "c":
             _read_config(value, result)
         elif section in SECTIONS and rest != "help":
@@ -86,6 +92,8 @@ def _parsed(text: str) -> Any:
         return text
     try:
         return menu.load_yaml(text)
+    except menu.DuplicateKeyError:
+        raise
     except yaml.YAMLError:
         return text
 
@@ -134,6 +142,7 @@ def _read_config(name: str, result: Arguments) -> None:
     if others:
         result.others.append(f"--config={json.dumps(others)}")
         result.values |= others
+        result.sections |= dict.fromkeys(others, file)
 
 
 def _config_file(name: str) -> Path:

@@ -158,8 +158,30 @@ def is_spec_like(value: Any) -> bool:
     return isinstance(value, Mapping) and bool(value) and set(value) <= {"class_path", "init_args"}
 
 
+class DuplicateKeyError(ConfigError, yaml.YAMLError):
+    """A mapping says one key twice.
+
+    Example:
+        >>> load_yaml("{c: 2, c: 3}")
+        Traceback (most recent call last):
+        fdd_lightning.configuration.menu.DuplicateKeyError: line 1: 'c' stands here twice: leave one out
+    """
+
+
 class _Loader(yaml.SafeLoader):
-    """Leaves dates as they are written: here they are names."""
+    """Leaves dates as they are written: here they are names. Takes no key twice."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Return a mapping in which each key stands once; what is merged into it later is under it."""
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            word = key.tag, str(key.value)
+            if isinstance(key, yaml.ScalarNode) and word in seen and not word[0].endswith(":merge"):
+                line = key.start_mark.line + 1
+                raise DuplicateKeyError(f"line {line}: {key.value!r} stands here twice: leave one out")
+            seen.add(word)
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -172,6 +194,7 @@ def load_yaml(text: str) -> Any:
     """Read YAML; dates are text.
 
     Raises:
+        DuplicateKeyError: A mapping says one key twice.
         yaml.YAMLError: It is none.
     """
     return yaml.load(text, _Loader)
@@ -199,6 +222,10 @@ def read_yaml(file: Path) -> Any:
 @cache
 def _read(file: Path, size: int, changed: int) -> Any:
     try:
-        return load_yaml(file.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return load_yaml(file.read_text(encoding="utf-8-sig"))
+    except DuplicateKeyError as error:
+        raise ConfigError(f"{file}, {error}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file} is not UTF-8 text: save it as UTF-8") from None
+    except yaml.YAMLError as error:
         raise ConfigError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.plain_text import require_name
 
 
 def own_name(name: str | None, path: str | None, kind: type, default: str) -> str:
@@ -28,7 +29,8 @@ def own_name(name: str | None, path: str | None, kind: type, default: str) -> st
         ('faces', 'folder')
     """
     if name is not None:
-        if not re.fullmatch(r"\w[^/\\]*", name) or not name.isprintable() or _is_taken(name, kind):
+        require_name(f"{default}: name", name)
+        if not re.fullmatch(r"\w[^/\\]*", name) or _is_taken(name, kind):
             raise ConfigError(
                 f"{default}: name={name!r}: begin with a letter or a figure, without slashes, and not as another data "
                 "set of the menu is called"

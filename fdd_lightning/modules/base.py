@@ -22,6 +22,7 @@ from fdd_lightning.configuration.choices import Spec, class_path, spec_of
 from fdd_lightning.configuration.defaults import complete, parameters
 from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.configuration.row_settings import below, differences
+from fdd_lightning.configuration.trainer_settings import decisive
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Gallery
@@ -171,6 +172,7 @@ class StageModule(LightningModule, ABC):
             "code_version": __version__,
             "threads": torch.get_num_threads(),
             "config": self.spec,
+            **({"trainer_settings": self.trainer_settings} if self.trainer_settings else {}),
             **({"warnings": list(self.warnings)} if self.warnings else {}),
         }
 
@@ -207,6 +209,11 @@ class StageModule(LightningModule, ABC):
         if not isinstance(data, BaseDataModule):
             raise ConfigError(f"{type(self).__name__} needs a data module: pass datamodule=... to the trainer")
         return data
+
+    @property
+    def trainer_settings(self) -> dict[str, Any]:
+        """The trainer's settings that decide the result and are not plain, by option (``trainer.max_steps``)."""
+        return dict(getattr(self.trainer, "settings", {}))
 
     def once(self, compute: Callable[[], T]) -> T:
         """Return what is computed into a file, on the first process before the others read it."""
@@ -344,9 +351,10 @@ class FitModule(StageModule, ABC):
     def settings_of(cls, path: Path) -> dict[str, Any]:
         """Return what an artefact adds to the settings of the rows that it leads to, by the configuration beside it."""
         file = (path if path.is_dir() else path.parent) / "config.yaml"
-        spec = (menu.read_yaml(file) or {}).get("model") if file.is_file() else None
-        require_known(spec, str(file))
-        return cls.row_settings(spec) if spec else {}
+        config = (menu.read_yaml(file) or {}) if file.is_file() else {}
+        require_known(config.get("model"), str(file))
+        settings = cls.row_settings(config["model"]) if config.get("model") else {}
+        return settings | below(cls.kind, decisive(config.get("trainer") or {}))
 
     @classmethod
     def warnings_of(cls, path: Path) -> Sequence[str]:

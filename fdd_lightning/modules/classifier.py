@@ -80,9 +80,9 @@ class Classifier(TrainingModule, FitModule):
     @classmethod
     def settings_of(cls, path: Path) -> dict[str, Any]:
         """Return those of the configuration that the file holds."""
-        config = load_classifier(path)[1]["config"]
-        require_known(config, str(path))
-        return cls.row_settings(config)
+        header = load_classifier(path)[1]
+        require_known(header["config"], str(path))
+        return cls.row_settings(header["config"]) | below(cls.kind, header.get("trainer_settings", {}))
 
     @classmethod
     def spec_of_entry(cls, name: str) -> Spec:

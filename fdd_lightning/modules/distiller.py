@@ -40,6 +40,7 @@ from fdd_lightning.training import OptimizerFactory, ScheduleFactory
 from fdd_lightning.training.image_optimizers import image_optimizer, refuse_what_has_no_effect
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import sha256_path
+from fdd_lightning.utils.plain_text import require_name
 from fdd_lightning.utils.rng import generator
 
 FEWEST = 10
@@ -95,6 +96,7 @@ class BaseDistiller(WeighingModule):
     ) -> None:
         super().__init__()
         require({"images_per_class": images_per_class}, least=1)
+        require_name("method", method)
         self.num_classes = num_classes
         self.image_shape = image_shape
         self.images_per_class = images_per_class
@@ -217,7 +219,8 @@ class BaseDistiller(WeighingModule):
             "distill_seed": self.seed,
             "settings": data.settings
             | self.inherited_settings()
-            | distill_settings(described["config"], self.method, self.weighting.name),
+            | distill_settings(described["config"], self.method, self.weighting.name)
+            | self.trainer_settings,
             "parameterisation": self.parameterisation.name,
             "licence": data.licence,
         }

@@ -301,7 +301,7 @@ class Evaluator(TrainingModule):
         if hasattr(self, "batches"):  # they were trained here
             self.look_for_learning()
         self.result = Row(
-            **identity(self.spec, self.data, self.synthetic, self.name_of_set),
+            **identity(self.spec, self.data, self.synthetic, self.name_of_set, self.trainer_settings),
             seconds={"fit": None, "distill": None, "eval": None},
             metrics=metrics,
             cell_accuracy=_matrix(torch.stack([figure["cell_accuracy"] for figure in figures]).double().nanmean(0)),

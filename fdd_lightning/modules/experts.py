@@ -16,6 +16,7 @@ from fdd_lightning.artefacts.doubts import AT_CHANCE, MEANING
 from fdd_lightning.artefacts.experts import FOLDER, TRAIN, ExpertFolder, flat_parameters, save_expert
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.configuration.choices import Spec, import_class, rebuild, spec_of
+from fdd_lightning.configuration.row_settings import below
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.matching.weighted_epochs import image_shares, order_by_shares, several_rows_objection
@@ -287,7 +288,9 @@ class Experts(WeighingModule, FitModule):
             **described,
             "num_classes": self.num_classes,
             **{key: arguments[key] for key in ("network", "learner", "weighting", "zca", "seed")},
-            "settings": self.inherited_settings() | self.row_settings(described["config"]),
+            "settings": self.inherited_settings()
+            | self.row_settings(described["config"])
+            | below(self.kind, self.trainer_settings),
         }
 
     @torch.no_grad()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fdd_lightning.artefacts.synthetic import SyntheticSet
@@ -28,13 +29,16 @@ OWN_KEYS = frozenset(
 """Arguments of the Evaluator that have a key of their own in a row, or change no figure."""
 
 
-def evaluation_identity(spec: Spec, train_on: str, learned: Sequence[str] = ()) -> dict[str, Any]:
+def evaluation_identity(
+    spec: Spec, train_on: str, learned: Sequence[str] = (), trainer: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """Return the evaluation's own part of a row's identity.
 
     Args:
         spec: Class path and arguments of an evaluator; defaults need not be written out.
         train_on: ``synthetic`` or ``real``.
         learned: What comes with the set besides its images: ``lr``, ``soft_labels``.
+        trainer: The trainer's settings that decide the result, by option.
     """
     spec = complete(spec)
     evaluator: Any = import_class(spec["class_path"])
@@ -59,11 +63,18 @@ def evaluation_identity(spec: Spec, train_on: str, learned: Sequence[str] = ()) 
             **below("learner", differences(learner)),
             **({"lr": "learned"} if "lr" in learned and protocol else {}),
             **({"labels": "soft"} if "soft_labels" in learned else {}),
+            **trainer,
         },
     }
 
 
-def identity(spec: Spec, data: BaseDataModule, synthetic: SyntheticSet | None, name: str = UNNAMED) -> dict[str, Any]:
+def identity(
+    spec: Spec,
+    data: BaseDataModule,
+    synthetic: SyntheticSet | None,
+    name: str = UNNAMED,
+    trainer: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return a row's identity: what was trained on what, and how.
 
     Args:
@@ -71,6 +82,7 @@ def identity(spec: Spec, data: BaseDataModule, synthetic: SyntheticSet | None, n
         data: The data that it scores on.
         synthetic: The set that it trains on; None for the real training set.
         name: What a set is called that does not say how it was made.
+        trainer: The trainer's settings that decide the result, by option.
     """
     made = FULL if synthetic is None else history(synthetic, name)
     return {
@@ -83,7 +95,7 @@ def identity(spec: Spec, data: BaseDataModule, synthetic: SyntheticSet | None, n
         "settings": {**made.get("settings", data.settings), **({} if synthetic is None else _telling(synthetic))},
         "distill_seeds": [made["distill_seed"]] if "distill_seed" in made else [],
         **evaluation_identity(
-            spec, "real" if synthetic is None else "synthetic", () if synthetic is None else synthetic.learned
+            spec, "real" if synthetic is None else "synthetic", () if synthetic is None else synthetic.learned, trainer
         ),
     }
 

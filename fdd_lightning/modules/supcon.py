@@ -15,7 +15,7 @@ from fdd_lightning.artefacts.doubts import BLIND_ENCODER, MEANING
 from fdd_lightning.artefacts.encoder import SHARE, SIBLING, embed_all, load_encoder, save_encoder
 from fdd_lightning.configuration.choices import Spec
 from fdd_lightning.configuration.defaults import complete
-from fdd_lightning.configuration.row_settings import differences, reference
+from fdd_lightning.configuration.row_settings import below, differences, reference
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.losses import gsc_loss
 from fdd_lightning.matching.encoder_verdicts import EncoderVerdict, correlation_of_weights, is_blind
@@ -222,7 +222,8 @@ class SupCon(FitModule):
     def describe(self) -> dict[str, Any]:
         """Return the metadata of the encoder's file."""
         described = super().describe()
-        return {**described, "settings": self.row_settings(described["config"]), "seed": self.seed}
+        settings = self.row_settings(described["config"]) | below(self.kind, self.trainer_settings)
+        return {**described, "settings": settings, "seed": self.seed}
 
     def remark(self) -> str:
         """Return the figures of the densities (see the class)."""

@@ -71,7 +71,7 @@ def all_published() -> tuple[PublishedRow, ...]:
     def value(key: str, text: str) -> Any:
         return (numbers[key](text) if text else None) if key in numbers else text
 
-    with FILE.open(newline="") as stream:
+    with FILE.open(newline="", encoding="utf-8") as stream:
         lines = csv.DictReader(stream)
         return tuple(PublishedRow(**{key: value(key, text) for key, text in line.items()}) for line in lines)
 

@@ -16,6 +16,7 @@ from fdd_lightning.artefacts.stage_folder import StageFolder
 from fdd_lightning.configuration.choices import Spec, build, import_class
 from fdd_lightning.configuration.defaults import complete, parameters
 from fdd_lightning.configuration.row_settings import distill_settings
+from fdd_lightning.configuration.trainer_settings import decisive, refuse_nothing_to_do
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.base import data_module
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError
@@ -133,7 +134,11 @@ class Plan:
                 )
 
     def _check(self) -> None:
-        """Refuse leaves that nobody read, and rows that nothing tells apart."""
+        """Refuse leaves that nobody read, rows that nothing tells apart, and stages that would do nothing."""
+        for stage in self.stages():
+            refuse_nothing_to_do(stage.config["trainer"])
+            if stage.config["trainer"]["fast_dev_run"]:
+                raise ConfigError(f"recipe {self.recipe.name}: trainer.fast_dev_run leaves no result: leave it out")
         asked = [self.recipe.distill, *(data.of("distill") for data in self.recipe.data)]
         for key in (key for leaves in asked for key in leaves):
             if key not in self._taken:
@@ -194,6 +199,7 @@ class Plan:
             settings |= made.inherited_settings()
             model = made.config["model"]
             settings |= distill_settings(model, model["init_args"]["method"], weighting_of(model).name)
+            settings |= decisive(made.config["trainer"])
         train_on = "synthetic" if made else "real"
         try:
             refuse_groups(trainer_class(first.config["model"]), train_on, 2)
@@ -208,7 +214,12 @@ class Plan:
             "conflict_ratio": module.conflict_ratio,
             "settings": settings,
             "distill_seeds": list(seeds) if made else [],
-            **evaluation_identity(first.config["model"], train_on, getattr(made.module, "learned", ()) if made else ()),
+            **evaluation_identity(
+                first.config["model"],
+                train_on,
+                getattr(made.module, "learned", ()) if made else (),
+                decisive(first.config["trainer"]),
+            ),
         }
         return PlannedRow(identity, evaluations, module)
 

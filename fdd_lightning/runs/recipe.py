@@ -11,6 +11,7 @@ from typing import Any
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import leaves
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.plain_text import require_name
 
 KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval", "report"}
 STAGED = {"data": ("fit", "distill", "eval"), "method": ("fit", "eval")}
@@ -123,7 +124,7 @@ class _Reader:
             own = dict(value)
         else:
             raise self.fail(key, f"{value!r} is neither a name nor a mapping with `name` (or `class_path`)")
-        name = str(own.pop("class_path") if "class_path" in own else own.pop("name"))
+        name = require_name(f"{self.path}: {key}", own.pop("class_path") if "class_path" in own else own.pop("name"))
         # A weighting's arguments stand below it; its entry's other leaves are the distiller's, as ever.
         arguments = flatten(own.pop("init_args", None) or {}, "weighting." if kind == "weighting" else "")
         self.known(key, name, kind)
@@ -219,8 +220,8 @@ def read_recipe(path: str | Path) -> Recipe:
     data = read.entries("data", content["data"], "data")
     if "methods" not in content and any(entry.methods is None for entry in data):
         raise read.fail("methods", "is missing")
-    name = str(content["name"])
-    if not name or name != Path(name).name or name.startswith("."):
+    name = require_name(f"{file}: name", content["name"])
+    if name != Path(name).name or name.startswith("."):
         raise read.fail("name", f"{name!r} is no name for a folder below runs/")
     evaluation = read.mapping("eval", content.get("eval"))
     networks = evaluation.pop("networks", ["convnet"])

@@ -12,6 +12,8 @@ from typing import Any
 
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint
 from fdd_lightning.configuration.choices import import_class
+from fdd_lightning.configuration.row_settings import below
+from fdd_lightning.configuration.trainer_settings import decisive
 from fdd_lightning.datamodules.base import source_state
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import StageModule
@@ -97,7 +99,8 @@ class Stage:
         found: dict[str, Any] = {}
         for stage in self.inputs.values():
             fit: Any = stage.module
-            found |= stage.inherited_settings() | fit.row_settings(stage.config["model"])
+            own = fit.row_settings(stage.config["model"]) | below(fit.kind, decisive(stage.config["trainer"]))
+            found |= stage.inherited_settings() | own
         return found
 
     @property

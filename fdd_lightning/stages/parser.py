@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum
 from functools import cache
 from typing import Any, NoReturn, cast
 
@@ -19,8 +21,8 @@ import fdd_lightning.datamodules
 import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
 from fdd_lightning.artefacts.checkpoint import read_checkpoint
-from fdd_lightning.configuration.arguments import read
-from fdd_lightning.configuration.choices import Spec, class_path, import_class
+from fdd_lightning.configuration.arguments import SECTIONS, Arguments, read
+from fdd_lightning.configuration.choices import Spec, class_path, import_class, leaves
 from fdd_lightning.configuration.defaults import complete, current_spec, spec_named
 from fdd_lightning.configuration.menu import merged
 from fdd_lightning.configuration.named_by_files import require_known
@@ -47,6 +49,8 @@ STAGES: dict[str, tuple[type[StageModule], type[StageModule], tuple[str, ...]]] 
 
 set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
 """Lightning switches the latter on: a choice could be an address, fetched while the command line is parsed."""
+# Lightning's callbacks have enumerations as defaults, which YAML knows by their words.
+yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, value: dumper.represent_data(value.value))
 
 MAIN_PARSER = {"prog": "fdd", "description": "fair dataset distillation"}
 
@@ -119,8 +123,34 @@ def settled(stage: str, args: Sequence[str]) -> list[str]:
     model = _with_implied({"class_path": default.__name__, **model}, base)
     for fact in facts:  # they come from the data
         model["init_args"].pop(fact, None)
+    _refuse_others(stage, base, arguments)
     specs = {"model": complete(model, (base,), "model"), "data": complete(data, (BaseDataModule,), "data")}
     return [*(f"--{section}={json.dumps(spec)}" for section, spec in specs.items()), *arguments.others]
+
+
+def _refuse_others(stage: str, base: type[StageModule], arguments: Arguments) -> None:
+    """Refuse what a stage has no place for, and options that would name nothing.
+
+    Raises:
+        ConfigError: Names the first.
+    """
+    paths = ("ckpt_path", *base.flags())
+    known = {"trainer", "seed_everything", "output", *paths}
+    for key, file in arguments.sections.items():
+        if key not in known:
+            keys = ", ".join(sorted({*known, *SECTIONS}))
+            raise ConfigError(f"{file}: {key!r} is no key of a configuration of `fdd {stage}`: the keys are {keys}")
+    if arguments.values.get("output", "") is None:
+        raise ConfigError("--output null names no folder: name one, or leave the option out")
+    for key in paths:
+        said = arguments.values.get(key)
+        if isinstance(said, str) and not said.strip():
+            raise ConfigError(f"--{key} {said!r} names nothing: name a file or folder, or leave the option out")
+    if arguments.values.get("seed_everything", 0) not in (0, "0", False, "false"):
+        raise ConfigError(
+            "--seed_everything has no effect here: every draw comes from --model.seed (networks, batches, images) and "
+            "--data.seed (the data set, where it is drawn)"
+        )
 
 
 def _with_implied(model: Spec, base: type[StageModule]) -> Spec:
@@ -195,6 +225,18 @@ class StageParser(LightningCLI):
                 f"{path} is a checkpoint of {made_by.rpartition('.')[2]}, which is not for `fdd {self.stage}`: name "
                 "one of this very run, or leave it out (the same command resumes by itself)"
             )
+
+    def _parse_ckpt_path(self) -> None:
+        """Take a checkpoint's settings, and say which options they overrule."""
+        before = leaves(self.resolved()["model"]) if self.options["ckpt_path"] else {}
+        super()._parse_ckpt_path()
+        after = leaves(self.resolved()["model"]) if before else {}
+        told = [
+            f"--model.{key.replace('init_args.', '')}={after[key]}" for key in after if before.get(key) != after[key]
+        ]
+        if told:
+            said = ", ".join(told[:5]) + (f" and {len(told) - 5} more" if len(told) > 5 else "")
+            sys.stderr.write(f"note: the settings in {self.options['ckpt_path']} overrule those given: {said}\n")
 
     @property
     def flags(self) -> dict[str, str]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any, cast
 
 import torch
 from lightning import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import LambdaCallback, ProgressBar, Timer
+from lightning.pytorch.callbacks import LambdaCallback, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -20,11 +23,11 @@ from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.artefacts.stage_folder import WORK, Begun, StageFolder, StageRecord, config_fingerprint
 from fdd_lightning.configuration.choices import import_class, leaves
 from fdd_lightning.datamodules.base import own_paths, source_state
-from fdd_lightning.errors import FDDError, FileFormatError, first_process, say
+from fdd_lightning.errors import ConfigError, FDDError, FileFormatError, first_process, say
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.stages.parser import MAIN_PARSER, FDDParser, Refusal, StageParser, settled, worded
 from fdd_lightning.trainer import FDDTrainer, hushed
-from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageProgress
+from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageClock, StageProgress, WholeStage
 from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.memory import keep_freed_memory
@@ -35,6 +38,25 @@ INSIDE_RUN = "FDD_INSIDE_RUN"
 
 RESUME_EVERY = timedelta(seconds=10)
 """How much work a kill may cost."""
+
+
+CURVES = "tensorboard"
+"""The folder of the events, in the output folder."""
+
+
+@contextmanager
+def refusals_of_the_trainer() -> Iterator[None]:
+    """Word what Lightning says of a trainer that cannot be built as one line.
+
+    Raises:
+        ConfigError: With that line.
+    """
+    try:
+        yield
+    except FDDError:
+        raise
+    except Exception as error:  # it raises whatever comes to its mind: AssertionError, KeyError, ...
+        raise ConfigError(f"--trainer: {' '.join(str(error).split()) or type(error).__name__}") from error
 
 
 class _Finished(Exception):
@@ -129,6 +151,17 @@ class StageRun(StageParser):
         """Put into a checkpoint whose it is."""
         checkpoint[WORK] = self.record.work
 
+    def _logger(self) -> TensorBoardLogger:
+        """Return the logger of the output folder: steps that come again are purged, curves of other work kept aside."""
+        begun = self.folder.begun(self.record) if self.options["ckpt_path"] is None else None
+        step, curves = begun.step if begun is not None else 0, self.folder.path / CURVES
+        if not step and curves.is_dir():
+            free = next(n for n in count(1) if not curves.with_name(f"{CURVES}-{n}").exists())
+            curves.rename(curves.with_name(f"{CURVES}-{free}"))
+        return TensorBoardLogger(
+            self.folder.path, name="", version=CURVES, default_hp_metric=False, purge_step=step or None
+        )
+
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Hand the model its input files and build the trainer around the output folder."""
         model, chosen = cast(StageModule, self.model), self.config_init[self.stage]["trainer"]
@@ -140,9 +173,11 @@ class StageRun(StageParser):
             model.folder = self.folder.path
         given = chosen["callbacks"] or []
         given = given if isinstance(given, list) else [given]
-        self.timer = Timer()
-        callbacks: list[Any] = [self.timer, ImageGrid()]
-        if chosen["enable_checkpointing"] is not False and not chosen["fast_dev_run"]:
+        self.timer = StageClock()
+        keeps = chosen["enable_checkpointing"] is not False and not chosen["fast_dev_run"]
+        callbacks: list[Any] = [self.timer, ImageGrid(), WholeStage(chosen["max_time"], self.folder if keeps else None)]
+        kwargs["max_time"] = None  # Lightning would ignore it beside the clock
+        if keeps:
             callbacks.append(ClockCheckpoint(self.folder, RESUME_EVERY))
         if chosen["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in given):
             callbacks.append(StageProgress(f"{self.stage} {model.title()}"))
@@ -150,10 +185,9 @@ class StageRun(StageParser):
             callbacks.append(LambdaCallback(on_fit_start=self._open, on_save_checkpoint=self._sign))
         self.trainer_defaults["callbacks"] = callbacks
         if chosen["logger"] is None:
-            kwargs["logger"] = TensorBoardLogger(
-                self.folder.path, name="", version="tensorboard", default_hp_metric=False
-            )
-        return super().instantiate_trainer(**kwargs)
+            kwargs["logger"] = self._logger()
+        with refusals_of_the_trainer():
+            return super().instantiate_trainer(**kwargs)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Resume where a checkpoint of this very work lies, run, and leave the artefact."""
@@ -175,6 +209,11 @@ class StageRun(StageParser):
                 raise
             signal.signal(signal.SIGINT, interrupt)  # Lightning lets Ctrl-C pass it by from here on
             raise KeyboardInterrupt from None
+        except Exception as error:
+            if (chosen := self._callback_behind(error)) is None:
+                raise
+            told = f"{type(chosen).__name__}: {' '.join(str(error).split())}"
+            raise ConfigError(f"--trainer.callbacks: {told}: change it, or leave it out") from error
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         if model.keeps_checkpoint:
@@ -182,6 +221,14 @@ class StageRun(StageParser):
         if trainer.is_global_zero:
             self._leave(model)
         trainer.strategy.barrier("artefact")
+
+    def _callback_behind(self, error: Exception) -> Any:
+        """Return the callback of the user's in whose code an error arose, or None; our own errors are none of its."""
+        given = self.config_init[self.stage]["trainer"]["callbacks"] or []
+        given = given if isinstance(given, list) else [given]
+        frames = [] if isinstance(error, FDDError) else [frame for frame, _ in walk_tb(error.__traceback__)]
+        owners = [frame.f_locals.get("self") for frame in frames]
+        return next((each for each in given if any(each is owner for owner in owners)), None)
 
     def _say_resuming(self, checkpoint: str | None, begun: Begun | None, own: Begun | None) -> None:
         """Say from which step the run goes on, and warn of checkpoints that cannot be used and of other threads."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 from rich.progress import (
@@ -25,6 +26,7 @@ from rich.progress import (
 from rich.text import Text
 
 from fdd_lightning.artefacts.stage_folder import StageFolder
+from fdd_lightning.errors import ConfigError, UnfinishedError
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.distiller import BaseDistiller
 
@@ -62,6 +64,82 @@ class ClockCheckpoint(Checkpoint):
             self.saved = time.monotonic()
 
 
+class StageClock(Timer):
+    """Lightning's Timer under a name of its own: the user's may stand beside it.
+
+    Example:
+        >>> StageClock().time_elapsed("train")
+        0
+    """
+
+
+class WholeStage(Callback):
+    """Lets a stage end before its last step in one way only: unfinished, to be gone on with.
+
+    Args:
+        max_time: How long this run of it may train, as Lightning's Timer takes it; None for as long as it takes.
+        folder: The stage's output folder, which keeps a checkpoint when the time is up; None where none is kept.
+
+    Example:
+        >>> WholeStage("00:01:00:00").seconds
+        3600.0
+    """
+
+    def __init__(
+        self, max_time: str | timedelta | dict[str, int] | None = None, folder: StageFolder | None = None
+    ) -> None:
+        try:
+            self.seconds = Timer(max_time).time_remaining()
+        except (TypeError, MisconfigurationException):
+            raise ConfigError(
+                f"--trainer.max_time {max_time!r} is no time: write days:hours:minutes:seconds, such as 00:02:30:00"
+            ) from None
+        self.folder = folder
+        if self.seconds is not None and self.seconds <= 0:
+            raise ConfigError(f"--trainer.max_time {max_time}: nothing would be done: give it more, or leave it out")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self.started, self.is_over = time.monotonic(), False
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save where the time is up; all processes, when the first one says so."""
+        if self.seconds is None or trainer.global_step >= trainer.max_steps:
+            return
+        if trainer.strategy.broadcast(time.monotonic() - self.started >= self.seconds):
+            self.is_over = True
+            if self.folder is not None:
+                if trainer.is_global_zero:
+                    self.folder.keep_checkpoint()
+                trainer.save_checkpoint(self.folder.checkpoint)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Stop where the time is up: only now is the step before in the log.
+
+        Raises:
+            UnfinishedError: With the step from which the same command goes on.
+        """
+        if self.is_over and self.seconds is not None:
+            reason = f"{timedelta(seconds=self.seconds)} of --trainer.max_time are over"
+            raise self._unfinished(trainer, pl_module, reason, "goes on" if self.folder is not None else "starts again")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse an end that a callback of the user's asked for.
+
+        Raises:
+            UnfinishedError: A stage takes all its steps.
+        """
+        if trainer.should_stop and trainer.global_step < trainer.max_steps:
+            raise self._unfinished(trainer, pl_module, "a callback stopped it", "goes on from its last checkpoint")
+
+    def _unfinished(self, trainer: Trainer, module: LightningModule, reason: str, next_time: str) -> UnfinishedError:
+        title = f"{module.stage} {module.title()}" if isinstance(module, StageModule) else type(module).__name__
+        done = f"step {trainer.global_step} of {trainer.max_steps}"
+        return UnfinishedError(f"{title} at {done}, as {reason}: the same command {next_time}")
+
+
 class FiniteCheck(Callback):
     """Looks a hundred times in a run, and after its last step, whether all that is learned is finite.
 
@@ -96,7 +174,7 @@ class ImageGrid(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 grid = np.asarray(pl_module.synthetic_set().grid())
-                logger.experiment.add_image("synthetic", grid, step, dataformats="HWC")
+                logger.experiment.add_image("synthetic", grid, step - 1, dataformats="HWC")  # as figures are counted
 
 
 class _Rate(TextColumn):

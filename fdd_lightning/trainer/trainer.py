@@ -12,7 +12,9 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import ProgressBar
 
 from fdd_lightning.artefacts.synthetic import SyntheticSet
+from fdd_lightning.configuration.trainer_settings import decisive, refuse_nothing_to_do
 from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.distiller import BaseDistiller
 from fdd_lightning.modules.evaluator import Evaluator
@@ -45,12 +47,41 @@ class FDDTrainer(Trainer):
     Three defaults are for stages, which know how many steps they take: no limit of epochs (Lightning's own of 1000
     would cut a long training on a small set short), one progress bar for all steps, and no summary of the model.
 
+    Args:
+        limit_train_batches: How much of the training set an epoch takes: a number of batches, or a share (1.0: all).
+        limit_val_batches: How much of the validation set is looked at, likewise.
+        limit_test_batches: How much of the test set is looked at, likewise.
+        limit_predict_batches: How much there is predicted of, likewise.
+        overfit_batches: How much of the training set is taken again and again, likewise (0.0: off).
+        **kwargs: Lightning's others.
+
+    Attributes:
+        settings: Those of its arguments that decide a result and are not plain, by option (``trainer.max_steps``).
+
     Example:
         >>> FDDTrainer(logger=False).max_epochs
         -1
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        limit_train_batches: int | float | None = None,
+        limit_val_batches: int | float | None = None,
+        limit_test_batches: int | float | None = None,
+        limit_predict_batches: int | float | None = None,
+        overfit_batches: int | float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        # Named here, as 1 (a batch) and 1.0 (all) must not be mixed up: which of the types Lightning's own annotations
+        # try first depends on what else was imported.
+        kwargs |= {
+            "limit_train_batches": limit_train_batches,
+            "limit_val_batches": limit_val_batches,
+            "limit_test_batches": limit_test_batches,
+            "limit_predict_batches": limit_predict_batches,
+            "overfit_batches": overfit_batches,
+        }
         kwargs.setdefault("max_epochs", -1)
         kwargs.setdefault("enable_model_summary", False)
         given = kwargs.get("callbacks") or []
@@ -58,10 +89,16 @@ class FDDTrainer(Trainer):
         if kwargs.get("enable_progress_bar") is not False and not any(isinstance(c, ProgressBar) for c in given):
             given.append(StageProgress())
         kwargs["callbacks"] = [*given, FiniteCheck()]
+        refuse_nothing_to_do(kwargs)
+        if str(kwargs.get("strategy")).endswith(("_spawn", "_fork", "_notebook")):
+            raise ConfigError(f"--trainer.strategy {kwargs['strategy']} cannot run stages: take ddp")
+        self.settings = decisive(kwargs)
         with hushed():
             super().__init__(**kwargs)
         if self.strategy._checkpoint_io is None:  # the user chose none
             self.strategy.checkpoint_io = WholeCheckpointIO()
+        if str(kwargs.get("precision")) in ("16", "16-mixed") and self.precision != "16-mixed":
+            raise ConfigError(f"--trainer.precision 16-mixed needs a GPU: take {self.precision}, which it would become")
 
     def save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """Save a checkpoint, as Lightning does, of a stage that is sound.

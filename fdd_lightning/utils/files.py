@@ -50,7 +50,7 @@ def remove_temporaries(folder: Path) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write JSON atomically (NaN is refused: a missing figure is ``null``)."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: str | Path) -> Any:
@@ -60,7 +60,7 @@ def read_json(path: str | Path) -> Any:
         FileFormatError: The file is not JSON (cut short, for example).
     """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FileFormatError(f"{path} is not valid JSON ({error}): delete it and run the same command again") from None
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fdd_lightning.errors import shown
+from fdd_lightning.errors import ConfigError, shown
 
 UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u3164\ufe00-\ufe0f\uffa0]")
 """Characters that take no ink though their category does not say so: fillers, joiners, variation selectors."""
@@ -45,6 +45,23 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, dict):
         return {shown(key): cleaned(item) for key, item in value.items()}
     return [cleaned(item) for item in value] if isinstance(value, list) else value
+
+
+def require_name(key: str, value: object) -> str:
+    r"""Return a name as text; numbers are names too.
+
+    Raises:
+        ConfigError: It is nothing, a list or blank, or holds what cannot be seen, such as line ends or escape codes.
+
+    Example:
+        >>> require_name("name", "a\nb")
+        Traceback (most recent call last):
+        fdd_lightning.errors.ConfigError: name: 'a\nb' is no name: give it letters and figures on one line
+    """
+    text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not text.strip() or not text.isprintable():
+        raise ConfigError(f"{key}: {value!r} is no name: give it letters and figures on one line")
+    return text
 
 
 def alike(names: Iterable[str]) -> list[list[str]]:

@@ -353,7 +353,7 @@ def test_a_set_of_data_that_the_menu_does_not_know(refused, made):
         ("model: [", "no valid YAML"),
         ("just words", "no configuration"),
         ("- a\n- b", "no configuration"),
-        ("modle: 3", "modle: no such option"),
+        ("modle: 3", "'modle' is no key of a configuration"),
         ("trainer: {max_step: 3}", "trainer.max_step: no such option"),
         ("model: {class_path: Distiller, init_args: {iteration: 3}}", "--model.iteration: no such option"),
         ("model: {class_path: Distiller, init_args: {iterations: x}}", "--model.iterations: expected int, not 'x'"),
