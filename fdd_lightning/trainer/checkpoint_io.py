@@ -17,7 +17,8 @@ class WholeCheckpointIO(TorchCheckpointIO):
     short in the copy is a checkpoint of no use, where a whole one was.
 
     Example:
-        >>> trainer = Trainer(plugins=[WholeCheckpointIO()])
+        >>> from lightning import Trainer
+        >>> trainer = Trainer(plugins=[WholeCheckpointIO()], logger=False)
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any = None) -> None:
