@@ -18,10 +18,11 @@ from torch import Tensor
 
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.configuration import menu
-from fdd_lightning.configuration.choices import Spec, class_path, spec_of
+from fdd_lightning.configuration.choices import Spec, class_path, is_spec, spec_of
 from fdd_lightning.configuration.defaults import complete, parameters
-from fdd_lightning.configuration.named_by_files import require_known
+from fdd_lightning.configuration.named_by_files import may_be_named, require_known
 from fdd_lightning.configuration.row_settings import below, differences
+from fdd_lightning.configuration.sizes import sized, sized_by_data
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.evidence import Gallery
@@ -170,7 +171,7 @@ class StageModule(LightningModule, ABC):
             "std": list(data.std),
             "code_version": __version__,
             "threads": torch.get_num_threads(),
-            "config": self.spec,
+            "config": sized(self.spec, lambda: data.image_shape),
             **({"warnings": list(self.warnings)} if self.warnings else {}),
         }
 
@@ -344,8 +345,11 @@ class FitModule(StageModule, ABC):
     def settings_of(cls, path: Path) -> dict[str, Any]:
         """Return what an artefact adds to the settings of the rows that it leads to, by the configuration beside it."""
         file = (path if path.is_dir() else path.parent) / "config.yaml"
-        spec = (menu.read_yaml(file) or {}).get("model") if file.is_file() else None
+        config = (menu.read_yaml(file) or {}) if file.is_file() else {}
+        spec = config.get("model")
         require_known(spec, str(file))
+        if is_spec(config.get("data")) and may_be_named(config["data"]["class_path"]):
+            spec = sized_by_data(config)["model"]
         return cls.row_settings(spec) if spec else {}
 
     @classmethod

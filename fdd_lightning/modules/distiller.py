@@ -353,6 +353,17 @@ class Distiller(BaseDistiller):
         """Iterations, times rounds, times steps of a round."""
         return self.iterations * self.rounds * (self.num_classes if self.per_class else 1)
 
+    def check(self) -> None:
+        """Refuse a network that the signal cannot read, or of which the distance cannot take the layers."""
+        super().check()
+        architecture = getattr(self.surrogate, "architecture", None)
+        if architecture is None:  # it has its network from elsewhere
+            return
+        with torch.device("meta"):
+            layers = self.signal.check(architecture(self.num_classes, self.image_shape))
+        if layers is not None:
+            self.distance.check(layers)
+
     def setup(self, stage: str) -> None:
         """Draw the starting images and get the surrogate ready."""
         super().setup(stage)
