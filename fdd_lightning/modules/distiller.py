@@ -473,13 +473,15 @@ class Distiller(BaseDistiller):
                 "expect a spread between seeds\n"
             )
             self._warned = True
-        aligned = self.data.aligned
+        aligned = self.data.alignment
         if aligned is not None:
             mass = []
             for c, index in parts.indices.items():
                 conflict = ~aligned[c][self.real.groups[index].cpu()]
                 mass.append(parts.weights[c].rows.mean(0).cpu()[conflict].sum())
             self.log("weights/conflict_mass", torch.stack(mass).mean())
+        if self.judged is not None and self.judged.auroc is not None:
+            self.log("weights/auroc", self.judged.auroc)
 
     def stored_images(self) -> Tensor:
         """Return the images as they stand."""
