@@ -31,7 +31,7 @@ def report(args: list[str]) -> int:
             print(f"{path}: {results.state}")
     failed = [each for results in runs.values() for each in results.failed]
     planned = len(rows) + sum((results.planned or 0) - len(results.rows) for results in runs.values() if results.state)
-    with held(options.output):
+    with held(Path(options.output)):
         for path in write_summary(options.output, RunResults(rows, planned, failed), figures=options.figures):
             print(path)
     return 0
