@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from tests.fakes_tinted import PATTERNS, TINTS, write_tinted
-from tests.tiny import write_recipe
+from tests.tiny import QUIET, write_recipe
 from tests.written_rows import written_rows
 
 DATA = {"name": "folder", "path": "textures", "table": "labels.csv", "size": 16, "test_share": 0.3}
@@ -179,3 +179,21 @@ def test_runs_of_two_folders_of_one_name_share_no_panel(textures, fdd):
     assert [line.split(" | ")[0] for line in lines] == [f"| {name}" for name in names for _ in range(2)]
     assert "path=" not in said.out
     assert fdd("report", "runs/two", "--output=report").out.count("more/textures)") == 0
+
+
+def test_label_free_signals_are_judged_by_the_groups_of_a_folder(textures, fdd):
+    """Nobody constructed its bias: what goes against it are the images outside each class's largest group."""
+    data = ("--data=Folder", "--data.path=textures", "--data.table=labels.csv", "--data.size=8", *QUIET)
+    small = ("--model.network.width=8", "--model.hidden=8", "--model.steps=20", "--output=encoder")
+    said = fdd("fit", "--config=encoder/supcon_small", *small, *data)
+    assert said.code == 0, said.err
+    assert ", auroc mean " in said.out
+    assert ", conflict mass " in said.out
+    few = ("--model.iterations=1", "--model.surrogate.network.width=4", "--model.images_per_class=1", "--output=set")
+    said = fdd("distill", "--config=method/dm_recommended", *few, *data)
+    assert said.code == 0, said.err
+    assert "textures: by the group labels, which decide nothing here: AUROC " in said.err
+    assert "of images that go against the bias" in said.err
+    said = fdd("distill", "--config=method/dm_recommended", *few, *data, "--data.group=null")
+    assert said.code == 0, said.err
+    assert "by the group labels" not in said.err

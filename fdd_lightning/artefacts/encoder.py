@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fdd_lightning.artefacts.file_kind import FileKind
 from fdd_lightning.configuration.choices import spec_of
+from fdd_lightning.configuration.sizes import sized
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import FileFormatError
 from fdd_lightning.networks import Encoder, Network
@@ -35,7 +36,9 @@ SIBLING = "sibling_correlation"
 
 def save_encoder(path: str | Path, encoder: Encoder, metadata: Mapping[str, Any]) -> None:
     """Write an encoder with JSON-able metadata, of which later stages read ``dataset`` and ``settings``."""
-    ENCODER.write(path, encoder.state_dict(), {"network": spec_of(encoder.architecture), **encoder.facts, **metadata})
+    facts = encoder.facts
+    network = sized(spec_of(encoder.architecture), lambda: facts["image_shape"])
+    ENCODER.write(path, encoder.state_dict(), {"network": network, **facts, **metadata})
 
 
 def load_encoder(path: str | Path) -> tuple[Encoder, dict[str, Any]]:

@@ -57,6 +57,11 @@ def require_known(value: Any, where: str, wanted: tuple[type, ...] = ()) -> None
                 require_known(item, where)
 
 
+def may_be_named(path: str) -> bool:
+    """Tell whether a class is ours or was imported before, so that looking it up imports nothing that a file names."""
+    return current(path).startswith(OURS) or path.rpartition(".")[0] in sys.modules
+
+
 def _known(path: str, where: str) -> type:
     """Return a class that a file may name."""
     now = current(path)

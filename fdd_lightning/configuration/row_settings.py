@@ -8,6 +8,7 @@ from typing import Any
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import Spec, import_class, is_spec, leaves
 from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.configuration.sizes import SMALL, sized
 
 OWN_KEYS = frozenset(
     {"num_classes", "num_groups", "image_shape", "images_per_class", "seed"}
@@ -17,8 +18,8 @@ OWN_KEYS = frozenset(
 
 
 def preset(kind: str, name: str) -> Spec | None:
-    """Return the menu's spec of a name, or None where there is none."""
-    return menu.find(kind, name) if menu.file_of(kind, name) else None
+    """Return the menu's spec of a name as it is on small images, or None where there is none."""
+    return sized(menu.find(kind, name), lambda: SMALL) if menu.file_of(kind, name) else None
 
 
 def reference(spec: Spec, name: str = "") -> Spec:
@@ -46,7 +47,7 @@ def differences(actual: Spec, expected: Spec | None = None) -> dict[str, Any]:
         >>> differences({"class_path": "fdd_lightning.networks.ConvNet", "init_args": {"width": 32}})
         {'width': 32}
     """
-    own, other = complete(actual), complete(expected or reference(actual))
+    own, other = (sized(complete(spec), lambda: SMALL) for spec in (actual, expected or reference(actual)))
     wanted = leaves({**other, "init_args": _counterparts(own["init_args"], other["init_args"])})
     return {
         key: value
@@ -62,7 +63,8 @@ def _counterparts(own: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str,
         if is_spec(value):
             there: Any = other.get(key)
             path = there["class_path"] if is_spec(there) else None
-            base = there if path == value["class_path"] else complete({"class_path": value["class_path"]})
+            plain = sized(complete({"class_path": value["class_path"]}), lambda: SMALL)
+            base = there if path == value["class_path"] else plain
             counterparts[key] = {"class_path": path, "init_args": _counterparts(value["init_args"], base["init_args"])}
     return counterparts
 

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor
 
 from fdd_lightning.datasets import ImageSet
+from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils.tensor_cache import cached_tensors
 
 EPSILON = 0.1
 """Added to the variances: MTT's value (kornia's ``ZCAWhitening(eps=0.1)``)."""
+
+LARGEST = 3 * 64 * 64
+"""Numbers of an image up to which whitening is for: its matrices are of as many rows and columns."""
+
+
+def refuse_large(image_shape: tuple[int, int, int]) -> None:
+    """Refuse images whose whitening would take tens of gigabytes; MTT whitens those of 32 pixels only.
+
+    Raises:
+        ConfigError: With the way out.
+    """
+    size = prod(image_shape)
+    if size > LARGEST:
+        _, height, width = image_shape
+        raise ConfigError(
+            f"whitening images of {height}x{width} pixels takes matrices of {size:,} x {size:,} numbers: leave it out "
+            "(zca: null), or take images of 64x64 pixels at most"
+        )
 
 
 class ZCA:

@@ -22,6 +22,9 @@ class Distance(Choice, ABC):
         ...         return torch.stack([(t - s).flatten(1).abs().amax(1) for t, s in zip(targets, synthetic)]).amax(0)
     """
 
+    def check(self, layers: int) -> None:
+        """Refuse signals of so many layers, where it cannot compare them."""
+
     @abstractmethod
     def __call__(self, targets: Layers, synthetic: Layers) -> Tensor:
         """Return the distance of each target, (T,), from layers (T, ...) and (...)."""
@@ -70,16 +73,21 @@ class LayeredSquared(Distance):
     def __init__(self, factors: Sequence[float] = (0.1, 0.1, 1.0, 2.0)) -> None:
         self.factors = tuple(factors)
 
-    def __call__(self, targets: Layers, synthetic: Layers) -> Tensor:
-        """Return the weighted sum of squared differences of each target, (T,).
+    def check(self, layers: int) -> None:
+        """Refuse signals of another number of layers than there are factors.
 
         Raises:
-            ConfigError: The signal has another number of layers.
+            ConfigError: With the way out.
         """
-        if len(self.factors) != len(targets):
+        if len(self.factors) != layers:
             raise ConfigError(
-                f"LayeredSquared has {len(self.factors)} factors, the signal {len(targets)} layers: give one per layer"
+                f"LayeredSquared has {len(self.factors)} factors, the signal {layers} layers: give one per layer "
+                "(distance.factors), or the network another depth"
             )
+
+    def __call__(self, targets: Layers, synthetic: Layers) -> Tensor:
+        """Return the weighted sum of squared differences of each target, (T,); see :meth:`check`."""
+        self.check(len(targets))
         differences = zip(self.factors, _differences(targets, synthetic), strict=True)
         return torch.stack([factor * d.square().sum(1) for factor, d in differences]).sum(0)
 

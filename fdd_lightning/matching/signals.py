@@ -51,6 +51,14 @@ class Signal(Choice, ABC):
         ...         return [[batch.images.mean((0, 2, 3))] for batch in batches]
     """
 
+    def check(self, network: Network) -> int | None:
+        """Return how many layers it has of a network; None where it does not say.
+
+        Raises:
+            ConfigError: It cannot read such a network.
+        """
+        return None
+
     @abstractmethod
     def targets(self, network: Network, batches: Sequence[ClassBatch], rows: Sequence[Tensor]) -> list[Layers]:
         """Return W s of each class.
@@ -125,15 +133,22 @@ class Maps(Signal):
         """Return the mean of each layer over each class's synthetic images, per class and layer (*shape)."""
         return [[part.mean(0) for part in parts] for parts in self._layers(network, batches)]
 
+    def check(self, network: Network) -> int:
+        """Return the number of blocks and one; only a ConvNet has blocks."""
+        return _convnet(network).depth + 1
+
     @staticmethod
     def _layers(network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
-        if not isinstance(network, ConvNet):
-            raise ConfigError(
-                f"signal Maps reads the blocks of a ConvNet, not of {type(network).__name__}: use ConvNet"
-            )
-        maps = network.maps(torch.cat([batch.images for batch in batches]))
+        maps = _convnet(network).maps(torch.cat([batch.images for batch in batches]))
         sizes = [len(batch.images) for batch in batches]
         return [list(parts) for parts in zip(*(layer.split(sizes) for layer in maps), strict=True)]
+
+
+def _convnet(network: Network) -> ConvNet:
+    """Return a network if it is a ConvNet."""
+    if not isinstance(network, ConvNet):
+        raise ConfigError(f"signal Maps reads the blocks of a ConvNet, not of {type(network).__name__}: use ConvNet")
+    return network
 
 
 class Gradients(Signal):

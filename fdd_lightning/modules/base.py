@@ -18,10 +18,11 @@ from torch import Tensor
 
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.configuration import menu
-from fdd_lightning.configuration.choices import Spec, class_path, spec_of
+from fdd_lightning.configuration.choices import Spec, class_path, is_spec, spec_of
 from fdd_lightning.configuration.defaults import complete, parameters
-from fdd_lightning.configuration.named_by_files import require_known
+from fdd_lightning.configuration.named_by_files import may_be_named, require_known
 from fdd_lightning.configuration.row_settings import below, differences
+from fdd_lightning.configuration.sizes import sized, sized_by_data
 from fdd_lightning.configuration.trainer_settings import decisive
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
@@ -171,7 +172,7 @@ class StageModule(LightningModule, ABC):
             "std": list(data.std),
             "code_version": __version__,
             "threads": torch.get_num_threads(),
-            "config": self.spec,
+            "config": sized(self.spec, lambda: data.image_shape),
             **({"trainer_settings": self.trainer_settings} if self.trainer_settings else {}),
             **({"warnings": list(self.warnings)} if self.warnings else {}),
         }
@@ -352,8 +353,11 @@ class FitModule(StageModule, ABC):
         """Return what an artefact adds to the settings of the rows that it leads to, by the configuration beside it."""
         file = (path if path.is_dir() else path.parent) / "config.yaml"
         config = (menu.read_yaml(file) or {}) if file.is_file() else {}
-        require_known(config.get("model"), str(file))
-        settings = cls.row_settings(config["model"]) if config.get("model") else {}
+        spec = config.get("model")
+        require_known(spec, str(file))
+        if is_spec(config.get("data")) and may_be_named(config["data"]["class_path"]):
+            spec = sized_by_data(config)["model"]
+        settings = cls.row_settings(spec) if spec else {}
         return settings | below(cls.kind, decisive(config.get("trainer") or {}))
 
     @classmethod

@@ -356,6 +356,17 @@ class Distiller(BaseDistiller):
         """Iterations, times rounds, times steps of a round."""
         return self.iterations * self.rounds * (self.num_classes if self.per_class else 1)
 
+    def check(self) -> None:
+        """Refuse a network that the signal cannot read, or of which the distance cannot take the layers."""
+        super().check()
+        architecture = getattr(self.surrogate, "architecture", None)
+        if architecture is None:  # it has its network from elsewhere
+            return
+        with torch.device("meta"):
+            layers = self.signal.check(architecture(self.num_classes, self.image_shape))
+        if layers is not None:
+            self.distance.check(layers)
+
     def setup(self, stage: str) -> None:
         """Draw the starting images and get the surrogate ready."""
         super().setup(stage)
@@ -465,13 +476,15 @@ class Distiller(BaseDistiller):
                 "expect a spread between seeds\n"
             )
             self._warned = True
-        aligned = self.data.aligned
+        aligned = self.data.alignment
         if aligned is not None:
             mass = []
             for c, index in parts.indices.items():
                 conflict = ~aligned[c][self.real.groups[index].cpu()]
                 mass.append(parts.weights[c].rows.mean(0).cpu()[conflict].sum())
             self.log("weights/conflict_mass", torch.stack(mass).mean())
+        if self.judged is not None and self.judged.auroc is not None:
+            self.log("weights/auroc", self.judged.auroc)
 
     def stored_images(self) -> Tensor:
         """Return the images as they stand."""

@@ -19,6 +19,7 @@ from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
 from fdd_lightning.configuration.choices import spec_of
 from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.configuration.sizes import sized
 from fdd_lightning.datamodules.base import entry_of
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError
@@ -301,7 +302,13 @@ class Evaluator(TrainingModule):
         if hasattr(self, "batches"):  # they were trained here
             self.look_for_learning()
         self.result = Row(
-            **identity(self.spec, self.data, self.synthetic, self.name_of_set, self.trainer_settings),
+            **identity(
+                sized(self.spec, lambda: self.image_shape),
+                self.data,
+                self.synthetic,
+                self.name_of_set,
+                self.trainer_settings,
+            ),
             seconds={"fit": None, "distill": None, "eval": None},
             metrics=metrics,
             cell_accuracy=_matrix(torch.stack([figure["cell_accuracy"] for figure in figures]).double().nanmean(0)),

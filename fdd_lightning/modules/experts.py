@@ -17,7 +17,7 @@ from fdd_lightning.artefacts.experts import FOLDER, TRAIN, ExpertFolder, flat_pa
 from fdd_lightning.augment import DSA, Augmentation
 from fdd_lightning.configuration.choices import Spec, import_class, rebuild, spec_of
 from fdd_lightning.configuration.row_settings import below
-from fdd_lightning.datasets.whitening import ZCA, cached_zca
+from fdd_lightning.datasets.whitening import ZCA, cached_zca, refuse_large
 from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.matching.weighted_epochs import image_shares, order_by_shares, several_rows_objection
 from fdd_lightning.matching.weightings import Vanilla, Weighting
@@ -149,6 +149,8 @@ class Experts(WeighingModule, FitModule):
     def check(self) -> None:
         """Refuse a learner that reads group labels where there are none, or whose network is no classifier."""
         super().check()
+        if self.zca is not None:
+            refuse_large(self.image_shape)
         learner = import_class(spec_of(self.learner_factory)["class_path"])
         refuse_groups(learner, "real", self.num_groups)
         if not getattr(learner, "classifies", True):

@@ -35,10 +35,10 @@ class SupCon(FitModule):
     Trained on, a small encoder memorises the rest as well and the signal fades: more steps are not better.
 
     It logs, over whole classes: ``density/auroc_mean`` and ``density/auroc_min``, how well inverse density separates
-    bias-conflicting images (1: perfectly), ``density/conflict_mass``, the weight that lies on them (both only where the
-    data have an alignment, and for the log only), and ``density/effective_sample_share``, the effective sample size of
-    plain inverse-density weights as a share of the class, and with a ``sibling`` ``density/sibling_correlation``, how
-    alike the two weigh (see `EncoderVerdict`); these read no group labels.
+    bias-conflicting images (1: perfectly), ``density/conflict_mass``, the weight that lies on them (both only where
+    groups are known and go with the classes, and for the log only), and ``density/effective_sample_share``, the
+    effective sample size of plain inverse-density weights as a share of the class, and with a ``sibling``
+    ``density/sibling_correlation``, how alike the two weigh (see `EncoderVerdict`); these read no group labels.
 
     Args:
         num_classes: Linked from the data.
@@ -190,7 +190,7 @@ class SupCon(FitModule):
     @torch.no_grad()
     def densities(self) -> dict[str, Tensor]:
         """Return the figures of the densities over whole classes (see the class); fractions."""
-        data = self.data
+        data, aligned = self.data, self.data.alignment
         embeddings = embed_all(self.encoder, data.train, self.device)
         self.require_finite({"the embedding of the training images": embeddings})
         aurocs, shares, mass = [], [], []
@@ -198,8 +198,8 @@ class SupCon(FitModule):
             members = data.train.members(c)
             weights = KDE().weights(embeddings[members])
             shares.append(1.0 / weights.square().sum() / len(members))
-            if data.aligned is not None:
-                conflict = ~data.aligned[c][data.train.groups[members]]
+            if aligned is not None:
+                conflict = ~aligned[c][data.train.groups[members]]
                 mass.append(weights[conflict].sum())
                 auroc = separation(-kernel_density(embeddings[members]), conflict)
                 aurocs += [] if auroc is None else [auroc]

@@ -19,6 +19,7 @@ from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.encoder_verdicts import EncoderVerdict
 from fdd_lightning.matching.evidence import Evidence, Gallery, evidence_of
+from fdd_lightning.matching.judged_by_groups import JudgedByGroups, judge
 from fdd_lightning.matching.neighbour_votes import Verdict
 from fdd_lightning.matching.weightings import Weighting, WeightMatrix
 from fdd_lightning.modules.base import StageModule, fit_kinds
@@ -44,6 +45,9 @@ class WeighingModule(StageModule, ABC):
     embeddings: Tensor | None = None
     encoder_verdict: EncoderVerdict | None = None
     """What the encoder's sibling says of it, where it had one and is read."""
+
+    judged: JudgedByGroups | None = None
+    """What the group labels, where there are any, say of weights that a verdict was given on: for people to see."""
 
     cells: Tensor
     """Training images of each (class, group), int64."""
@@ -149,6 +153,19 @@ class WeighingModule(StageModule, ABC):
     def _show_all(self) -> None:
         """Let the weighting look at all images and say what it found."""
         self.show_training_set(self.weighting, self.gallery(self.weighting.needs_sources))
+        if self.weighting.verdict is not None:
+            self.judged = self._judge()
+            if self.judged is not None:
+                self.tell(self.judged.words)
+
+    def _judge(self) -> JudgedByGroups | None:
+        """Hold the weights over whole classes against the group labels; None where these say nothing of alignment."""
+        if (aligned := self.data.alignment) is None:
+            return None
+        groups, classes = self.real.groups.cpu(), range(self.data.num_classes)
+        members = [self.real.members(target).cpu() for target in classes]
+        weights = [self.weigh(index).mixed().rows[0].cpu() for index in members]
+        return judge(weights, [~aligned[target][groups[members[target]]] for target in classes])
 
     def gallery(self, with_sources: bool = False) -> Gallery:
         """Return the real images as a whole, without their groups."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
 from torch import Tensor, nn
 
@@ -52,6 +52,11 @@ class Network(nn.Module, ABC):
         channels, height, width = image_shape
         self.num_classes = num_classes
         self.image_shape = (channels, height, width)
+
+    @classmethod
+    def by_size(cls, image_shape: tuple[int, int, int]) -> dict[str, Any]:
+        """Return the arguments that follow from the images' size where they are null."""
+        return {}
 
     def stack(self, layers: Iterable[nn.Module], feature_dim: int) -> None:
         """Keep the layers as ``features``, and put a linear classifier on what they give, ``feature_dim`` long."""

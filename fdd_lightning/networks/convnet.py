@@ -18,16 +18,21 @@ from fdd_lightning.networks.layers import (
 )
 from fdd_lightning.utils.checks import require
 
+LARGEST_AT_3 = 64
+"""Pixels up to which three blocks are enough: DM's code and FairDD's take as many at 32 and at 64."""
+
 
 class ConvNet(Network):
     """Blocks of convolution 3x3, normalisation, activation and 2x2 pooling, and one linear classifier.
 
-    The network of DC, DSA and DM (Zhao & Bilen; ``networks.py`` of VICO-UoE/DatasetCondensation), depth 3 and width
-    128 unless said. Last feature: the flattened map, 2048 long at 32x32 pixels and 8192 at 64x64. Parameters: 320,010
-    for (3, 32, 32) and 10 classes. Plain MNIST images (1, 28, 28) are padded to 32x32 by the first convolution.
+    The network of DC, DSA and DM (Zhao & Bilen; ``networks.py`` of VICO-UoE/DatasetCondensation), width 128 unless
+    said, and depth 3 for images of up to 64 pixels. Larger ones take a block more for each doubling, as MTT's code has
+    it (5 at 128 pixels), so that the last map is 4 to 7 pixels wide. Last feature: the flattened map, 2048 long at
+    32x32 pixels and 8192 at 64x64. Parameters: 320,010 for (3, 32, 32) and 10 classes. Plain MNIST images (1, 28, 28)
+    are padded to 32x32 by the first convolution.
 
     Args:
-        depth: Number of blocks.
+        depth: Number of blocks; null for as many as the size of the images asks for.
         width: Channels of every block.
         norm: ``instance`` (group normalisation with one group per channel, affine), ``batch``, ``layer``, ``group``
             (four groups) or ``none``.
@@ -44,14 +49,16 @@ class ConvNet(Network):
         self,
         num_classes: int,
         image_shape: tuple[int, int, int],
-        depth: int = 3,
+        depth: int | None = None,
         width: int = 128,
         norm: Norm = "instance",
         activation: Activation = "relu",
         pooling: Pooling = "avg",
     ) -> None:
         super().__init__(num_classes, image_shape)
+        depth = self.by_size(self.image_shape)["depth"] if depth is None else depth
         require({"depth": depth, "width": width}, least=1, of="ConvNet")
+        self.depth = depth
         channels, height, columns = image_shape
         extra = extra_padding(image_shape)
         height, columns = height + 2 * extra, columns + 2 * extra
@@ -67,6 +74,12 @@ class ConvNet(Network):
             if pooling != "none":
                 height, columns = height // 2, columns // 2
         self.stack(layers, width * height * columns)
+
+    @classmethod
+    def by_size(cls, image_shape: tuple[int, int, int]) -> dict[str, int]:
+        """Return the number of blocks for images of a shape."""
+        shorter = min(image_shape[1:])
+        return {"depth": 3 if shorter <= LARGEST_AT_3 else shorter.bit_length() - 3}
 
     def embed(self, x: Tensor) -> Tensor:
         """Return the flattened output of the last block, (N, feature_dim)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from fdd_lightning.networks.base import NetworkFactory
@@ -37,7 +39,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.architecture = network
-        self.facts = {"num_classes": num_classes, "image_shape": list(image_shape)}
+        self.facts: dict[str, Any] = {"num_classes": num_classes, "image_shape": list(image_shape)}
         self.facts |= {"hidden": hidden, "dimension": dimension}
         self.backbone = network(num_classes, image_shape)
         # The classifier is no part of the encoder; left in, it would be a parameter that no loss reaches.

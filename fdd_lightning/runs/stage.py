@@ -13,6 +13,7 @@ from typing import Any
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.configuration.row_settings import below
+from fdd_lightning.configuration.sizes import sized_by_data
 from fdd_lightning.configuration.trainer_settings import decisive
 from fdd_lightning.datamodules.base import source_state
 from fdd_lightning.errors import ConfigError
@@ -45,7 +46,7 @@ def configuration(kind: str, args: Sequence[str], data: Sequence[str]) -> dict[s
     config["data"] = json.loads(_resolved(kind, tuple(data)))["data"]
     for found in filter(None, map(COUNTED.fullmatch, args)):
         config["model"]["init_args"][found[1]] = int(found[2])
-    return config
+    return sized_by_data(config)
 
 
 @dataclass

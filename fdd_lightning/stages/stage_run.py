@@ -22,6 +22,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.artefacts.stage_folder import WORK, Begun, StageFolder, StageRecord, config_fingerprint
 from fdd_lightning.configuration.choices import import_class, leaves
+from fdd_lightning.configuration.sizes import sized_by_data
 from fdd_lightning.datamodules.base import own_paths, source_state
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError, first_process, say
 from fdd_lightning.modules.base import StageModule
@@ -104,7 +105,7 @@ class StageRun(StageParser):
 
     def before_instantiate_classes(self) -> None:
         """Say finished where this work was done before."""
-        config = self.resolved()
+        config = sized_by_data(self.resolved())
         self.record.fingerprint = config_fingerprint(self.stage, config, source_state(config["data"]))
         for flag, what in self.flags.items():
             path = self.options[flag]

@@ -117,7 +117,7 @@ def test_arguments_of_the_class_that_is_there_go_on(workdir):
     config = resolve("distill", ["--config=method/idm", "--model.surrogate.network.width=8"])["model"]["init_args"]
     assert config["surrogate"]["init_args"]["length"] == 100
     assert config["surrogate"]["init_args"]["network"]["init_args"]["width"] == 8
-    assert config["surrogate"]["init_args"]["network"]["init_args"]["depth"] == 3
+    assert config["surrogate"]["init_args"]["network"]["init_args"]["depth"] is None
 
 
 def test_what_takes_a_class():

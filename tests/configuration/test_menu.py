@@ -31,7 +31,7 @@ def test_an_entry_based_on_another(workdir):
     write("method", "idc_own", based_on="idc", init_args={"surrogate.network.width": 16, "lr_images": 1.0})
     own = menu.find("method", "idc_own")
     assert own["init_args"]["lr_images"] == 1.0
-    assert own["init_args"]["surrogate"]["init_args"]["network"]["init_args"] == {"width": 16, "depth": 3}
+    assert own["init_args"]["surrogate"]["init_args"]["network"]["init_args"] == {"width": 16, "depth": None}
     assert own["init_args"]["sampler"] == base["init_args"]["sampler"]
     assert menu.find("method", "idc") == base, "what it is based on stays as it is"
 

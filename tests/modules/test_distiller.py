@@ -17,7 +17,7 @@ from fdd_lightning.matching.groupings import DBSCANClusters, KMeansClusters, Wro
 from fdd_lightning.matching.initialisers import Noise
 from fdd_lightning.matching.samplers import Stratified, Uniform
 from fdd_lightning.matching.surrogates import Fresh
-from fdd_lightning.matching.weightings import KDE, Barycenter, Evidence, FairDD, Vanilla
+from fdd_lightning.matching.weightings import KDE, Barycenter, Evidence, FairDD, Vanilla, Vote
 from fdd_lightning.modules.distiller import Distiller
 from fdd_lightning.modules.supcon import SupCon
 from fdd_lightning.networks import ConvNet
@@ -223,6 +223,45 @@ def test_kde_reads_no_group_labels(tmp_path):
         runs.distill(model, data)
         found.append(model.images.detach())
     assert torch.equal(*found)
+
+
+class Unaligned(ColoredDigits):
+    """The same images and groups, without a word on which of them go together."""
+
+    aligned = None
+
+
+@pytest.mark.parametrize("kind", [ColoredDigits, Unaligned])
+def test_weights_by_a_vote_are_judged_by_the_groups_where_these_are_known(kind, capsys):
+    data = kind()
+    data.setup()
+    runs = trainer(log_every_n_steps=1)
+    runs.distill(distiller(weighting=Vote(), iterations=1, sampler=Uniform(64)), data)
+    logged = {k: float(v) for k, v in runs.callback_metrics.items()}
+    assert logged["weights/auroc"] > 0.95
+    assert "weights/conflict_mass" in logged
+    told = capsys.readouterr().err
+    aurocs, masses = [], []
+    model = distiller(weighting=Vote(), iterations=1)
+    trainer().distill(model, data)
+    for c in range(10):
+        members = data.train.members(c)
+        conflict = data.train.groups[members] != c
+        weights = model.weigh(members).rows.mean(0)
+        pairs = [(float(a), float(b)) for a in weights[conflict] for b in weights[~conflict]]
+        aurocs.append(sum(1.0 if a > b else 0.5 if a == b else 0.0 for a, b in pairs) / len(pairs))
+        masses.append(float(weights[conflict].sum()))
+    assert logged["weights/auroc"] == pytest.approx(sum(aurocs) / 10, abs=1e-5)
+    assert f"AUROC {sum(aurocs) / 10:.2f}, and {sum(masses) / 10:.0%} of the weight on the 10% of images" in told
+
+
+def test_without_groups_nothing_is_judged(capsys):
+    data = OneGroup()
+    data.setup()
+    runs = trainer(log_every_n_steps=1)
+    runs.distill(distiller(weighting=Vote(), iterations=1, sampler=Uniform(64)), data)
+    assert not {"weights/auroc", "weights/conflict_mass"} & set(runs.callback_metrics)
+    assert "by the group labels" not in capsys.readouterr().err
 
 
 def test_kde_without_an_encoder_is_refused(digits):

@@ -117,11 +117,27 @@ def test_a_checkpoint_from_python_loads(digits, tmp_path):
     assert again.steps == 3
 
 
-def test_figures_without_alignment_read_no_groups(digits):
-    digits.__class__ = type("Unaligned", (type(digits),), {"aligned": None})
+@pytest.mark.parametrize("changes", [{"num_groups": 1, "aligned": None}, {"conflict_ratio": None}])
+def test_figures_without_groups_or_without_a_bias_read_no_groups(digits, changes):
+    if "conflict_ratio" in changes:  # the unbiased twin
+        digits = ColoredDigits(**changes)
+        digits.setup()
+    else:
+        digits.__class__ = type("Ungrouped", (type(digits),), changes)
     model, runs = trained(digits)
     assert {k for k in runs.callback_metrics if k.startswith("density")} == {"density/effective_sample_share"}
     assert set(model.figures) == {"effective_sample_share"}
+
+
+def test_figures_where_no_alignment_was_constructed_go_by_each_classes_majority(digits):
+    """As in a folder with groups, whose bias nobody built: AUROC and conflict mass are known wherever groups are."""
+    _, expected = trained(digits)
+    digits.__class__ = type("Unaligned", (type(digits),), {"aligned": None})
+    _, runs = trained(digits)
+    names = {"density/auroc_mean", "density/auroc_min", "density/conflict_mass", "density/effective_sample_share"}
+    found = {k: float(v) for k, v in runs.callback_metrics.items() if k.startswith("density")}
+    assert set(found) == names
+    assert found == {k: pytest.approx(float(expected.callback_metrics[k])) for k in names}
 
 
 def test_it_looks_at_the_densities_as_often_as_told(digits, monkeypatch):
