@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fdd_lightning.__about__ import __version__
 from fdd_lightning.errors import FDDError, UnfinishedError, in_one_line, say
+from fdd_lightning.utils.stopping import Stopped, stoppable
 
 OVERVIEW = """\
 fdd: distil a biased image data set into a small fair one, and measure the bias that is left
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0, or 2 after an error of the user (one line on stderr; ``FDD_DEBUG=1`` shows the traceback), 1
-        where a stage was stopped as it was told, or 130 after Ctrl-C.
+        where a stage was stopped as it was told, 130 after Ctrl-C, 143 after SIGTERM.
     """
     debug = bool(os.environ.get("FDD_DEBUG"))
     if not {"", str(Path.cwd())} & set(sys.path):
@@ -78,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a character that a terminal lacks is no reason to end
     args = list(sys.argv[1:] if argv is None else argv)
     try:
-        return dispatch(args)
+        with stoppable():
+            return dispatch(args)
     except (FDDError, OSError) as error:
         line = in_one_line(error)
         if debug or line is None:
@@ -91,8 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"error: no file can be called {error.object!a} in this locale ({error.encoding}): set LC_ALL=C.UTF-8")
         return 2
     except KeyboardInterrupt as stop:
-        say(f"interrupted; {str(stop) or 'the same command again goes on from the last checkpoint'}")
-        return 130
+        stopped = Stopped.of(stop, "give the same command again to go on")
+        say(f"interrupted; {stopped}")
+        return stopped.code
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["fdd_lightning.stages.stage_run", "fdd_lightning.command_line.run", "tests.processes"])
 
 
-def _work(args: Sequence[str], environment: Mapping[str, str], folder: str, log: str, pause_at: int | None) -> None:
+def _work(
+    args: Sequence[str], environment: Mapping[str, str], folder: str, log: str, pause_at: int | None, patient: float
+) -> None:
     """Run a command as a fresh process would."""
     os.environ.clear()
     os.environ.update(environment)
@@ -33,13 +35,20 @@ def _work(args: Sequence[str], environment: Mapping[str, str], folder: str, log:
     from fdd_lightning.trainer import callbacks
 
     torch.set_num_threads(1)
-    stage_run.RESUME_EVERY = timedelta(0)
+    stage_run.RESUME_EVERY = timedelta(hours=1) if patient else timedelta(0)
+    if patient:
+        _slow_down(callbacks.StageProgress, patient)
     if pause_at is not None:
         _pause(callbacks.StageProgress, pause_at, f"{log}.paused")
     code = __main__.main(list(args))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _slow_down(callback: Any, seconds: float) -> None:
+    """Let every step of training take a while."""
+    callback.on_train_batch_end = lambda self, trainer, *args: time.sleep(seconds)
 
 
 def _pause(callback: Any, step: int, sign: str) -> None:
@@ -61,6 +70,7 @@ class Process:
         log: Path of its output, to which ``.out`` and ``.err`` are added.
         pause_at: Training step at which it waits to be killed.
         environment: More environment.
+        patient: Seconds that every step takes; no checkpoint is then written by the clock.
     """
 
     def __init__(
@@ -69,11 +79,12 @@ class Process:
         log: Path,
         pause_at: int | None = None,
         environment: Mapping[str, str] | None = None,
+        patient: float = 0.0,
     ) -> None:
         self.log = log
         everything = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
         self.process: ForkServerProcess = context.Process(
-            target=_work, args=(list(args), everything, str(Path.cwd()), str(log), pause_at)
+            target=_work, args=(list(args), everything, str(Path.cwd()), str(log), pause_at, patient)
         )
         self.process.start()
 

@@ -1,7 +1,6 @@
 """A stage that is cut short goes on where it was, and ends as if nothing had happened."""
 
 import json
-import re
 import shutil
 import signal
 from pathlib import Path
@@ -66,19 +65,6 @@ def test_killed_and_started_again(arguments, tmp_path):
     third = run([*args, "--output=cut"], tmp_path / "third")
     assert third.out == f"finished: {stage} in cut\n"
     assert third.err == ""
-
-
-@pytest.mark.parametrize("arguments", ["distill"], indirect=True)
-def test_ctrl_c_ends_with_130_and_one_line_and_can_be_resumed(arguments, tmp_path):
-    stage, args = arguments
-    stopped = Process([*args, "--output=cut"], tmp_path / "stopped", pause_at=PAUSE)
-    stopped.wait_until_paused()
-    assert stopped.signal(signal.SIGINT) == 130
-    assert stopped.err == "fdd: interrupted; the same command again goes on from the last checkpoint\n"
-    again = run([*args, "--output=cut"], tmp_path / "again")
-    assert re.fullmatch(r"resuming distill at step [78]\n", again.err)
-    run([*args, "--output=whole"], tmp_path / "whole")
-    assert content("cut", stage) == content("whole", stage)
 
 
 def test_another_number_of_threads_is_told(fdd):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.errors import FDDError, in_one_line, say
+from fdd_lightning.utils.stopping import Stopped
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -75,8 +76,8 @@ def in_turn(names: Sequence[str], options: Sequence[str], work: Callable[[BaseDa
     for module in modules:
         try:
             work(module)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("nothing half-built is left; the same command again starts anew") from None
+        except KeyboardInterrupt as stop:
+            raise Stopped.of(stop, "nothing half-built is left; the same command again starts anew") from None
         except (FDDError, OSError) as error:
             line = in_one_line(error)
             if len(modules) == 1 or line is None or os.environ.get("FDD_DEBUG"):

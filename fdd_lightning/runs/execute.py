@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +24,7 @@ from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import note_rate
 from fdd_lightning.stages.stage_run import INSIDE_RUN, run_stage
 from fdd_lightning.utils.files import sha256_file
+from fdd_lightning.utils.stopping import PATIENCE, SIGNALS, Stopped
 
 PICTURES_EVERY = 60.0
 """Seconds between two drawings of the pictures while a run goes on; results and table are written after every row."""
@@ -50,7 +53,7 @@ class Execution:
         """Run all that is not finished; results, table and pictures are those of the rows so far at any time."""
         self._set_aside()
         console = Console(stderr=True, highlight=False)
-        stages = self.plan.stages()
+        stages, pictures = self.plan.stages(), True
         try:
             for number, stage in enumerate(stages, 1):
                 head = f"[{number}/{len(stages)}] {stage.kind} {stage.title}"
@@ -64,9 +67,12 @@ class Execution:
                     self._try(stage)
                     if self._gather():
                         self._write(pictures=time.monotonic() - self._drawn > PICTURES_EVERY)
+        except KeyboardInterrupt:
+            pictures = False  # they take longer than one likes to wait now
+            raise
         finally:
             self._gather()
-            self._write(pictures=True)
+            self._write(pictures=pictures)
         return self.results()
 
     def results(self) -> RunResults:
@@ -140,13 +146,28 @@ def _carry_out(stage: Stage) -> None:
             run_stage(stage.kind, stage.command)
             return
         # Lightning starts its other processes from the command line: in this one they would run the whole recipe.
-        done = subprocess.run([sys.executable, "-m", "fdd_lightning", stage.kind, *stage.command], check=False)
-        if done.returncode == 130:
-            raise KeyboardInterrupt
-        if done.returncode:
-            raise FDDError(f"{stage.kind} {stage.title} ended with code {done.returncode}: see the lines above")
+        code = _wait_for([sys.executable, "-m", "fdd_lightning", stage.kind, *stage.command])
+        for number in SIGNALS:
+            if code == Stopped(number).code:
+                raise Stopped(number)
+        if code:
+            raise FDDError(f"{stage.kind} {stage.title} ended with code {code}: see the lines above")
     finally:
         os.environ.pop(INSIDE_RUN, None)
+
+
+def _wait_for(command: list[str]) -> int:
+    """Run a command and return its exit code; a signal to stop is handed on, and the end waited for a little."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt as stop:
+        if Stopped.of(stop).number != signal.SIGINT:  # Ctrl-C reaches it by itself, and a second one would cut it off
+            process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE + 1)
+        process.kill()
+        raise
 
 
 def _row(planned: PlannedRow) -> Row:

@@ -33,6 +33,7 @@ from fdd_lightning.utils.files import sha256_path
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.memory import keep_freed_memory
 from fdd_lightning.utils.outputs import require_output
+from fdd_lightning.utils.stopping import Stopped
 
 INSIDE_RUN = "FDD_INSIDE_RUN"
 """Set by `fdd run`: its own results.json gathers the rows of its evaluations."""
@@ -80,6 +81,7 @@ class StageRun(StageParser):
 
     def __init__(self, stage: str, args: list[str], stack: ExitStack) -> None:
         self.stack = stack
+        self.clock: ClockCheckpoint | None = None
         self.record = StageRecord(stage, "")
         self.stage = stage
         words = settled(stage, args)  # first: the classes that it imports may bring input files of their own
@@ -179,7 +181,8 @@ class StageRun(StageParser):
         callbacks: list[Any] = [self.timer, ImageGrid(), WholeStage(chosen["max_time"], self.folder if keeps else None)]
         kwargs["max_time"] = None  # Lightning would ignore it beside the clock
         if keeps:
-            callbacks.append(ClockCheckpoint(self.folder, RESUME_EVERY))
+            self.clock = ClockCheckpoint(self.folder, RESUME_EVERY)
+            callbacks.append(self.clock)
         if chosen["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in given):
             callbacks.append(StageProgress(f"{self.stage} {model.title()}"))
         if not chosen["fast_dev_run"]:
@@ -205,11 +208,13 @@ class StageRun(StageParser):
         interrupt = signal.getsignal(signal.SIGINT)
         try:
             super()._run_subcommand(subcommand)
-        except SystemExit:
+        except SystemExit as end:
             if not trainer.interrupted:
                 raise
             signal.signal(signal.SIGINT, interrupt)  # Lightning lets Ctrl-C pass it by from here on
-            raise KeyboardInterrupt from None
+            raise self._stopped(end.__context__, begun) from None
+        except KeyboardInterrupt as stop:  # where Lightning does not look
+            raise self._stopped(stop, begun) from None
         except Exception as error:
             if (chosen := self._callback_behind(error)) is None:
                 raise
@@ -230,6 +235,13 @@ class StageRun(StageParser):
         frames = [] if isinstance(error, FDDError) else [frame for frame, _ in walk_tb(error.__traceback__)]
         owners = [frame.f_locals.get("self") for frame in frames]
         return next((each for each in given if any(each is owner for owner in owners)), None)
+
+    def _stopped(self, stop: BaseException | None, begun: Begun | None) -> Stopped:
+        """Return what stopped the stage, with what the same command does when it is given again."""
+        before = begun.step if begun is not None and begun.checkpoint is not None else None
+        step = before if self.clock is None or self.clock.step is None else self.clock.step
+        goes_on = f"goes on from step {step} of {self.stage}" if step is not None else f"begins {self.stage} anew"
+        return Stopped.of(stop, f"the same command again {goes_on}")
 
     def _say_resuming(self, checkpoint: str | None, begun: Begun | None, own: Begun | None) -> None:
         """Say from which step the run goes on, and warn of checkpoints that cannot be used and of other threads."""
@@ -269,7 +281,7 @@ def run_stage(stage: str, args: list[str]) -> None:
 
     Raises:
         FDDError: The user's mistake.
-        KeyboardInterrupt: Ctrl-C; the same arguments again resume.
+        Stopped: By a signal; the same arguments again resume.
     """
     keep_freed_memory()
     try:

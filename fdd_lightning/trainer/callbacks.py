@@ -29,16 +29,22 @@ from fdd_lightning.artefacts.stage_folder import StageFolder
 from fdd_lightning.errors import ConfigError, UnfinishedError
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.distiller import BaseDistiller
+from fdd_lightning.utils.stopping import Deferral, Stopped
 
 
 class ClockCheckpoint(Checkpoint):
     """Keeps the newest checkpoint and the one before, by the clock: what is computed does not depend on when.
+
+    A signal to stop is heard at the end of a step, with a checkpoint of it.
 
     Lightning's ModelCheckpoint does not look at the clock where a module optimises by hand (2.6), as ours do.
 
     Args:
         folder: The stage's output folder.
         every: How much work a kill may cost.
+
+    Attributes:
+        step: That of the newest checkpoint, once there is one.
 
     Example:
         >>> ClockCheckpoint(StageFolder("runs/x"), timedelta(minutes=5)).every.seconds
@@ -48,20 +54,40 @@ class ClockCheckpoint(Checkpoint):
     def __init__(self, folder: StageFolder, every: timedelta) -> None:
         self.folder = folder
         self.every = every
+        self.step: int | None = None
+        self._signal = Deferral()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self.saved = time.monotonic()
+        self._signal.begin()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save where it is time; all processes, when the first one says so."""
-        if trainer.strategy.broadcast(time.monotonic() - self.saved >= self.every.total_seconds()):
+        """Save where it is time, and where a signal came, which is then raised; all processes, as the first one says.
+
+        Raises:
+            Stopped: A signal came during the step.
+        """
+        due, stop = trainer.strategy.broadcast(
+            (time.monotonic() - self.saved >= self.every.total_seconds(), self._signal.number)
+        )
+        if due or stop is not None:
             if trainer.is_global_zero:
                 self.folder.keep_checkpoint()
             trainer.save_checkpoint(self.folder.checkpoint)
-            self.saved = time.monotonic()
+            self.saved, self.step = time.monotonic(), trainer.global_step
+        if stop is not None:
+            raise Stopped(stop)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave signals alone."""
+        self._signal.end()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Leave signals alone."""
+        self._signal.end()
 
 
 class StageClock(Timer):

@@ -145,11 +145,12 @@ def begun(process: Process) -> None:
         time.sleep(0.01)
 
 
-def test_ctrl_c_leaves_nothing(slow, cache, fdd, tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_nothing(slow, cache, fdd, tmp_path, number, code):
     Path("wait").touch()
     process = Process(["data", "prepare", slow, "colored_digits"], tmp_path / "log")
     begun(process)
-    assert process.signal(signal.SIGINT) == 130
+    assert process.signal(number) == code
     assert process.err == "fdd: interrupted; nothing half-built is left; the same command again starts anew\n"
     assert process.out == ""
     assert list(cache.iterdir()) == []
