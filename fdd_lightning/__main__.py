@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -61,6 +63,16 @@ def _carry_out(name: str, rest: list[str]) -> int:
     return int(command(rest))
 
 
+def _flush() -> None:
+    """Write out what was printed; where that fails, it is not tried once more when Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno != errno.EPIPE:  # who reads no further has seen enough
+            raise
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -80,12 +92,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     try:
         with stoppable():
-            return dispatch(args)
+            code = dispatch(args)
+            _flush()
+            return code
     except (FDDError, OSError) as error:
         line = in_one_line(error)
         if debug or line is None:
             raise
         say(f"{'unfinished' if isinstance(error, UnfinishedError) else 'error'}: {line}")
+        with suppress(OSError):
+            _flush()
         return error.exit_code if isinstance(error, FDDError) else 2
     except UnicodeEncodeError as error:
         if debug or error.encoding != sys.getfilesystemencoding():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -97,10 +98,33 @@ JOINERS = "\u200c\u200d"
 """Join or part letters of some scripts, and the parts of a picture; they steer nothing else."""
 
 
+class WriteError(FDDError, OSError):
+    """Something cannot be written: the disk is full, or the folder is closed.
+
+    Example:
+        >>> str(WriteError("cannot write 'x': make room"))
+        "cannot write 'x': make room"
+    """
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+CLOSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+def way_out(number: int | None, folder: str, instead: str) -> str:
+    """Return what can be done about a failure of the system, by its number, in a folder that was to be written to."""
+    do = "make room" if number in FULL else "allow writing" if number in CLOSED else ""
+    return f"{do} in {folder}, or {instead}" if do else instead
+
+
 def in_one_line(error: FDDError | OSError) -> str | None:
     """Return what an error tells the user; None for a failure of the system that names no file, which is no answer."""
     if isinstance(error, FDDError):
         return shown(str(error))
+    if error.errno in FULL:
+        where = "something" if error.filename is None else repr(str(error.filename))
+        folders = way_out(error.errno, "the folders that the command writes to", "choose others")
+        return shown(f"cannot write {where} ({error.strerror}): {folders}")
     return None if error.filename is None else shown(f"{error.filename}: {error.strerror}")
 
 

@@ -144,13 +144,8 @@ def _shown(data: BaseDataModule, split: str, output: str | None, per_cell: int |
         aligned=data.alignment,
         per_cell=per_cell,
     )
-    try:
-        with atomic_path(path) as temporary:
-            picture.save(temporary, format="png")
-    except OSError as error:
-        raise FDDError(
-            f"the picture {path} cannot be written ({error.strerror or error}): choose another --output"
-        ) from None
+    with atomic_path(path) as temporary:
+        picture.save(temporary, format="png")
     print(path)
     for note in found:
         sys.stderr.write(f"{data.name}, training images: {note}\n")

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from fdd_lightning.datasets.image_set import Split, count_cells
-from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
-from fdd_lightning.utils.files import read_json, sha256_file, write_json
+from fdd_lightning.errors import ConfigError, FileFormatError
+from fdd_lightning.utils.files import IN_CACHE, read_json, sha256_file, write_json, writing
 from fdd_lightning.utils.locks import locked
 from fdd_lightning.utils.progress import track
 
@@ -97,11 +97,11 @@ def write(
 
     Raises:
         ConfigError: A split does not fit what was announced.
-        FDDError: The folder cannot be written (full disk, no permission).
+        WriteError: The folder cannot be written (full disk, no permission).
     """
     sizes = len(class_names), len(group_names)
     temporary = folder.with_name(f".{folder.name}.part")
-    try:
+    with writing(folder, IN_CACHE):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with locked(folder.with_name(f".{folder.name}.lock")), ExitStack() as stack:
             if folder.is_dir():
@@ -147,13 +147,6 @@ def write(
                 manifest["left_out"] = told
             write_json(temporary / MANIFEST, manifest)
             temporary.rename(folder)
-    except OSError as error:
-        if isinstance(error, FDDError):
-            raise
-        raise FDDError(
-            f"cannot write the cache folder {str(folder)!r} ({error.strerror or error}): make room there, or set "
-            "FDD_CACHE to another folder"
-        ) from None
 
 
 def read(folder: Path, dataset: str, parameters: Mapping[str, Any]) -> tuple[Manifest, dict[str, Split]]:

@@ -16,7 +16,7 @@ from fdd_lightning.artefacts.results import Identity, Row, join_seeds, read_resu
 from fdd_lightning.artefacts.run_results import Failure, RunResults
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.configuration.choices import import_class
-from fdd_lightning.errors import FDDError, FileFormatError, in_one_line, say
+from fdd_lightning.errors import FDDError, FileFormatError, WriteError, in_one_line, say
 from fdd_lightning.report.row_names import names_of
 from fdd_lightning.report.summary import write_summary
 from fdd_lightning.runs.plan import Plan, PlannedRow
@@ -67,8 +67,8 @@ class Execution:
                     self._try(stage)
                     if self._gather():
                         self._write(pictures=time.monotonic() - self._drawn > PICTURES_EVERY)
-        except KeyboardInterrupt:
-            pictures = False  # they take longer than one likes to wait now
+        except (KeyboardInterrupt, WriteError):
+            pictures = False  # they take longer than one likes to wait now, and room
             raise
         finally:
             self._gather()
@@ -95,6 +95,8 @@ class Execution:
         """Run a stage; where it ends with an error of the user's, the others go on."""
         try:
             _carry_out(stage)
+        except WriteError:
+            raise  # of a full disk the others would die as well
         except (FDDError, OSError) as error:
             line = in_one_line(error)
             if line is None or os.environ.get("FDD_DEBUG"):

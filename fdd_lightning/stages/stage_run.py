@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -29,7 +30,7 @@ from fdd_lightning.modules.base import StageModule
 from fdd_lightning.stages.parser import MAIN_PARSER, FDDParser, Refusal, StageParser, settled, worded
 from fdd_lightning.trainer import FDDTrainer, hushed
 from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageClock, StageProgress, WholeStage
-from fdd_lightning.utils.files import sha256_path
+from fdd_lightning.utils.files import atomic_path, sha256_path, writing
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.memory import keep_freed_memory
 from fdd_lightning.utils.outputs import require_output
@@ -59,6 +60,22 @@ def refusals_of_the_trainer() -> Iterator[None]:
         raise
     except Exception as error:  # it raises whatever comes to its mind: AssertionError, KeyError, ...
         raise ConfigError(f"--trainer: {' '.join(str(error).split()) or type(error).__name__}") from error
+
+
+@contextmanager
+def told_by_writers() -> Iterator[None]:
+    """Leave the failures of TensorBoard's writing threads to the call after, which raises them again, in one line."""
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not isinstance(args.exc_value, OSError):
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 class _Finished(Exception):
@@ -147,8 +164,8 @@ class StageRun(StageParser):
         if trainer.is_global_zero:
             for line in self.folder.begin(self.record):
                 say(line)
-            path = str(self.folder.path / "config.yaml")
-            self._parser(self.stage).save(self.options, path, "yaml", False, overwrite=True, multifile=False)
+            with atomic_path(self.folder.path / "config.yaml") as path:
+                self._parser(self.stage).save(self.options, str(path), "yaml", False, overwrite=True, multifile=False)
 
     def _sign(self, trainer: Trainer, model: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Put into a checkpoint whose it is."""
@@ -207,7 +224,8 @@ class StageRun(StageParser):
         self.config_init[self.stage]["ckpt_path"] = checkpoint
         interrupt = signal.getsignal(signal.SIGINT)
         try:
-            super()._run_subcommand(subcommand)
+            with told_by_writers(), writing(self.folder.path / CURVES):
+                super()._run_subcommand(subcommand)
         except SystemExit as end:
             if not trainer.interrupted:
                 raise
@@ -225,7 +243,8 @@ class StageRun(StageParser):
         if model.keeps_checkpoint:
             trainer.save_checkpoint(self.folder.checkpoint)
         if trainer.is_global_zero:
-            self._leave(model)
+            with writing(self.folder.path / CURVES):
+                self._leave(model)
         trainer.strategy.barrier("artefact")
 
     def _callback_behind(self, error: Exception) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,25 +13,73 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fdd_lightning.errors import FileFormatError
+from safetensors import SafetensorError
+
+from fdd_lightning.errors import CLOSED, FULL, FDDError, FileFormatError, WriteError, way_out
 
 PART = ".part-"
 """How the names of files begin that are being written; what a killed process left can be told by it."""
 
 
+ELSEWHERE = "choose another folder"
+IN_CACHE = "set FDD_CACHE to another folder"
+
+
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def writing(path: Path, instead: str = ELSEWHERE) -> Iterator[None]:
+    """Say in one line why a file or folder cannot be written.
+
+    Args:
+        path: What is written.
+        instead: The other way out.
+
+    Raises:
+        WriteError: The disk is full, or the folder cannot be written to.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        number = _number(error, path)
+        if isinstance(error, FDDError) or number is None:
+            raise
+        do = way_out(number, repr(str(path.parent)), instead)
+        raise WriteError(f"cannot write {str(path)!r} ({os.strerror(number)}): {do}") from error
+
+
+def _number(error: OSError | SafetensorError, path: Path) -> int | None:
+    """Return the system's number of an error that came of writing a path; None of one that did not."""
+    if isinstance(error, SafetensorError):
+        found = re.search(r"os error (\d+)", str(error))
+        return int(found[1]) if found else None
+    if error.filename is None:
+        return error.errno if error.errno in FULL | CLOSED else None
+    here, there = path.absolute(), Path(str(error.filename)).absolute()
+    return error.errno if there.is_relative_to(here.parent) or here.is_relative_to(there) else None
+
+
+@contextmanager
+def atomic_path(path: str | Path, instead: str = ELSEWHERE) -> Iterator[Path]:
     """Give a temporary path beside ``path`` and move it there when the block ends without an error.
 
     The temporary file is removed on any error, Ctrl-C included, so a reader never sees half a file.
+
+    Raises:
+        WriteError: See :func:`writing`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART}{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    with writing(path, instead):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART}{path.name}.", suffix=path.suffix)
+        os.close(handle)
+        with _moved(Path(name), path):
+            yield Path(name)
+
+
+@contextmanager
+def _moved(temporary: Path, path: Path) -> Iterator[None]:
+    """Move a file to its place after the block, or remove it."""
     try:
-        yield temporary
+        yield
         umask = os.umask(0)
         os.umask(umask)
         with temporary.open("rb") as stream:
@@ -43,8 +92,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 def remove_temporaries(folder: Path) -> None:
     """Remove what killed processes left half-written in a folder that nobody else writes to."""
-    for path in folder.glob(f"{PART}*"):
-        path.unlink(missing_ok=True)
+    for pattern in (f"{PART}*", ".tmp??????"):  # the latter are safetensors' own
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.utils.files import remove_temporaries
+from fdd_lightning.utils.files import remove_temporaries, writing
 
 LOCK = ".lock"
 
@@ -32,12 +32,14 @@ def held(folder: Path) -> Iterator[None]:
 
     Raises:
         ConfigError: Another command works there.
+        WriteError: The folder cannot be written to.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK, timeout=0)
     try:
-        lock.acquire()
+        with writing(folder / LOCK):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
     except Timeout:
         raise ConfigError(
             f"another command works in {str(folder)!r}: wait until it ends, or choose another --output"

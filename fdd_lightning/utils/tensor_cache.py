@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fdd_lightning.utils.files import atomic_path, fingerprint
+from fdd_lightning.utils.files import IN_CACHE, atomic_path, fingerprint
 from fdd_lightning.utils.finite import not_finite, require_finite
 from fdd_lightning.utils.paths import cache_root
 
@@ -32,7 +32,7 @@ def cached_tensors(folder: str, key: Mapping[str, Any], compute: Callable[[], di
         return found
     tensors = {name: tensor.contiguous() for name, tensor in compute().items()}
     require_finite(tensors, f"{folder} of the training images", "look at the images and at what reads them")
-    with atomic_path(path) as temporary:
+    with atomic_path(path, IN_CACHE) as temporary:
         save_file(tensors, temporary, {DIGEST: _digest(tensors)})
     return tensors
 
