@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 # One thread a worker: results do not depend on the number of cores, and workers do not crowd each other out.
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test lint audit sbom clean
+.PHONY: help demo test faults lint audit sbom clean
 
 help:
 	@echo "make demo   set up .venv, distil a biased data set and show the table (results in runs/quickstart)"
 	@echo "make test   set up .venv, check style and types, run the tests"
+	@echo "make faults kill, fill the disk, send signals, damage files (python -m tests.faults --long tries more)"
 	@echo "make lint   style and types only"
 	@echo "make audit  compare the installed dependencies with known advisories (needs the network)"
 	@echo "make sbom   list them in dist/sbom.json (CycloneDX)"
@@ -19,7 +20,10 @@ demo: $(VENV)/.package
 	@$(BIN)/fdd run configs/recipes/quickstart.yaml
 
 test: lint
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS) --ignore tests/faults
+
+faults: $(VENV)/.dev
+	@$(BIN)/python -m tests.faults $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .

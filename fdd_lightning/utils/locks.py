@@ -25,7 +25,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(output: str | Path) -> Iterator[None]:
     """Hold an output folder for one command; it is made, and goes again if nothing came into it.
 
     What a killed command left half-written there is removed.
@@ -34,6 +34,7 @@ def held(folder: Path) -> Iterator[None]:
         ConfigError: Another command works there.
         WriteError: The folder cannot be written to.
     """
+    folder = Path(output)
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     lock = FileLock(folder / LOCK, timeout=0)
     try:

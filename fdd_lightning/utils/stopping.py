@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-PATIENCE = 3.0
+PATIENCE = 2.0
 """Seconds that a step under way may take until it is cut off."""
 
 ALARM = hasattr(signal, "SIGALRM")

@@ -94,4 +94,4 @@ def test_kills(seed: int, inputs: None, undisturbed: dict[str, Undisturbed], tmp
     assert process.join() == 0, (told, process.err)
     assert "Traceback" not in process.err
     assert left(Path("out")) == undisturbed[name].left, told
-    assert [path for path in Path("out").rglob(".*")] == [], told
+    assert list(Path("out").rglob(".*")) == [], told
