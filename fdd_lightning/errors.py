@@ -93,6 +93,9 @@ def shown(text: str) -> str:
     )
 
 
+LONGEST = 1000
+"""Letters of an error's line."""
+
 JOINERS = "\u200c\u200d"
 """Join or part letters of some scripts, and the parts of a picture; they steer nothing else."""
 
@@ -100,8 +103,13 @@ JOINERS = "\u200c\u200d"
 def in_one_line(error: FDDError | OSError) -> str | None:
     """Return what an error tells the user; None for a failure of the system that names no file, which is no answer."""
     if isinstance(error, FDDError):
-        return shown(str(error))
-    return None if error.filename is None else shown(f"{error.filename}: {error.strerror}")
+        text = str(error)
+    elif error.filename is None:
+        return None
+    else:
+        text = f"{error.filename}: {error.strerror}"
+    # What was given may be of any length: the way out stands at the end.
+    return shown(text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}")
 
 
 def first_process() -> bool:

@@ -235,7 +235,7 @@ def _edit(folder: Path, **changes: object) -> None:
         (lambda f: (f / "test_groups.npy").unlink(), "missing"),
         (lambda f: (f / "test_groups.npy").write_bytes((f / "train_groups.npy").read_bytes()), "test"),
         (lambda f: (f / "manifest.json").unlink(), "manifest.json is missing"),
-        (lambda f: (f / "manifest.json").write_text("{}"), "incomplete"),
+        (lambda f: (f / "manifest.json").write_text("{}"), "without 'cells'"),
         (lambda f: (f / "manifest.json").write_text('{"dataset":'), "not valid JSON"),
         (lambda f: _edit(f, dataset="other"), "other"),
         (lambda f: _flip_byte(f / "train_images.npy"), "train_images.npy: it is not the file that was built"),
