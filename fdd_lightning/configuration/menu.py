@@ -220,11 +220,11 @@ def read_yaml(file: Path) -> Any:
     """
     status = file.stat()
     _FILES.add(file.resolve())
-    return _read(file.resolve(), status.st_size, status.st_mtime_ns)
+    return _read(file, file.resolve(), status.st_size, status.st_mtime_ns)
 
 
 @cache
-def _read(file: Path, size: int, changed: int) -> Any:
+def _read(file: Path, place: Path, size: int, changed: int) -> Any:
     try:
         content = load_yaml(file.read_text(encoding="utf-8-sig"))
         _require_tree(content)

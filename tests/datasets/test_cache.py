@@ -244,7 +244,7 @@ def _edit(folder: Path, **changes: object) -> None:
         (lambda f: _edit(f, sha256="0" * 64), "contradict"),
         (lambda f: _edit(f, files={}), "contradict"),
         (lambda f: _edit(f, cells={"train": [[2, 0, 0], [0, 2, 0]], "test": [[0, 0, 1], [0, 1, 0]]}), "cell counts"),
-        (lambda f: _edit(f, groups=["x"]), "outside 0..0"),
+        (lambda f: _edit(f, groups=["x"]), "no cells of train by classes and groups"),
         (lambda f: _edit(f, parameters={"seed": 8}), "seed"),
     ],
 )
