@@ -255,4 +255,9 @@ def _require_tree(content: Any) -> None:
         count += 1
         if count > MOST:
             raise ValueError("an alias (*) stands within its own anchor (&), or there are too many values")
-        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str):
+            value.encode()  # halves of characters, which no file can be named by, and no terminal shows

@@ -21,7 +21,7 @@ def parse_json(text: str) -> Any:
 
     Raises:
         ValueError: It is none, nested deeper than :data:`DEEPEST`, or holds a number that is not finite or larger than
-            :data:`LARGEST`.
+            :data:`LARGEST`, or half a character.
 
     Example:
         >>> parse_json('{"mean": NaN}')
@@ -33,7 +33,10 @@ def parse_json(text: str) -> Any:
         depth += 1 if bracket in "[{" else -1
         if depth > DEEPEST:
             raise ValueError(f"nested deeper than {DEEPEST} levels")
-    return json.loads(text, parse_constant=_number, parse_float=_number, parse_int=_integer)
+    value = json.loads(text, parse_constant=_number, parse_float=_number, parse_int=_integer)
+    if "\\ud" in text.lower():  # halves of characters can neither be written nor hashed
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def _number(text: str) -> float:
