@@ -94,6 +94,9 @@ def shown(text: str) -> str:
     )
 
 
+LONGEST = 1000
+"""Letters of an error's line."""
+
 JOINERS = "\u200c\u200d"
 """Join or part letters of some scripts, and the parts of a picture; they steer nothing else."""
 
@@ -120,12 +123,17 @@ def way_out(number: int | None, folder: str, instead: str) -> str:
 def in_one_line(error: FDDError | OSError) -> str | None:
     """Return what an error tells the user; None for a failure of the system that names no file, which is no answer."""
     if isinstance(error, FDDError):
-        return shown(str(error))
-    if error.errno in FULL:
+        text = str(error)
+    elif error.errno in FULL:
         where = "something" if error.filename is None else repr(str(error.filename))
         folders = way_out(error.errno, "the folders that the command writes to", "choose others")
-        return shown(f"cannot write {where} ({error.strerror}): {folders}")
-    return None if error.filename is None else shown(f"{error.filename}: {error.strerror}")
+        text = f"cannot write {where} ({error.strerror}): {folders}"
+    elif error.filename is None:
+        return None
+    else:
+        text = f"{error.filename}: {error.strerror}"
+    # What was given may be of any length: the way out stands at the end.
+    return shown(text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}")
 
 
 def first_process() -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 
 from fdd_lightning.errors import FileFormatError
 from fdd_lightning.utils.files import atomic_path
+from fdd_lightning.utils.typed_json import misfits
 
 SEAL = b"fdd-sha256:"
 """Begins the comment of the zip archive that torch makes: the hash of all before it."""
@@ -31,6 +32,18 @@ def write_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
         file.write(len(comment).to_bytes(LENGTH, "little") + comment)
 
 
+class Checkpoint(TypedDict):
+    """What every checkpoint holds, among more.
+
+    Example:
+        >>> sorted(Checkpoint.__required_keys__)
+        ['global_step', 'hyper_parameters']
+    """
+
+    global_step: int
+    hyper_parameters: dict[str, Any]
+
+
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint of a stage; nothing in it is executed.
 
@@ -44,15 +57,21 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True) if _intact(Path(path)) else None
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError):
+    except Exception:  # changed bytes fail anywhere in the reader, by any error
         content = None
-    if not isinstance(content, dict) or not {"global_step", "hyper_parameters"} <= set(content):
+    if not isinstance(content, dict) or any(misfits(content, Checkpoint, "")):
         raise FileFormatError(f"{path} is no checkpoint of a stage, or damaged: name another one, or delete it")
     return content
 
 
 def _intact(path: Path) -> bool:
-    """Tell whether a file's bytes are those that were written; those of older releases say no hash."""
+    """Tell whether a file's bytes are those that were written; those of older releases say no hash.
+
+    As torch writes it nothing is packed: what is could be larger than all memory.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            return False
     end = len(SEAL) + 2 * hashlib.sha256().digest_size
     with path.open("rb") as file:
         size = file.seek(0, io.SEEK_END) - end - LENGTH

@@ -13,7 +13,16 @@ from fdd_lightning.artefacts.file_kind import FileKind
 from fdd_lightning.networks import Network
 
 TRAIN = "train one with `fdd fit --model Classifier --output DIR`"
-CLASSIFIER = FileKind("classifier", TRAIN, TRAIN, facts=("network", "learner", "num_classes", "image_shape"))
+FACTS = {
+    "network": dict[str, Any],
+    "learner": dict[str, Any],
+    "num_classes": int,
+    "image_shape": list[int],
+    "dataset": str,
+    "data_fingerprint": str,
+    "config": dict[str, Any],
+}
+CLASSIFIER = FileKind("classifier", TRAIN, TRAIN, facts=FACTS)
 
 
 def save_classifier(path: str | Path, algorithm: Algorithm, metadata: Mapping[str, Any]) -> None:
@@ -35,7 +44,9 @@ def load_classifier(path: str | Path) -> tuple[Algorithm, dict[str, Any]]:
     tensors, metadata = CLASSIFIER.read(path)
     network = CLASSIFIER.factory(path, metadata["network"], Network)
     factory = CLASSIFIER.factory(path, metadata["learner"], Algorithm)
-    algorithm: Algorithm = factory(network, metadata["num_classes"], tuple(metadata["image_shape"]), 1)
+    facts = metadata["num_classes"], tuple(metadata["image_shape"])
+    held = sum(tensor.numel() for tensor in tensors.values())
+    algorithm: Algorithm = CLASSIFIER.built(path, lambda: factory(network, *facts, 1), held)
     CLASSIFIER.check_state(path, tensors, _lasting(algorithm))
     algorithm.load_state_dict(tensors, strict=False)
     return algorithm.eval().requires_grad_(False), metadata

@@ -23,7 +23,7 @@ ENCODER = FileKind(
     "encoder",
     "train one with `fdd fit --output DIR` and pass its encoder.safetensors",
     "train the encoder again",
-    facts=("network", "num_classes", "image_shape", "hidden", "dimension"),
+    facts={"network": dict[str, Any], "num_classes": int, "image_shape": list[int], "hidden": int, "dimension": int},
 )
 
 
@@ -50,7 +50,8 @@ def load_encoder(path: str | Path) -> tuple[Encoder, dict[str, Any]]:
     tensors, metadata = ENCODER.read(path)
     network = ENCODER.factory(path, metadata["network"], Network)
     shape = tuple(metadata["image_shape"])
-    encoder = Encoder(network, metadata["num_classes"], shape, metadata["hidden"], metadata["dimension"])
+    facts = metadata["num_classes"], shape, metadata["hidden"], metadata["dimension"]
+    encoder = ENCODER.built(path, lambda: Encoder(network, *facts), sum(t.numel() for t in tensors.values()))
     ENCODER.check_state(path, tensors, encoder.state_dict())
     encoder.load_state_dict(tensors)
     return encoder.eval().requires_grad_(False), metadata

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from fdd_lightning.artefacts.file_kind import FileKind
+from fdd_lightning.configuration.choices import is_spec
+from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.errors import FileFormatError
 from fdd_lightning.networks import Network
 
@@ -26,7 +28,19 @@ ALIKE = ("network", "num_classes", "image_shape", "dataset", "data_fingerprint",
 
 TRAIN = "train them with `fdd fit --config experts/mtt --output DIR` and pass --experts DIR"
 EXPERT = FileKind(
-    "expert", TRAIN, "train the experts again", tensors=(TENSOR,), facts=("network", "num_classes", "image_shape")
+    "expert",
+    TRAIN,
+    "train the experts again",
+    tensors=(TENSOR,),
+    facts={
+        "network": dict[str, Any],
+        "num_classes": int,
+        "image_shape": list[int],
+        "weighting": dict[str, Any],
+        "dataset": str,
+        "data_fingerprint": str,
+        "zca": float | None,
+    },
 )
 
 
@@ -86,10 +100,17 @@ class ExpertFolder:
                         f"{file} differs from {files[0].name} in {key}: experts of one kind belong in a folder"
                     )
         self.warnings = sorted({word for header in headers for word in header.get("warnings", ())})
+        if not is_spec(self.header["weighting"]):
+            raise FileFormatError(f"{files[0]} names no weighting by its class path: {EXPERT.again}")
+        require_known(self.header["weighting"], str(files[0]))
         facts = self.header["num_classes"], tuple(self.header["image_shape"])
-        self.network: Network = EXPERT.factory(files[0], self.header["network"], Network)(*facts)
+        factory = EXPERT.factory(files[0], self.header["network"], Network)
         self._trajectories = [handle.get_slice(TENSOR) for handle in handles]
         shapes = [trajectory.get_shape() for trajectory in self._trajectories]
+        for file, shape, trajectory in zip(files, shapes, self._trajectories, strict=True):
+            if len(shape) != 2 or trajectory.get_dtype() not in ("F16", "F32") or min(shape) < 1:
+                raise FileFormatError(f"{file} holds no trajectory (snapshots, parameters): {EXPERT.again}")
+        self.network: Network = EXPERT.built(files[0], lambda: factory(*facts), shapes[0][1])
         self.snapshots = min(shape[0] for shape in shapes)
         count = sum(parameter.numel() for parameter in self.network.parameters())
         for file, shape in zip(files, shapes, strict=True):

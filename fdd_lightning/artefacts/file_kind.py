@@ -6,14 +6,17 @@ Nothing in such a file is executed. It is written whole or not at all, and equal
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from fdd_lightning.configuration.choices import Spec, build, import_class, is_spec
 from fdd_lightning.configuration.named_by_files import require_known
@@ -21,10 +24,47 @@ from fdd_lightning.errors import FDDError, FileFormatError
 from fdd_lightning.utils.files import atomic_path
 from fdd_lightning.utils.finite import not_finite, require_finite
 from fdd_lightning.utils.plain_text import cleaned
+from fdd_lightning.utils.typed_json import misfits, parse_json
 
+M = TypeVar("M", bound=nn.Module)
 METADATA_KEY = "fdd"
 UNMARKED = "synthetic set"
 """The kind of a file whose metadata name none."""
+
+COMMON: dict[str, Any] = {
+    "dataset": str,
+    "data_entry": str,
+    "data_parameters": dict[str, Any],
+    "data_fingerprint": str,
+    "conflict_ratio": float | None,
+    "class_names": list[str],
+    "group_names": list[str],
+    "image_shape": list[int],
+    "mean": list[float],
+    "std": list[float],
+    "settings": dict[str, Any],
+    "config": dict[str, Any],
+    "network": dict[str, Any],
+    "learner": dict[str, Any],
+    "num_classes": int,
+    "method": str,
+    "variant": str,
+    "weighting": str,
+    "ipc": int | None,
+    "distill_seed": int,
+    "zca": float | None,
+    "densities": dict[str, float],
+    "reads_groups": bool | None,
+    "signal": str | None,
+    "value_range": list[float],
+    "threads": int,
+}
+"""Types of what metadata say, where they say it."""
+
+SPARE = 10**7
+"""Numbers that a network may hold, while it is built, beyond twice those of its file."""
+MOST = 10**4
+"""The largest number of tensors of a network."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +76,7 @@ class FileKind:
         wanted: The way out where another file was named, or none is there.
         again: The way out where a file is damaged.
         tensors: Names of tensors that every file has.
-        facts: Keys that the metadata of every file have.
+        facts: Keys that the metadata of every file have, and their types.
         absent: The error where there is no file.
         json: How the metadata are written.
         format: Version of the format; counted up when an older reader would misread a file.
@@ -51,7 +91,7 @@ class FileKind:
     wanted: str
     again: str
     tensors: tuple[str, ...] = ()
-    facts: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
     absent: type[FDDError] = FileFormatError
     json: Mapping[str, Any] = field(default_factory=lambda: {"sort_keys": True})
     format: int = 1
@@ -100,9 +140,9 @@ class FileKind:
                 f"{self.wanted}"
             )
         try:
-            metadata = cleaned(json.loads(text))
-        except json.JSONDecodeError:
-            metadata = None
+            metadata = cleaned(parse_json(text))
+        except ValueError as error:
+            raise FileFormatError(f"{path}: its metadata are not a JSON object ({error}): {self.again}") from None
         if not isinstance(metadata, dict):
             raise FileFormatError(f"{path}: its metadata are not a JSON object: {self.again}")
         kind = metadata.get("kind", UNMARKED)
@@ -117,6 +157,9 @@ class FileKind:
         missing += [f"metadata {name!r}" for name in self.facts if name not in metadata]
         if missing:
             raise FileFormatError(f"{path} lacks {missing[0]}: {self.again}")
+        for name, hint in {**COMMON, **self.facts}.items():
+            for place, problem in misfits(metadata[name], hint, name) if name in metadata else ():
+                raise FileFormatError(f"{path}: its metadata have {place!r} {problem}: {self.again}")
         return handle, metadata
 
     def read(self, path: str | Path, *, unmarked: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -139,6 +182,38 @@ class FileKind:
         if problem := not_finite(_named(tensors)):
             raise FileFormatError(f"{self.name} {path}: {problem}: {self.again}")
 
+    def built(self, path: str | Path, make: Callable[[], M], numbers: int) -> M:
+        """Build a module by what a file says; first without memory, so that sizes in it take no more than it holds.
+
+        Args:
+            path: The file, for messages.
+            make: Builds the module.
+            numbers: How many numbers the file holds.
+
+        Raises:
+            FileFormatError: It cannot be built, or would be larger than what the file holds.
+        """
+        with self.from_file(path):
+            with suppress(Exception), _limited(2 * numbers + SPARE), torch.device("meta"):
+                make()  # a user's own class may need real memory
+            with _limited(2 * numbers + SPARE):
+                return make()
+
+    @contextmanager
+    def from_file(self, path: str | Path) -> Iterator[None]:
+        """Build inside the block what a file describes: what goes wrong is the file's.
+
+        Raises:
+            FileFormatError: Something did.
+        """
+        try:
+            yield
+        except FDDError as error:
+            raise FileFormatError(f"{path}: {error}: {self.again}") from None
+        except Exception as error:  # constructors take what the file says, and fail by any error
+            reason = " ".join(str(error).split())[:120]
+            raise FileFormatError(f"{path}: what it describes cannot be built ({reason}): {self.again}") from None
+
     def factory(self, path: str | Path, spec: Spec, base: type) -> Any:
         """Return the factory of a spec that a file names: a class of ``base``, and nothing else.
 
@@ -151,7 +226,8 @@ class FileKind:
         cls = import_class(spec["class_path"])
         if not (isinstance(cls, type) and issubclass(cls, base)):
             raise FileFormatError(f"{path} names {spec['class_path']}, which is no {base.__name__}: {self.again}")
-        return build(spec)
+        with self.from_file(path):
+            return build(spec)
 
     def check_state(self, path: str | Path, tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
         """Check that a file's tensors are those of a module's state, by name and shape.
@@ -180,16 +256,44 @@ class FileKind:
                 return f"is cut short within its header ({size} bytes): {self.again}"
             stream.seek(8)
             try:
-                entries = json.loads(stream.read(length))
+                entries = parse_json(stream.read(length).decode())
                 end = 8 + length + max(v["data_offsets"][1] for k, v in entries.items() if k != "__metadata__")
             except (ValueError, KeyError, TypeError, AttributeError, IndexError):
                 end = 0
-        cut = f"cut short ({size} of {end} bytes)" if end > size else f"damaged ({error})"
+        cut = f"cut short ({size} of {end} bytes)" if end > size else f"damaged ({error[:200]})"
         return f"is {cut}: {self.again}"
 
 
 def _named(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"tensor {name!r}": tensor for name, tensor in tensors.items()}
+
+
+class _TooLargeError(BaseException):
+    """A network is larger than its file; no mistake of the class that is built, which may catch those."""
+
+
+@contextmanager
+def _limited(numbers: int) -> Iterator[None]:
+    """Let the modules built inside the block have so many numbers at most.
+
+    Raises:
+        FileFormatError: They would have more.
+    """
+    left, most = numbers, MOST
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal left, most
+        left, most = left - (0 if parameter is None else parameter.numel()), most - 1
+        if min(left, most) < 0:
+            raise _TooLargeError
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    except _TooLargeError:
+        raise FileFormatError("the network that it names is larger than what it holds") from None
+    finally:
+        hook.remove()
 
 
 def _a(noun: str) -> str:

@@ -10,13 +10,13 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from fdd_lightning.artefacts.cells import is_uneven, mean_over_cells
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils.files import read_json, write_json
 from fdd_lightning.utils.plain_text import cleaned
+from fdd_lightning.utils.typed_json import even_lines, misfits
 
 FORMAT = 1
 ACCURACY, BALANCED = "accuracy", "balanced_accuracy"
@@ -222,8 +222,11 @@ class Row(Identity):
     def _problems(self) -> Iterator[str]:
         hints = get_type_hints(Row)
         for key in fields(self):
-            for name, problem in _misfits(getattr(self, key.name), hints[key.name], key.name):
+            for name, problem in misfits(getattr(self, key.name), hints[key.name], key.name):
                 yield f"has {name!r} {problem}"
+        for name in ("cell_accuracy", "cell_count"):
+            if not even_lines(getattr(self, name)):
+                yield f"has {name!r} that is no matrix of classes by groups"
         for name, summary in self.metrics.items():
             if summary and [len(line) for line in summary.values] != [self.eval_networks] * self.num_sets:
                 yield f"has a metric {name!r} whose values are not one for each distillation seed and network"
@@ -235,28 +238,6 @@ def _summary(name: str, document: Any) -> MetricSummary | None:
     if not isinstance(document, dict) or set(document) != {key.name for key in fields(MetricSummary)}:
         raise FileFormatError(f"has a metric {name!r} without mean, std and values")
     return MetricSummary(**document)
-
-
-def _misfits(value: Any, hint: Any, name: str) -> Iterator[tuple[str, str]]:
-    """Yield where a value, or what it holds, does not have its type, and why."""
-    if isinstance(hint, UnionType):  # of a type and None
-        if value is not None:
-            yield from _misfits(value, get_args(hint)[0], name)
-        return
-    kind, arguments = get_origin(hint) or hint, get_args(hint)
-    if kind is Any:
-        return
-    wanted: Any = int | float if kind is float else kind
-    if (isinstance(value, bool) and kind is not bool) or not isinstance(value, wanted):
-        yield name, f"of type {type(value).__name__}"
-    elif kind is float and not math.isfinite(value):
-        yield name, "that is not finite"
-    elif kind is MetricSummary:
-        for key, inner in get_type_hints(kind).items():
-            yield from _misfits(getattr(value, key), inner, f"{name}.{key}")
-    elif kind in (list, dict):
-        for place, member in enumerate(value) if kind is list else value.items():
-            yield from _misfits(member, arguments[-1], f"{name}.{place}")
 
 
 def merge(*sources: Iterable[Row]) -> list[Row]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from fdd_lightning.artefacts.results import FORMAT, Row, parse_results, read_results
+from fdd_lightning.errors import FileFormatError
 from fdd_lightning.utils.files import read_json, write_json
 from fdd_lightning.utils.plain_text import cleaned
+from fdd_lightning.utils.typed_json import misfits
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,21 @@ class Failure:
     identity: Mapping[str, Any]
     stage: str
     error: str
+
+
+class _Failure(TypedDict):
+    """One of the failed rows, as the file holds it."""
+
+    identity: dict[str, Any]
+    stage: str
+    error: str
+
+
+class _Document(TypedDict, total=False):
+    """What a file holds beside its rows."""
+
+    planned: int | None
+    failed: list[_Failure]
 
 
 @dataclass(frozen=True)
@@ -72,5 +89,7 @@ class RunResults:
     def read(cls, path: str | Path) -> RunResults:
         """Read and check the file, also that of a single evaluation; see :func:`read_results`."""
         rows, document = read_results(path), cleaned(read_json(path))
+        for name, problem in misfits(document, _Document, str(path)):
+            raise FileFormatError(f"{name} is {problem}: run the same command again")
         failed = [Failure(each["identity"], each["stage"], each["error"]) for each in document.get("failed", ())]
         return cls(rows, document.get("planned"), failed)

@@ -16,6 +16,7 @@ from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.configuration.trainer_settings import INDIFFERENT
 from fdd_lightning.errors import FileFormatError
 from fdd_lightning.utils.files import PART, fingerprint, read_json, sha256_path, write_json
+from fdd_lightning.utils.typed_json import misfits
 
 RECORD = "stage.json"
 CHECKPOINT = "last.ckpt"
@@ -140,9 +141,11 @@ class StageFolder:
         file = self.path / RECORD
         if not file.is_file():
             return None
-        found = read_json(file)
         try:
-            return StageRecord(**found)
+            record = StageRecord(**read_json(file))
+            if any(misfits(record, StageRecord, RECORD)):
+                raise TypeError
+            return record
         except TypeError:
             raise FileFormatError(f"{file} is no record of a stage: choose another --output, or delete it") from None
 

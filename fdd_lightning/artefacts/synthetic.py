@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor
 
-from fdd_lightning.artefacts.file_kind import FileKind
+from fdd_lightning.artefacts.file_kind import COMMON, FileKind
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils.files import atomic_path
+from fdd_lightning.utils.typed_json import misfits
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -249,6 +250,8 @@ class SyntheticSet:
         meta, images, labels = self.metadata, self.images, self.labels
         if meta["format"] != SYNTHETIC.format:
             return f"format version {meta['format']!r} instead of {SYNTHETIC.format}"
+        for name, problem in (found for key in meta.keys() & COMMON for found in misfits(meta[key], COMMON[key], key)):
+            return f"its metadata have {name!r} {problem}"
         missing = [k for k in REQUIRED if not isinstance(meta.get(k), list)]
         if missing:
             return f"its metadata lack the list {missing[0]!r}"

@@ -15,6 +15,7 @@ from fdd_lightning.command_line.data_arguments import data_options
 from fdd_lightning.command_line.data_by_name import find
 from fdd_lightning.configuration import menu
 from fdd_lightning.errors import say
+from fdd_lightning.report.figures import all_figures
 from fdd_lightning.report.row_names import describe, shared_settings, variants
 from fdd_lightning.report.summary import print_summary
 from fdd_lightning.runs.execute import Execution
@@ -43,6 +44,8 @@ def run(args: list[str]) -> int:
     parser.add_argument("--plan", metavar="FILE", help="write the rows to come as a JSON list")
     parser.add_argument("--output", help="folder of the run (default: runs/NAME)")
     options, left = parser.parse_known_args(args)
+    if not options.recipe.strip():
+        parser.error("name a recipe, a folder or a table of images")
     own = is_own_images(options.recipe)
     if own:
         file, told = write_own_recipe(options.recipe, own_options(data_options(parser, left)), options.output)
@@ -54,6 +57,11 @@ def run(args: list[str]) -> int:
     plan = Plan(recipe, Path("runs") / recipe.name if options.output is None else Path(options.output))
     read = [*menu.files_read(), *(path for row in plan.rows for path in row.data.own_paths)]
     require_output("--output", plan.root if options.output is None else options.output, read)
+    plan.require_buildable()
+    all_figures(recipe.figures)
+    for row in plan.rows:
+        if row.data.missing is None:
+            row.check_data(built=False)
     if options.plan is not None:
         require_output("--plan", options.plan, [*read, plan.root / "results.json"], file=True)
         write_json(options.plan, [row.identity for row in plan.rows])

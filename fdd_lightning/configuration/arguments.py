@@ -114,6 +114,8 @@ def _spec(value: Any) -> Any:
         return menu.spec_in(path, "") if path.suffix in menu.ENDINGS and path.is_file() else {"class_path": value}
     if isinstance(value, dict) and not menu.is_spec_like(value):
         return {"init_args": value}
+    if value and not isinstance(value, dict):
+        raise ConfigError(f"{str(value)[:80]!r} is no model and no data: name a class, or give its arguments")
     return value or {"init_args": {}}
 
 

@@ -120,7 +120,9 @@ def import_class(path: str) -> type:
 
 def is_spec(value: Any) -> bool:
     """Tell whether a value is a class-path spec."""
-    return isinstance(value, Mapping) and "class_path" in value and set(value) <= {"class_path", "init_args"}
+    if not isinstance(value, Mapping) or not {"class_path"} <= set(value) <= {"class_path", "init_args"}:
+        return False
+    return isinstance(value["class_path"], str) and isinstance(value.get("init_args") or {}, Mapping)
 
 
 def build(spec: Any) -> Any:

@@ -28,6 +28,8 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils.paths import CONFIGS
 
 ENDINGS = (".yaml", ".yml")
+LONGEST = 250
+"""Letters of the longest name of an entry, or path of a file, that is looked for."""
 
 
 def roots() -> list[Path]:
@@ -44,6 +46,8 @@ def names(kind: str) -> list[str]:
 def file_of(kind: str, name: str | Path) -> Path | None:
     """Return the file of an entry of a kind, by its name or by the path of a YAML file; None where there is none."""
     path = Path(name)
+    if not path.name or len(str(path)) > LONGEST or not str(path).isprintable():
+        return None
     if path.suffix in ENDINGS and path.is_file():
         return path
     inside = path.with_name(f"{path.name}.yaml") if path.suffix not in ENDINGS else path
@@ -216,16 +220,44 @@ def read_yaml(file: Path) -> Any:
     """
     status = file.stat()
     _FILES.add(file.resolve())
-    return _read(file.resolve(), status.st_size, status.st_mtime_ns)
+    return _read(file, file.resolve(), status.st_size, status.st_mtime_ns)
 
 
 @cache
-def _read(file: Path, size: int, changed: int) -> Any:
+def _read(file: Path, place: Path, size: int, changed: int) -> Any:
     try:
-        return load_yaml(file.read_text(encoding="utf-8-sig"))
+        content = load_yaml(file.read_text(encoding="utf-8-sig"))
+        _require_tree(content)
     except DuplicateKeyError as error:
         raise ConfigError(f"{file}, {error}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{file} is not UTF-8 text: save it as UTF-8") from None
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise ConfigError(f"{file} is nested too deeply to mean anything") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: numbers and dates that only look like some
         raise ConfigError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None
+    return content
+
+
+MOST = 100_000
+"""Values that a file may hold, those of aliases counted wherever they stand."""
+
+
+def _require_tree(content: Any) -> None:
+    """Refuse what holds itself by an alias, or grows beyond all memory when aliases are written out.
+
+    Raises:
+        ValueError: It does.
+    """
+    waiting, count = [content], 0
+    while waiting:
+        value = waiting.pop()
+        count += 1
+        if count > MOST:
+            raise ValueError("an alias (*) stands within its own anchor (&), or there are too many values")
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str):
+            value.encode()  # halves of characters, which no file can be named by, and no terminal shows

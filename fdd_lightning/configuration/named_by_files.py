@@ -48,6 +48,8 @@ def require_known(value: Any, where: str, wanted: tuple[type, ...] = ()) -> None
         kinds: dict[str, tuple[type, ...]] = {}
         if "class_path" in value:
             cls = _known(str(value["class_path"]), where)
+            if not isinstance(value.get("init_args") or {}, Mapping):
+                raise FileFormatError(f"{where}: the arguments of {value['class_path']} are no mapping")
             kinds = {name: classes_for(parameter.annotation) for name, parameter in parameters(cls).items()}
         for key, item in value.items():
             if key in ("init_args", "dict_kwargs") and isinstance(item, Mapping):

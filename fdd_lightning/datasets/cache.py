@@ -23,9 +23,12 @@ from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.utils.files import IN_CACHE, read_json, sha256_file, write_json, writing
 from fdd_lightning.utils.locks import locked
 from fdd_lightning.utils.progress import track
+from fdd_lightning.utils.typed_json import misfits
 
 MANIFEST = "manifest.json"
-PARTS = ("images", "targets", "groups")
+SPLITS = ("train", "test")
+PARTS = {"images": (torch.uint8, 4), "targets": (torch.int64, 1), "groups": (torch.int64, 1)}
+"""Type and number of axes of each array."""
 SPOTS = 16
 """Images of a file that are compared whenever it is opened."""
 
@@ -201,8 +204,12 @@ def read_manifest(folder: Path) -> Manifest:
     if not (folder / MANIFEST).is_file():
         raise _damaged(folder, f"{MANIFEST} is missing")
     manifest = read_json(folder / MANIFEST)
-    if not isinstance(manifest, dict) or not Manifest.__required_keys__ <= set(manifest):
-        raise _damaged(folder, f"{MANIFEST} is incomplete")
+    for name, problem in misfits(manifest, Manifest, MANIFEST):
+        raise _damaged(folder, f"{name} is {problem}")
+    shape = [len(manifest["groups"])] * len(manifest["classes"])
+    for split in SPLITS:
+        if [len(line) for line in manifest["cells"].get(split, [])] != shape:
+            raise _damaged(folder, f"{MANIFEST} has no cells of {split} by classes and groups")
     return cast(Manifest, manifest)
 
 
@@ -266,21 +273,23 @@ def _spots(size: int) -> list[int]:
 def _read_array(path: Path, part: str, manifest: Manifest) -> Tensor:
     """Read a file: labels and groups whole, compared with the manifest; images as they are used, compared in spots."""
     try:
-        if part != "images":
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != manifest["files"].get(path.name):
-                raise ValueError("it is not the file that was built")
-            return torch.from_numpy(np.load(io.BytesIO(content)))
-        # Copy-on-write: torch wants writable memory, and pages that nobody writes to stay shared with the file.
-        images = torch.from_numpy(np.load(path, mmap_mode="c"))
+        if part != "images" and sha256_file(path) != manifest["files"].get(path.name):
+            raise ValueError("it is not the file that was built")
+        # A map takes no memory before the file was found to be as long as its header says. Copy-on-write: torch wants
+        # writable memory, and pages that nobody writes to stay shared with the file.
+        mapped = np.load(path, mmap_mode="c")
+        array = torch.from_numpy(mapped if part == "images" else np.array(mapped))
         known = manifest.get("spots", {}).get(path.name)
         if known is not None:
             found = hashlib.sha256()
-            for spot in _spots(len(images)):
-                found.update(images[spot].contiguous().numpy().data)
+            for spot in _spots(len(array)):
+                found.update(array[spot].contiguous().numpy().data)
             if found.hexdigest() != known:
                 raise ValueError("it is not the file that was built")
-        return images
-    except (OSError, ValueError, EOFError) as error:
-        reason = "it is missing" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())
-        raise _damaged(path.parent, f"{path.name}: {reason}") from None
+    except FileNotFoundError:
+        raise _damaged(path.parent, f"{path.name}: it is missing") from None
+    except Exception as error:  # numpy reads the header by any means
+        raise _damaged(path.parent, f"{path.name}: {' '.join(str(error).split())[:200]}") from None
+    if (array.dtype, array.ndim) != PARTS[part]:
+        raise _damaged(path.parent, f"{path.name}: {array.dtype} of shape {tuple(array.shape)}")
+    return array

@@ -12,7 +12,7 @@ from torch import Generator
 
 from fdd_lightning.algorithms import Algorithm
 from fdd_lightning.algorithms.group_labels import refuse_groups
-from fdd_lightning.artefacts.classifier import load_classifier, save_classifier
+from fdd_lightning.artefacts.classifier import CLASSIFIER, load_classifier, save_classifier
 from fdd_lightning.configuration.choices import Spec, class_path, import_class, rebuild
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.menu import find
@@ -82,7 +82,8 @@ class Classifier(TrainingModule, FitModule):
         """Return those of the configuration that the file holds."""
         header = load_classifier(path)[1]
         require_known(header["config"], str(path))
-        return cls.row_settings(header["config"]) | below(cls.kind, header.get("trainer_settings", {}))
+        with CLASSIFIER.from_file(path):
+            return cls.row_settings(header["config"]) | below(cls.kind, header.get("trainer_settings", {}))
 
     @classmethod
     def spec_of_entry(cls, name: str) -> Spec:

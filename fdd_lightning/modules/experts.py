@@ -131,7 +131,7 @@ class Experts(WeighingModule, FitModule):
     @classmethod
     def settings_of(cls, path: Path) -> dict[str, Any]:
         """Return what the files say."""
-        return dict(ExpertFolder(path).header["settings"])
+        return dict(ExpertFolder(path).header.get("settings", {}))
 
     @classmethod
     def warnings_of(cls, path: Path) -> Sequence[str]:

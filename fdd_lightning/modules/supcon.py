@@ -96,6 +96,7 @@ class SupCon(FitModule):
         super().__init__()
         self.preset = preset
         self.figures: dict[str, Tensor] = {}
+        require({"hidden": hidden, "dimension": dimension}, least=1, of="SupCon")
         require({"temperature": temperature, "q": q, "steps": steps}, above=0, of="SupCon")
         self.temperature = temperature
         self.q = q

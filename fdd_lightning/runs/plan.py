@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from fdd_lightning.configuration.row_settings import distill_settings
 from fdd_lightning.configuration.trainer_settings import decisive, refuse_nothing_to_do
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.base import data_module
-from fdd_lightning.errors import ConfigError, DatasetNotFoundError
+from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError
 from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.distiller import BaseDistiller
@@ -62,8 +63,11 @@ class PlannedRow:
         """Return all stages of the row once, inputs first."""
         return list({id(stage): stage for each in self.evaluations for stage in each.with_inputs()}.values())
 
-    def check_data(self) -> None:
+    def check_data(self, *, built: bool = True) -> None:
         """Refuse data that are missing or do not suffice, before the first of many stages runs.
+
+        Args:
+            built: Build the data where only that tells how many images a class has.
 
         Raises:
             DatasetNotFoundError: They are missing.
@@ -79,6 +83,10 @@ class PlannedRow:
                 "column of groups, or leave the weighting out (vanilla and kde need none)"
             )
         counts = self.data.class_counts()
+        if counts is None and built:
+            with suppress(FDDError):  # said when it is the first stage's turn: rows of other data go on
+                self.data.prepare_data()
+                counts = self.data.class_counts()
         if made is not None and counts is not None and issubclass(made.module, BaseDistiller):
             require_images(made.module.real_images_needed(made.config["model"]["init_args"]), counts, self.data)
         evaluation = self.evaluations[0].config["model"]
@@ -161,6 +169,21 @@ class Plan:
             if other is not row:
                 titles = " and ".join(dict.fromkeys(c.evaluations[0].title for c in (other, row)))
                 raise ConfigError(f"recipe {self.recipe.name}: two rows are the same ({titles}): leave one out")
+
+    def require_buildable(self) -> None:
+        """Build every stage's model and networks without memory, each once whatever its seed.
+
+        Raises:
+            ConfigError: One refuses its arguments.
+        """
+        tried: set[str] = set()
+        for row in self.rows:
+            for stage in row.stages():
+                model = {**stage.config["model"], "init_args": {**stage.config["model"]["init_args"], "seed": 0}}
+                key = json.dumps([stage.kind, model, stage.config["data"], stage.config["trainer"]], default=str)
+                if key not in tried:
+                    stage.require_buildable(row.data)
+                tried.add(key)
 
     def stages(self) -> list[Stage]:
         """Return every stage once, in an order in which they can run."""

@@ -126,7 +126,8 @@ class _Reader:
             raise self.fail(key, f"{value!r} is neither a name nor a mapping with `name` (or `class_path`)")
         name = require_name(f"{self.path}: {key}", own.pop("class_path") if "class_path" in own else own.pop("name"))
         # A weighting's arguments stand below it; its entry's other leaves are the distiller's, as ever.
-        arguments = flatten(own.pop("init_args", None) or {}, "weighting." if kind == "weighting" else "")
+        given = self.mapping(f"{key}.init_args", own.pop("init_args", None))
+        arguments = flatten(given, "weighting." if kind == "weighting" else "")
         self.known(key, name, kind)
         lists = {part: own.pop(part, None) for part in LISTED.get(kind, ())}
         read: dict[str, Any] = {

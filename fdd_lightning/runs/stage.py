@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,10 +16,12 @@ from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.configuration.row_settings import below
 from fdd_lightning.configuration.sizes import sized_by_data
 from fdd_lightning.configuration.trainer_settings import decisive
+from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.base import source_state
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import StageModule
-from fdd_lightning.stages.parser import resolve
+from fdd_lightning.stages.buildable import require_buildable, require_devices
+from fdd_lightning.stages.parser import STAGES, resolve
 from fdd_lightning.utils.files import sha256_path
 
 
@@ -117,11 +120,30 @@ class Stage:
         Raises:
             ConfigError: A leaf of the recipe does not fit the stage.
         """
-        try:
+        with self._worded():
             return configuration(self.kind, self.args, self.data)
+
+    @contextmanager
+    def _worded(self) -> Iterator[None]:
+        """Say what is refused inside the block by the keys of a recipe."""
+        try:
+            yield
         except ConfigError as error:
             told = str(error).replace("--model.", f"{self.section or self.kind}.").replace("--data.", "data.")
             raise ConfigError(f"{self.kind} {self.title}: {told}") from error
+
+    def require_buildable(self, data: BaseDataModule) -> None:
+        """Refuse what could only fail when it is the stage's turn: nothing is run, and nothing takes memory.
+
+        Args:
+            data: The data module, not set up.
+
+        Raises:
+            ConfigError: The model, a network or the hardware of the stage cannot be had.
+        """
+        with self._worded():
+            require_devices(self.config["trainer"])
+            require_buildable(self.config["model"], data, STAGES[self.kind][2])
 
     @property
     def fingerprint(self) -> str:

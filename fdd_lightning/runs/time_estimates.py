@@ -20,6 +20,7 @@ from fdd_lightning.runs.stage import Stage
 from fdd_lightning.training import regime_of
 from fdd_lightning.utils.files import fingerprint, read_json, write_json
 from fdd_lightning.utils.paths import cache_root
+from fdd_lightning.utils.typed_json import misfits
 
 EXTENT = frozenset({"iterations", "steps", "epochs", "preset", "seed", "images_per_class", "count"})
 """Leaves that say how long a stage runs, or which of several like runs it is."""
@@ -59,9 +60,10 @@ def _steps(stage: Stage) -> float:
 
 def _read() -> dict[str, float]:
     try:
-        return dict(read_json(cache_root() / "rates.json"))
+        rates = read_json(cache_root() / "rates.json")
     except (OSError, FileFormatError):
         return {}
+    return {} if any(misfits(rates, dict[str, float], "")) else dict(rates)
 
 
 def note_rate(stage: Stage, data: BaseDataModule) -> None:

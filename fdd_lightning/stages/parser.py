@@ -37,6 +37,7 @@ from fdd_lightning.modules.experts import Experts  # noqa: F401
 from fdd_lightning.modules.selection import Selection  # noqa: F401
 from fdd_lightning.modules.supcon import SupCon
 from fdd_lightning.modules.trajectory_matching import TrajectoryMatching  # noqa: F401
+from fdd_lightning.stages.buildable import require_moderate
 from fdd_lightning.stages.messages import explain, with_help
 from fdd_lightning.trainer import FDDTrainer, hushed
 
@@ -252,6 +253,7 @@ class StageParser(LightningCLI):
         """Return the whole configuration of the stage as plain values, without what the data decide."""
         # By place: nulls stay in; jsonargparse 4.49 renamed the argument that says so.
         dumped = yaml.safe_load(self.parser.dump(self.config, "yaml", False, skip_validation=True))
+        require_moderate(dumped[self.stage], "")
         return dict(dumped[self.stage])
 
     def resolve(self, words: list[str]) -> dict[str, Any]:

@@ -24,10 +24,12 @@ from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.artefacts.stage_folder import WORK, Begun, StageFolder, StageRecord, config_fingerprint
 from fdd_lightning.configuration.choices import import_class, leaves
 from fdd_lightning.configuration.sizes import sized_by_data
+from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.base import own_paths, source_state
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError, first_process, say
 from fdd_lightning.modules.base import StageModule
-from fdd_lightning.stages.parser import MAIN_PARSER, FDDParser, Refusal, StageParser, settled, worded
+from fdd_lightning.stages.buildable import require_buildable, require_devices
+from fdd_lightning.stages.parser import MAIN_PARSER, STAGES, FDDParser, Refusal, StageParser, settled, worded
 from fdd_lightning.trainer import FDDTrainer, hushed
 from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageClock, StageProgress, WholeStage
 from fdd_lightning.utils.files import atomic_path, sha256_path, writing
@@ -125,6 +127,7 @@ class StageRun(StageParser):
     def before_instantiate_classes(self) -> None:
         """Say finished where this work was done before."""
         config = sized_by_data(self.resolved())
+        require_devices(config["trainer"])
         self.record.fingerprint = config_fingerprint(self.stage, config, source_state(config["data"]))
         for flag, what in self.flags.items():
             path = self.options[flag]
@@ -188,6 +191,7 @@ class StageRun(StageParser):
         for flag in self.flags:
             if self.options[flag]:
                 model.take(flag, Path(self.options[flag]))
+        require_buildable(self.resolved()["model"], cast(BaseDataModule, self.datamodule), STAGES[self.stage][2])
         model.check()
         if not chosen["fast_dev_run"]:
             model.folder = self.folder.path

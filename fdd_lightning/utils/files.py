@@ -16,6 +16,10 @@ from typing import Any
 from safetensors import SafetensorError
 
 from fdd_lightning.errors import CLOSED, FULL, FDDError, FileFormatError, WriteError, way_out
+from fdd_lightning.utils.typed_json import parse_json
+
+LARGEST_JSON = 1 << 28
+"""Bytes of the largest JSON file that is read."""
 
 PART = ".part-"
 """How the names of files begin that are being written; what a killed process left can be told by it."""
@@ -107,11 +111,13 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        FileFormatError: The file is not JSON (cut short, for example).
+        FileFormatError: The file is not JSON (cut short, for example), or beyond the limits of :func:`parse_json`.
     """
+    if Path(path).stat().st_size > LARGEST_JSON:
+        raise FileFormatError(f"{path} is larger than any file of its kind: delete it and run the same command again")
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return parse_json(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
         raise FileFormatError(f"{path} is not valid JSON ({error}): delete it and run the same command again") from None
 
 

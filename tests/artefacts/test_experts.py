@@ -128,4 +128,6 @@ def test_parameters_that_do_not_fit_the_network(tmp_path):
 
 def test_only_networks_are_built(tmp_path):
     write(tmp_path, 0, network={"class_path": "subprocess.Popen", "init_args": {"args": "x"}})
-    assert "names subprocess.Popen, which is no Network" in refused(tmp_path)
+    assert "names the class 'subprocess.Popen', which is not one of fdd-lightning" in refused(tmp_path)
+    write(tmp_path, 0, network={"class_path": "fdd_lightning.augment.DSA", "init_args": {}})
+    assert "names fdd_lightning.augment.DSA, which is no Network" in refused(tmp_path)

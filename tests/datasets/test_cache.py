@@ -235,7 +235,7 @@ def _edit(folder: Path, **changes: object) -> None:
         (lambda f: (f / "test_groups.npy").unlink(), "missing"),
         (lambda f: (f / "test_groups.npy").write_bytes((f / "train_groups.npy").read_bytes()), "test"),
         (lambda f: (f / "manifest.json").unlink(), "manifest.json is missing"),
-        (lambda f: (f / "manifest.json").write_text("{}"), "incomplete"),
+        (lambda f: (f / "manifest.json").write_text("{}"), "without 'cells'"),
         (lambda f: (f / "manifest.json").write_text('{"dataset":'), "not valid JSON"),
         (lambda f: _edit(f, dataset="other"), "other"),
         (lambda f: _flip_byte(f / "train_images.npy"), "train_images.npy: it is not the file that was built"),
@@ -244,7 +244,7 @@ def _edit(folder: Path, **changes: object) -> None:
         (lambda f: _edit(f, sha256="0" * 64), "contradict"),
         (lambda f: _edit(f, files={}), "contradict"),
         (lambda f: _edit(f, cells={"train": [[2, 0, 0], [0, 2, 0]], "test": [[0, 0, 1], [0, 1, 0]]}), "cell counts"),
-        (lambda f: _edit(f, groups=["x"]), "outside 0..0"),
+        (lambda f: _edit(f, groups=["x"]), "no cells of train by classes and groups"),
         (lambda f: _edit(f, parameters={"seed": 8}), "seed"),
     ],
 )
