@@ -78,6 +78,10 @@ class RandomImages(BaseDataModule):
         """Three channels."""
         return (3, self.size, self.size)
 
+    @property
+    def alignment(self) -> None:
+        """Of no interest here."""
+
     def build(self) -> dict[str, Split]:
         """Nothing is built: the images are drawn in :meth:`setup`."""
         return {}

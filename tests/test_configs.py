@@ -161,7 +161,8 @@ def test_presets_of_the_evaluation(fdd, files, name):
     said = fdd("eval", *args, "--trainer.limit_test_batches=2", f"--synthetic={files[1]}", "--output=x")
     assert said.code == 0, said.err
     row = written_rows("x/results.json")[0]
-    assert (row["preset"], row["eval_settings"]) == (name, {"network.width": 4})
+    shortened = {"trainer.max_steps": 2, "trainer.limit_test_batches": 2}
+    assert (row["preset"], row["eval_settings"]) == (name, {"network.width": 4, **shortened})
 
 
 @pytest.mark.parametrize("name", menu("recipes"))

@@ -7,13 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from fdd_lightning.datamodules import ColoredDigits
 from tests.tiny import DISTILL, EVAL, FIT
 
 
 @pytest.fixture
 def cache(workdir, digits_cache, monkeypatch):
     """A cache of the test's own, in which the coloured digits are built."""
-    (built,) = digits_cache.glob("colored_digits-*")
+    built = ColoredDigits().cache_folder
     shutil.copytree(built, workdir / "cache" / built.name)
     monkeypatch.setenv("FDD_CACHE", str(workdir / "cache"))
     return workdir / "cache" / built.name

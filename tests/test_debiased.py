@@ -87,7 +87,8 @@ def test_two_processes_share_the_batches_of_a_classifier(learner, workdir, tmp_p
             assert torch.equal(value, second["state"][key]), key
         torch.testing.assert_close(value, alone["state"][key], rtol=1e-7, atol=1e-9)
     assert ranks[0].out.startswith("fit: two/classifier.safetensors")
-    assert [ranks[1].out, *(rank.err for rank in ranks)] == ["", "", ""]
+    assert [ranks[1].out, ranks[1].err] == ["", ""]
+    assert ranks[0].err == one.err  # group DRO has learned nothing yet, and is said to
     figures = [load_classifier(f"{name}/classifier.safetensors")[1]["metrics"] for name in ("one", "two")]
     assert figures[0] == pytest.approx(figures[1])
 

@@ -162,7 +162,7 @@ def test_two_folders_are_told_apart(textures, fdd, refused):
     assert fdd("run", "r.yaml", "--dry-run").code == 0
     for name in ("cmnist", "a/b", "", ".."):
         write_recipe(Path("r.yaml"), data=recipe("textures", name=name), **small)
-        assert f"name={name!r}" in refused("run", "r.yaml")
+        assert f"{name!r}" in refused("run", "r.yaml")
 
 
 def test_runs_of_two_folders_of_one_name_share_no_panel(textures, fdd):

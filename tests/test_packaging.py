@@ -95,7 +95,7 @@ def test_metadata(metadata: Message) -> None:
     assert metadata["Version"] == version
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert metadata.get_all("Provides-Extra") == ["dev", "corruptions", "parquet", "bolts", "notebooks"]
+    assert metadata.get_all("Provides-Extra") == ["dev", "release", "corruptions", "parquet", "bolts", "notebooks"]
 
 
 def test_metadata_lists_exactly_the_requirements(metadata: Message) -> None:
@@ -109,7 +109,9 @@ def test_entry_point(wheel: Path) -> None:
         assert "fdd = fdd_lightning.__main__:main" in archive.read(name).decode()
 
 
-@pytest.mark.parametrize("block", ["install_requires", "dev", "corruptions", "parquet", "bolts", "notebooks"])
+@pytest.mark.parametrize(
+    "block", ["install_requires", "dev", "release", "corruptions", "parquet", "bolts", "notebooks"]
+)
 def test_every_requirement_has_its_reason(block: str) -> None:
     lines = requirement_blocks()[block]
     for above, line in zip(["", *lines], lines, strict=False):

@@ -134,6 +134,8 @@ class WeighingModule(StageModule, ABC):
     def _inherit_warnings(self) -> None:
         """Take over what is doubtful about the input files."""
         for flag in self.inputs():
+            if getattr(self, flag) is None:  # a class of the user's own does without
+                continue
             for word in fit_kinds()[flag].warnings_of(getattr(self, flag)):
                 self.warn(word, f"--{flag} {getattr(self, flag)}: {MEANING.get(word, word)}")
 

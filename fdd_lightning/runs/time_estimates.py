@@ -29,8 +29,6 @@ TRIED = 100
 """Images that a network is timed with."""
 LONG_ENOUGH = 0.05
 """Seconds after which a timing ends."""
-BESIDE = 1.3
-"""What a stage takes over what its networks take: augmentation, optimiser, bookkeeping."""
 START = 1.0
 """Seconds of a stage that do not depend on its length: reading, checking, writing, drawing."""
 
@@ -102,7 +100,7 @@ def estimate(stage: Stage, data: BaseDataModule) -> float | None:
         looks, learns = _speed(dumps(work.network, sort_keys=True), extent.num_classes, extent.image_shape)
     except (FDDError, RuntimeError):  # a network that cannot be built like this is told when it is needed
         return None
-    return START + BESIDE * (looks * work.looked_at + learns * work.learned_from)
+    return START + looks * work.looked_at + learns * work.learned_from
 
 
 @cache
@@ -111,7 +109,7 @@ def _speed(network: str, num_classes: int, image_shape: tuple[int, int, int]) ->
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     state = torch.get_rng_state()  # no draw of a run depends on whether its time was estimated
     built = (build(loads(network)) or ConvNet)(num_classes, image_shape).to(device)
-    images = torch.randn(TRIED, *image_shape, device=device, requires_grad=True)
+    images = torch.randn(TRIED, *image_shape, device=device)
     torch.set_rng_state(state)
 
     def looks() -> None:

@@ -176,10 +176,15 @@ class StageParser(LightningCLI):
     Args:
         stage: The subcommand; only its parser is built.
 
+    Attributes:
+        model_is_given: Whether the user gave some of the model's arguments.
+
     Example:
         >>> StageParser("eval").resolve(settled("eval", ["--model.preset=quick"]))["output"]
         'runs/eval'
     """
+
+    model_is_given: bool = False
 
     def __init__(self, stage: str) -> None:
         self.stage = stage
@@ -228,8 +233,8 @@ class StageParser(LightningCLI):
             )
 
     def _parse_ckpt_path(self) -> None:
-        """Take a checkpoint's settings, and say which options they overrule."""
-        before = leaves(self.resolved()["model"]) if self.options["ckpt_path"] else {}
+        """Take a checkpoint's settings, and say which options they overrule, where some were given."""
+        before = leaves(self.resolved()["model"]) if self.options["ckpt_path"] and self.model_is_given else {}
         super()._parse_ckpt_path()
         after = leaves(self.resolved()["model"]) if before else {}
         told = [

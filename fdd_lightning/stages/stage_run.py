@@ -103,6 +103,7 @@ class StageRun(StageParser):
         self.clock: ClockCheckpoint | None = None
         self.record = StageRecord(stage, "")
         self.stage = stage
+        self.model_is_given = any(arg.startswith(("--model", "--config")) for arg in args)
         words = settled(stage, args)  # first: the classes that it imports may bring input files of their own
         LightningCLI.__init__(  # not StageParser's, which would build a parser without parsing
             self,

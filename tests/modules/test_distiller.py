@@ -191,7 +191,8 @@ def test_two_distillers_share_no_choice():
 
 
 def test_files_depend_on_the_seed_and_on_no_global_state(fdd):
-    for name, more in {"a": (), "b": ("--seed_everything=9",), "c": ("--model.seed=1",)}.items():
+    for number, (name, more) in enumerate({"a": (), "b": (), "c": ("--model.seed=1",)}.items()):
+        torch.manual_seed(number)
         assert fdd(*DISTILL, *more, f"--output={name}").code == 0
     a, b, c = ((Path(name) / "synthetic.safetensors").read_bytes() for name in "abc")
     assert a == b

@@ -56,11 +56,11 @@ def test_what_trains_on_the_way_cannot_be_told(planned):
 
 
 def test_a_long_run_says_so_before_it_starts(fdd, monkeypatch):
-    monkeypatch.setattr("fdd_lightning.command_line.run.LONG", 0.5)
+    monkeypatch.setattr("fdd_lightning.command_line.run.LONG", 0.0)
     write_recipe(Path("r.yaml"), methods=["random"], fit=None, distill=None)
     said = fdd("run", "r.yaml")
     assert said.code == 0
     first = said.err.splitlines()[0]
-    assert first.startswith("left: about ")
+    assert first.startswith("fdd: left: about ")
     assert first.endswith("Ctrl-C stops it, the same command goes on")
     assert "left: " not in fdd("run", "r.yaml").err

@@ -46,7 +46,7 @@ def flip_byte(folder: Path) -> None:
         (flip_byte, "train_images.npy: it is not the file that was built", True),
         (
             lambda f: edit(f, cells={"train": [[600, *[0] * 9], *[[0] * 10] * 9], "test": [[200]]}),
-            "cell counts",
+            "has no cells of test by classes and groups",
             True,
         ),
         (lambda f: edit(f, classes=["a"] * 10), "another classes", False),
