@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-LONG = {"FDD_KILLS": "60"}
+LONG = {"FDD_KILLS": "60", "FDD_MUTATIONS": "20000"}
 """Settings of the long versions, which take most of an hour."""
 
 
