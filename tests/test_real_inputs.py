@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from fdd_lightning.datamodules import Folder
+from tests.fakes import write_mnist
 from tests.fakes_folder import write_class_folders, write_labelled, write_table
 from tests.fakes_natural import cut_short, write_picture, write_utkface
 from tests.tiny import DISTILL, write_recipe
@@ -394,3 +395,18 @@ def test_an_image_replaced_by_another_of_the_same_size_is_noticed(photos, prepar
     assert len({*(photos.parent / ".cache").glob("folder-*")} - seen) == 1
     image.write_bytes(before)
     assert "was built before" in fdd(*PREPARE).out
+
+
+def test_a_published_image_replaced_in_place_is_noticed(workdir, tmp_path, monkeypatch, fdd):
+    monkeypatch.setenv("FDD_CACHE", str(workdir / ".cache"))
+    monkeypatch.setenv("FDD_DATA", str(write_mnist(tmp_path / "root")))
+    args = (*DISTILL, "--data=cmnist_fg", "--output=x")
+    assert fdd(*args).code == 0
+    assert fdd(*args).out == "finished: distill in x\n"
+    file = tmp_path / "root" / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    changed = bytearray(file.read_bytes())
+    changed[16 : 16 + 784] = bytes(784)
+    file.write_bytes(changed)
+    said = fdd(*args)
+    assert (said.code, "finished" in said.out) == (0, False)
+    assert len(list((workdir / ".cache").glob("cmnist_fg-*"))) == 2

@@ -26,6 +26,7 @@ from fdd_lightning.datasets.originals import FASHION_MNIST
 from fdd_lightning.datasets.scenes import LICENCE, find_scenes, read_scenes, scenes_folder, scenes_state, some_names
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils import rng
+from fdd_lightning.utils.files import fingerprint
 from fdd_lightning.utils.plain_text import on_disk
 
 Composite = Literal["alpha", "mask"]
@@ -177,7 +178,8 @@ class BGFMNIST(FromOriginal):
 
     def source_state(self) -> str | None:
         """Return a hash of the photographs' names and contents; None for drawn textures."""
-        return None if self.scenes == TEXTURES else scenes_state(*self._scenes)
+        changed, scenes = super().source_state(), None if self.scenes == TEXTURES else scenes_state(*self._scenes)
+        return scenes if changed is None else fingerprint([changed, scenes])
 
     def build(self) -> dict[str, Split]:
         """Build both splits, having said which files of the scenes are left out."""

@@ -14,6 +14,8 @@ from torch import Tensor
 from fdd_lightning.datasets.downloads import at_most
 from fdd_lightning.datasets.image_files import image_files, listing, read_images, resized, told_left_out
 from fdd_lightning.errors import DatasetNotFoundError, FDDError, FileFormatError
+from fdd_lightning.utils.contents import content_hashes
+from fdd_lightning.utils.files import fingerprint
 from fdd_lightning.utils.locks import locked
 
 IDX_FILES = tuple(f"{split}-{part}-ubyte" for split in ("train", "t10k") for part in ("images-idx3", "labels-idx1"))
@@ -31,6 +33,7 @@ class Original:
         licence: One line about the images.
         megabytes: Size of the download.
         folder: Folder of the published files, below the root.
+        hashes: SHA-256 of the files of :data:`IDX_FILES`, as published.
 
     Example:
         >>> MNIST.lacking(Path("nowhere"))
@@ -43,6 +46,7 @@ class Original:
     licence: str
     megabytes: int
     folder: Path
+    hashes: tuple[str, ...] = ()
 
     def lacking(self, root: Path) -> str | None:
         """Say what is not there; None if all is."""
@@ -51,8 +55,9 @@ class Original:
         return None if lost is None else f"no {lost}{_nearly(root / lost)}"
 
     def state(self, root: Path) -> str | None:
-        """Tell one state of the files from another; None where all copies are the same."""
-        return None
+        """Tell changed files from the published ones, for which it is None, as where there are none."""
+        found = content_hashes([root / self.folder / name for name in IDX_FILES])
+        return None if None in found or tuple(found) == self.hashes else fingerprint(found)
 
     def require(self, root: Path) -> None:
         """Check that the files are there.
@@ -198,6 +203,12 @@ MNIST = Original(
     licence="MNIST (Y. LeCun, C. Cortes, C. J. C. Burges, 1998); published without a stated licence",
     megabytes=12,
     folder=Path("MNIST", "raw"),
+    hashes=(
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
 )
 
 FASHION_MNIST = Original(
@@ -209,6 +220,12 @@ FASHION_MNIST = Original(
     licence="Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf, 2017; Zalando SE); MIT licence",
     megabytes=31,
     folder=Path("FashionMNIST", "raw"),
+    hashes=(
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ),
 )  # fmt: skip
 
 CIFAR10 = CIFAR10Original(
