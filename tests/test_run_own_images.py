@@ -36,34 +36,39 @@ def test_a_folder_without_groups_becomes_a_recipe_and_is_judged(workdir, fdd, re
     file = Path("runs/photos/recipe.yaml")
     recipe = yaml.safe_load(file.read_text())
     assert recipe["data"] == {"name": "folder", "size": 16, "path": "photos"}
-    assert [method["weightings"] for method in recipe["methods"]] == [["vote"], ["vanilla", "vote"]]
+    assert [method["weightings"] for method in recipe["methods"][:2]] == [["vote"], ["vanilla", "vote"]]
+    assert recipe["methods"][2] == "full"
     assert fdd("run", "photos", "--dry-run").out.startswith("recipe: runs/photos/recipe.yaml\n")
     shrink(file)
     edited = file.read_text()
     said = fdd("run", "photos")
     assert said.code == 0, said.err
     assert file.read_text() == edited
-    assert "recipe: runs/photos/recipe.yaml (as it stands there; remove it for a new one)" in said.out
+    assert "recipe: runs/photos/recipe.yaml (as it was edited; remove it for a new one)" in said.out
     rows: list[dict] = written_rows("runs/photos/results.json")
     assert [(row["method"], row["weighting"], row["signal"]) for row in rows] == [
         ("random", "vote", "vote"),
         ("dm", "vanilla", None),
         ("dm", "vote", "vote"),
+        ("full", "vanilla", None),
     ]
     for row in rows:
         assert row["metrics"]["against_crowd_accuracy"]
         assert row["metrics"]["conflict_accuracy"] is None
         assert 4 <= row["conflict_count"] <= 20  # 48 of 288 go against it, a fifth of all are in the test
         assert row["reads_groups"] in (None, False)
-    (judged,) = [line for line in said.out.splitlines() if line.startswith("dm recommended vote (photos, ipc 10): ")]
-    assert "images that look like another class (no group labels: as their neighbours vote)" in judged
-    assert "right before the correction" in judged
-    assert "10 images of each class drawn in the same way" in judged
-    assert judged in Path("runs/photos/table.md").read_text()
-    assert "against crowd" in Path("runs/photos/table.md").read_text()
-    assert "sets: runs/photos/distill" in said.out
+    lines, table = said.out.splitlines(), Path("runs/photos/table.md").read_text()
+    judged = lines[lines.index("dm recommended vote (photos, ipc 10):") + 1 :]
+    assert "on images that look like another class (no group labels: as their neighbours vote)" in judged[0]
+    assert "right without the correction" in judged[0]
+    assert judged[1].startswith("  on all images: ")
+    assert judged[2].startswith("  trained on all images instead of 10 of a class: ")
+    assert judged[3].startswith("  10 images of each class drawn in the same way: ")
+    assert all(f"- {line.strip()}\n" in table for line in judged[:4])
+    assert "against crowd" in table
+    assert re.search(r"to hand over: runs/photos/distill/photos/.*/synthetic.safetensors", said.out)
     # What says something else than the recipe that is there is not ignored.
-    assert "runs/photos/recipe.yaml is there already" in refused("run", "photos", "--data.size=8")
+    assert "runs/photos/recipe.yaml was edited" in refused("run", "photos", "--data.size=8")
     assert "is the folder of a run" in refused("run", "runs/photos")
 
 
@@ -86,8 +91,10 @@ def test_a_table_brings_groups(workdir, fdd):
     shrink(Path("a/recipe.yaml"))
     said = fdd("run", "a/recipe.yaml", "--output=a")
     assert said.code == 0, said.err
-    judged = [line.partition(" (")[0] for line in said.out.splitlines() if "right before" in line]
-    assert "dm recommended fairdd" in judged
+    assert "dm recommended fairdd (animals, ipc 10):" in said.out
+    said = fdd("run", "pets", "--dry-run", "--output=b", "--data.size=16")  # nobody edited it
+    assert "recipe: b/recipe.yaml (written anew)" in said.out
+    assert "size: 16" in Path("b/recipe.yaml").read_text()
 
 
 def test_what_is_no_folder_of_images_is_refused(workdir, refused):

@@ -16,6 +16,7 @@ from fdd_lightning.command_line.data_by_name import find
 from fdd_lightning.configuration import menu
 from fdd_lightning.errors import say
 from fdd_lightning.report.figures import all_figures
+from fdd_lightning.report.judgement import best_row
 from fdd_lightning.report.row_names import describe, shared_settings, variants
 from fdd_lightning.report.summary import print_summary
 from fdd_lightning.runs.execute import Execution
@@ -76,8 +77,8 @@ def run(args: list[str]) -> int:
     with held(plan.root):
         results = Execution(plan).run()
     print_summary(results.rows)
-    if own:
-        print(f"sets: {plan.root / 'distill'} (synthetic.safetensors of each row; sets.png shows them)")
+    if own and (found := plan.set_of(best_row(results.rows))) is not None:
+        print(f"best on what goes against the bias, to hand over: {found} (sets.png shows all)")
     print(f"results: {plan.root / 'results.json'}" + (f" ({results.state})" if results.state else ""))
     for stage, error in dict.fromkeys((failure.stage, failure.error) for failure in results.failed):
         say(f"failed: {stage}: {error}")

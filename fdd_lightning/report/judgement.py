@@ -21,13 +21,27 @@ ENOUGH = 2.0
 """Multiples of the noise from which on a difference is taken for one."""
 
 
-def judgements(rows: Sequence[Row]) -> list[str]:
-    """Return sentences for each row that has a row without correction beside it: same method, weighting vanilla.
+UNSEEN = (
+    "a bias in shape, size or place, or of a few groups over many classes, would not show, so this is no all-clear "
+    "(`fdd audit` says more)"
+)
+"""What a label-free verdict cannot see."""
 
-    What it does to the images that go against the bias, what that costs on all of them, and whether images drawn by the
-    same weights do as well.
+
+def judgements(rows: Sequence[Row]) -> list[list[str]]:
+    """Return, of each row that has a row without correction beside it (same method, weighting vanilla), what it came to.
+
+    Its name, and then in a line each: what it does to the images that go against the bias; what that costs on all of
+    them; what training on all images comes to; and whether images drawn by the same weights do as well.
     """
     return [_judgement(row, before, rows) for row in rows if (before := uncorrected(row, rows)) is not None]
+
+
+def best_row(rows: Sequence[Row]) -> Row | None:
+    """Return the recommended row that does best on the images that go against the bias; None if there is none."""
+    candidates = [row for row in rows if row.variant == "recommended"]
+    metric = next((m for m in AGAINST if all(row.mean(m) is not None for row in candidates)), None)
+    return max(candidates, key=lambda row: row.mean(metric or row.headline) or 0.0, default=None)
 
 
 def alike(row: Row, rows: Sequence[Row], **keys: str) -> Row | None:
@@ -92,56 +106,71 @@ def _sampling_variance(row: Row, metric: str) -> float:
     return mean * (1 - mean) / count if count else 0.0
 
 
-def _judgement(row: Row, before: Row, rows: Sequence[Row]) -> str:
+def _judgement(row: Row, before: Row, rows: Sequence[Row]) -> list[str]:
     where = f"{row.dataset}, ipc {row.ipc}" + (f", {100 * row.conflict_ratio:g}%" if row.conflict_ratio else "")
     if len({(r.network, r.trainer) for r in rows}) > 1:
         where += f", {row.network}, {row.trainer}"
-    said = [f"{row.full_method} {row.weighting} ({where})"]
+    told = [f"{row.full_method} {row.weighting} ({where})"]
     if row.signal == "none":
-        said.append("no shortcut was found, so no correction was applied and the set is that of vanilla")
+        told.append(f"no shortcut was found, so no correction was applied and the set is that of vanilla; {UNSEEN}")
     else:
-        said += _with_correction(row, before)
-    return ": ".join([said[0], "; ".join([*said[1:], *_against_drawn(row, rows)])])
+        told += _with_correction(row, before)
+    metrics = _shown_metrics(row, before)
+    whole = next((r for r in rows if r.method == "full" and _same_place(r, row)), None)
+    if whole is not None:
+        told.append(f"trained on all images instead of {row.ipc} of a class: {_figures(whole, metrics)}")
+    drawn = alike(row, rows, method="random", weighting=row.weighting)
+    if drawn is not None:
+        times = times_the_noise(row, drawn, metrics[0])
+        images = f"{row.ipc} image{'' if row.ipc == 1 else 's'} of each class drawn in the same way"
+        told.append(f"{images}: {_figures(drawn, metrics)}; {_against_drawn(times, row)}")
+    return told
+
+
+def _same_place(row: Row, other: Row) -> bool:
+    keys = ("dataset", "conflict_ratio", "network", "trainer")
+    return all(getattr(row, key) == getattr(other, key) for key in keys)
+
+
+def _shown_metrics(row: Row, before: Row) -> list[str]:
+    """Return the metric that shows the bias best, where there is one, and the one that rows go by."""
+    best = next((m for m in AGAINST if row.mean(m) is not None and before.mean(m) is not None), row.headline)
+    return list(dict.fromkeys([best, row.headline]))
+
+
+def _figures(row: Row, metrics: Sequence[str]) -> str:
+    return " of these, ".join(f"{_percent(row, m)}" for m in metrics) + (" of all" if len(metrics) > 1 else "")
 
 
 def _with_correction(row: Row, before: Row) -> list[str]:
     """Say what the correction did, where it matters and over all."""
-    metric = next((m for m in AGAINST if row.mean(m) is not None and before.mean(m) is not None), row.headline)
+    metric, *others = _shown_metrics(row, before)
     count = f", {row.conflict_count:,} in the test" if row.conflict_count and metric in AGAINST else ""
-    told = [f"on {AGAINST.get(metric, 'all images')}{count}: {_before_and_after(before, row, metric)}"]
-    if metric != row.headline:
-        all_images = "on average over classes and groups" if row.headline == BALANCED else "on all images"
-        told.append(f"{all_images}: {_before_and_after(before, row, row.headline, brief=True)}")
+    times = times_the_noise(row, before, metric)
+    if abs(times) < ENOUGH:
+        verdict = "so no effect is shown"
+    else:
+        verdict = "so it helps" if times > 0 else "so it does harm here: keep vanilla"
+    figures = f"{_percent(before, metric)} right without the correction, {_percent(row, metric)} with it"
+    told = [f"on {AGAINST.get(metric, 'all images')}{count}: {figures}; {_times(times)} the noise, {verdict}"]
+    for other in others:
+        images = "on average over classes and groups" if other == BALANCED else "on all images"
+        price = f"{images}: {_percent(before, other)} without, {_percent(row, other)} with it"
+        rewarded = other != BALANCED and times > 0 and (row.mean(other) or 0.0) < (before.mean(other) or 0.0)
+        told.append(
+            price + (" (where the test is as biased as the training, that rewards the bias)" if rewarded else "")
+        )
     if row.signal == "doubtful":
         told.append("two encoders disagree about it: do not trust it")
     return told
 
 
-def _before_and_after(before: Row, after: Row, metric: str, *, brief: bool = False) -> str:
-    times = times_the_noise(after, before, metric)
-    figures = f"{_percent(before, metric)} right before the correction, {_percent(after, metric)} after"
-    if brief:
-        return f"{_percent(before, metric)} before, {_percent(after, metric)} after"
-    if abs(times) < ENOUGH:
-        verdict = "so no effect is shown"
-    else:
-        verdict = "so it helps" if times > 0 else "so it does harm here: keep vanilla"
-    return f"{figures}; the difference is {_times(times)} the noise, {verdict}"
-
-
-def _against_drawn(row: Row, rows: Sequence[Row]) -> list[str]:
+def _against_drawn(times: float, row: Row) -> str:
     """Say whether as many images drawn by the same weights do as well."""
-    drawn = alike(row, rows, method="random", weighting=row.weighting)
-    metric = row.headline
-    if drawn is None or drawn.mean(metric) is None or row.mean(metric) is None:
-        return []
-    times = times_the_noise(row, drawn, metric)
     if abs(times) < ENOUGH:
-        verdict = "which does as well within the noise"
-    else:
-        verdict = f"distilling is worth it, by {_times(times)} the noise" if times > 0 else "which does better"
-    images = f"{row.ipc} image{'' if row.ipc == 1 else 's'} of each class drawn in the same way"
-    return [f"{images}: {_percent(drawn, metric)} against {_percent(row, metric)}, {verdict}"]
+        sets = f"{row.num_sets} set{'' if row.num_sets == 1 else 's'}"
+        return f"{_times(times)} the noise from the distilled ones, which {sets} cannot tell apart"
+    return f"the distilled ones are {'better' if times > 0 else 'worse'}, by {_times(times)} the noise"
 
 
 def _percent(row: Row, metric: str) -> str:

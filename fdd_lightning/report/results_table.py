@@ -269,16 +269,16 @@ def as_markdown(content: Content) -> str:
     """Return what a table says as Markdown: the table, then its caption as a list, a newline at the end."""
     lines = [[column.heading for column in content.columns], ["---:" if c.number else "---" for c in content.columns]]
     for number, best in enumerate(content.best):
-        texts = [_escape(column.texts[number]) for column in content.columns]
+        texts = [escaped(column.texts[number]) for column in content.columns]
         if best:
             texts = [f"**{t}**" if c.heading == best else t for c, t in zip(content.columns, texts, strict=True)]
         lines.append(texts)
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    notes = "\n".join(f"- {_escape(note)}" for note in content.caption)
+    notes = "\n".join(f"- {escaped(note)}" for note in content.caption)
     return f"{text}\n\n{notes}\n"
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
     """Keep characters of a name from being read as Markdown, or as HTML in it."""
     return re.sub(r"[\\|*`\[<]", r"\\\g<0>", shown(text)).replace("\\<", "&lt;")
 

@@ -12,7 +12,7 @@ from fdd_lightning.pictures.synthetic_sets import sets_side_by_side
 from fdd_lightning.report.figures import Figure, all_figures, draw_all
 from fdd_lightning.report.judgement import judgements
 from fdd_lightning.report.label_free_sentences import label_free_sentences
-from fdd_lightning.report.results_table import markdown, print_table
+from fdd_lightning.report.results_table import escaped, markdown, print_table
 from fdd_lightning.utils.files import atomic_path
 
 
@@ -47,8 +47,11 @@ def write_summary(
     if results.rows:
         state = f"{results.state}\n\n" if results.state else ""
         with atomic_path(folder / "table.md") as temporary:
-            judged = "".join(f"\n{sentence}.\n" for sentence in judgements(results.rows))
-            temporary.write_text(state + markdown(results.rows) + judged, encoding="utf-8")
+            judged = [
+                "\n".join(["", f"{escaped(title)}:", "", *(f"- {escaped(line)}" for line in lines), ""])
+                for title, *lines in judgements(results.rows)
+            ]
+            temporary.write_text("".join([state, markdown(results.rows), *judged]), encoding="utf-8")
         written.append(folder / "table.md")
     if not pictures:
         return written
@@ -68,5 +71,7 @@ def print_summary(rows: Sequence[Row], *, with_published: bool = False) -> None:
     """
     if rows:
         print_table(rows, with_published=with_published)
-        for sentence in (*judgements(rows), *label_free_sentences(rows)):
+        for title, *lines in judgements(rows):
+            print(f"{title}:", *lines, sep="\n  ")
+        for sentence in label_free_sentences(rows):
             print(sentence)

@@ -17,7 +17,7 @@ from fdd_lightning.datamodules import Folder
 from fdd_lightning.datasets.folder_files import TABLES
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import BY_CROWD
-from fdd_lightning.utils.files import atomic_path
+from fdd_lightning.utils.files import atomic_path, fingerprint
 from fdd_lightning.utils.outputs import require_output
 
 SIZES = (16, 32)
@@ -35,11 +35,16 @@ data: {data}
 methods:
   - {{name: random, weightings: {corrections}}}             # images drawn by the same weights: is distilling worth it?
   - {{name: dm_recommended, weightings: {weightings}, iterations: {iterations}}}   # vanilla: without correction
+  - full                       # all training images: what they come to before any distilling
 ipcs: {ipcs}                    # images per class
 distill_seeds: {seeds}       # so many sets of each, for the noise
 distill: {{surrogate.network.width: {width}}}
 eval: {evaluation}
 """
+
+
+STAMP = "# as written: "
+"""Begins the last line of a recipe that was written here."""
 
 
 def is_own_images(text: str) -> bool:
@@ -118,7 +123,7 @@ def own_recipe(source: str, arguments: Mapping[str, Any], file: Path, *, gpu: bo
     if not grouped:  # what can be known of the bias without groups
         evaluation["metrics"] = [class_path(metric) for metric in BY_CROWD]
     kinds = f"{len(images.group_names)} groups" if grouped else "no groups"
-    return TEMPLATE.format(
+    text = TEMPLATE.format(
         title=f"{images.name}: {sum(images.class_counts()):,} training images, {images.num_classes} classes, {kinds}.",
         source=_flow(str(Path(source))),
         file=file,
@@ -132,6 +137,7 @@ def own_recipe(source: str, arguments: Mapping[str, Any], file: Path, *, gpu: bo
         width=sizes["width"],
         evaluation=_flow(evaluation),
     )
+    return _stamped(text)
 
 
 def write_own_recipe(text: str, given: Mapping[str, Any], output: str | None) -> tuple[Path, str]:
@@ -158,14 +164,24 @@ def write_own_recipe(text: str, given: Mapping[str, Any], output: str | None) ->
         with atomic_path(file) as temporary:
             temporary.write_text(recipe, encoding="utf-8")
         return file, f"recipe: {file} (written; edit it to change anything)"
-    if file.read_text(encoding="utf-8") == recipe:
+    there = file.read_text(encoding="utf-8")
+    if there == recipe:
         return file, f"recipe: {file}"
-    if given:
-        raise ConfigError(
-            f"{file} is there already and says something else: edit it, remove it for a new one, or name another "
-            "--output"
-        )
-    return file, f"recipe: {file} (as it stands there; remove it for a new one)"
+    if there != _stamped(there.rpartition(STAMP)[0]):  # somebody edited it
+        if given:
+            raise ConfigError(
+                f"{file} was edited, and says something else than these arguments: edit it again, remove it for a new "
+                "one, or name another --output"
+            )
+        return file, f"recipe: {file} (as it was edited; remove it for a new one)"
+    with atomic_path(file) as temporary:
+        temporary.write_text(recipe, encoding="utf-8")
+    return file, f"recipe: {file} (written anew)"
+
+
+def _stamped(text: str) -> str:
+    """Return a recipe's text with a last line by which one that was edited is told from one that was not."""
+    return f"{text}{STAMP}{fingerprint(text)[:8]}\n"
 
 
 def _run_name(name: str) -> str:

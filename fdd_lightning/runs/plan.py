@@ -193,6 +193,13 @@ class Plan:
         """Return a stage's data module, not set up."""
         return self._module(stage.config["data"])
 
+    def set_of(self, row: Identity | None) -> Path | None:
+        """Return the file of a row's first synthetic set; None where it has none, or there is no such row."""
+        key = None if row is None else row.identity_key()
+        planned = next((each for each in self.rows if Identity(**each.identity).identity_key() == key), None)
+        made = None if planned is None else planned.evaluations[0].inputs.get("synthetic")
+        return None if made is None else made.artefact
+
     def time_left(self) -> tuple[float, list[Stage]]:
         """Return the seconds that the unfinished stages will take together, and those of which nobody can tell."""
         times = [(stage, estimate(stage, self.data_of(stage))) for stage in self.stages() if not stage.finished()]

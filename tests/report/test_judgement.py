@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from fdd_lightning.artefacts.results import MetricSummary
-from fdd_lightning.report.judgement import judgements, times_the_noise
+from fdd_lightning.report.judgement import best_row, judgements, times_the_noise
 from tests.report.fake_rows import row
 
 
@@ -35,20 +35,28 @@ def test_the_noise_is_that_of_sets_and_of_the_test_images():
 
 def test_a_correction_is_judged_by_the_images_that_go_against_the_bias():
     drawn = made("vote", 0.66, 0.40, method="random", variant="published")
-    rows = [drawn, made("vanilla", 0.70, 0.28), made("vote", 0.68, 0.48, signal="vote")]
-    (sentence,) = judgements(rows)
-    assert sentence == (
-        "dm recommended vote (colored_digits, ipc 10, 10%): on images that go against the bias, 100 in the test: 28.0% "
-        "right before the correction, 48.0% after; the difference is 2.9 times the noise, so it helps; on all images: "
-        "70.0% before, 68.0% after; 10 images of each class drawn in the same way: 66.0% against 68.0%, which does as "
-        "well within the noise"
-    )
-    (sentence,) = judgements([made("vanilla", 0.7, 0.28), made("vote", 0.7, 0.30, signal="vote")])
-    assert "0.3 times the noise, so no effect is shown" in sentence
-    (sentence,) = judgements([made("vanilla", 0.7, 0.68), made("vote", 0.7, 0.30, signal="vote")])
-    assert "so it does harm here: keep vanilla" in sentence
-    (sentence,) = judgements([made("vanilla", 0.7, 0.28), made("vote", 0.7, 0.28, signal="none")])
-    assert sentence.endswith("no shortcut was found, so no correction was applied and the set is that of vanilla")
+    whole = made("vanilla", 0.9, 0.5, method="full", variant="published")
+    rows = [drawn, made("vanilla", 0.70, 0.28), made("vote", 0.68, 0.48, signal="vote"), whole]
+    assert judgements(rows) == [
+        [
+            "dm recommended vote (colored_digits, ipc 10, 10%)",
+            "on images that go against the bias, 100 in the test: 28.0% right without the correction, 48.0% with it; 2.9 "
+            "times the noise, so it helps",
+            "on all images: 70.0% without, 68.0% with it (where the test is as biased as the training, that rewards the "
+            "bias)",
+            "trained on all images instead of 10 of a class: 50.0% of these, 90.0% of all",
+            "10 images of each class drawn in the same way: 40.0% of these, 66.0% of all; 1.1 times the noise from the "
+            "distilled ones, which 2 sets cannot tell apart",
+        ]
+    ]
+    assert best_row(rows) is rows[2]
+    ((_, line, _),) = judgements([made("vanilla", 0.7, 0.28), made("vote", 0.7, 0.30, signal="vote")])
+    assert "0.3 times the noise, so no effect is shown" in line
+    ((_, line, _),) = judgements([made("vanilla", 0.7, 0.68), made("vote", 0.7, 0.30, signal="vote")])
+    assert "so it does harm here: keep vanilla" in line
+    ((_, line),) = judgements([made("vanilla", 0.7, 0.28), made("vote", 0.7, 0.28, signal="none")])
+    assert "no shortcut was found, so no correction was applied" in line
+    assert "this is no all-clear" in line
 
 
 def test_without_an_uncorrected_row_of_the_same_method_nothing_is_judged():
