@@ -95,6 +95,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = dispatch(args)
             _flush()
             return code
+    except BrokenPipeError:  # who reads no further has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (FDDError, OSError) as error:
         line = in_one_line(error)
         if debug or line is None:

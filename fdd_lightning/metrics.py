@@ -205,7 +205,7 @@ class DEOMean(GroupCounts):
 
 
 class WorstGroupAccuracy(GroupCounts):
-    """The lowest accuracy of any judged cell.
+    """The lowest accuracy of any judged cell; none where no class has two, as nothing is compared then.
 
     Example:
         >>> metric = WorstGroupAccuracy(num_classes=2, num_groups=2)
@@ -218,7 +218,7 @@ class WorstGroupAccuracy(GroupCounts):
     def compute(self) -> Tensor:
         """Return the lowest accuracy, a float64 scalar in [0, 1]."""
         rates = self.cell_accuracy()[self.judged()]
-        return rates.min() if len(rates) else rates.new_tensor(torch.nan)
+        return rates.min() if len(self.gaps()) else rates.new_tensor(torch.nan)
 
 
 class AlignedAccuracy(GroupCounts):

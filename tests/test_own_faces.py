@@ -68,7 +68,7 @@ def audit(workdir, monkeypatch, fdd):
 def test_a_skew_is_named_or_it_cannot_be_told(audit):
     lay_out("faces", 0.9)
     told = audit("faces", "sex")
-    assert told.startswith("By the groups that are given there is one: Cramer's V of class and group 0.8")
+    assert told.startswith("By the groups that are given there is a bias: Cramer's V of class and group 0.8")
     assert "(old: male; young: female)" in told
     blind = audit("faces", "null")
     names = "give the class of" in blind and "a shortcut" in blind

@@ -73,7 +73,7 @@ def test_changed_labels_are_other_work(set_of_photos, fdd):
     table.write_text(table.read_text().replace("cat/0.png,cat,day", "cat/0.png,cat,night"))
     said = fdd(*EVAL, *SET, "--output=x")
     assert said.code == 0
-    assert "warning: the images of photos have changed since the synthetic set was made" in said.err
+    assert "the images of photos have changed since the synthetic set was made" in said.err
     assert fdd(*command).out == "distill: set/synthetic.safetensors\n"
     assert "have changed" not in fdd(*EVAL, *SET, "--output=x").err
 

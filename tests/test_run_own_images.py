@@ -94,7 +94,7 @@ def test_a_table_brings_groups(workdir, fdd):
     assert "dm recommended fairdd (animals, ipc 10):" in said.out
     said = fdd("run", "pets", "--dry-run", "--output=b", "--data.size=16")  # nobody edited it
     assert "recipe: b/recipe.yaml (written anew)" in said.out
-    assert "size: 16" in Path("b/recipe.yaml").read_text()
+    assert '"size": 16' in Path("b/recipe.yaml").read_text()
 
 
 def test_what_is_no_folder_of_images_is_refused(workdir, refused):

@@ -270,6 +270,22 @@ def test_a_checkpoint_says_what_it_overrules(fdd):
     assert "note" not in said.err
 
 
+def test_a_checkpoint_that_saw_other_data_is_refused(fdd, refused):
+    assert fdd(*DISTILL, "--output=x").code == 0
+    line = refused(*DISTILL, "--data.conflict_ratio=0.5", "--ckpt_path=x/last.ckpt", "--output=y")
+    assert "x/last.ckpt has seen other data or input files than this command names" in line
+
+
+def test_an_edited_class_of_ones_own_is_other_work(fdd):
+    text = "from fdd_lightning.matching.weightings import Vanilla\n\n\nclass Own(Vanilla):\n    K = 1\n"
+    Path("mine.py").write_text(text)
+    args = (*DISTILL, "--model.weighting=mine.Own", "--output=x")
+    assert fdd(*args).code == 0
+    assert fdd(*args).out == "finished: distill in x\n"
+    Path("mine.py").write_text(text.replace("K = 1", "K = 2"))
+    assert "finished" not in fdd(*args).out
+
+
 # Locales.
 
 

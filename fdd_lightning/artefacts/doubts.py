@@ -7,11 +7,13 @@ from collections.abc import Iterable
 AT_CHANCE = "at chance"
 SINGLE_IMAGES = "single images"
 BLIND_ENCODER = "blind encoder"
+CHANGED_IMAGES = "changed images"
 
 MEANING = {
     AT_CHANCE: "a network learned nothing: no more of its own training images are right than by chance",
     SINGLE_IMAGES: "the weights of a class rest on fewer than two images (effective sample size), chance decides",
     BLIND_ENCODER: "the bias encoder tells no images of a class apart, so its densities weigh as vanilla does",
+    CHANGED_IMAGES: "the images have changed since the set was made of them: some of those may be in the test now",
 }
 """What each word means, as part of a sentence."""
 

@@ -230,6 +230,15 @@ class Row(Identity):
         for name, summary in self.metrics.items():
             if summary and [len(line) for line in summary.values] != [self.eval_networks] * self.num_sets:
                 yield f"has a metric {name!r} whose values are not one for each distillation seed and network"
+            if summary and not _follows(summary):
+                yield f"has a metric {name!r} whose mean and std are not those of its values"
+
+
+def _follows(summary: MetricSummary) -> bool:
+    """Tell whether mean and deviation are those of the values."""
+    again = MetricSummary.of(summary.values)
+    pairs = () if again is None else ((again.mean, summary.mean), (again.std, summary.std))
+    return all(math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-6) for one, other in pairs)
 
 
 def _summary(name: str, document: Any) -> MetricSummary | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -15,17 +16,23 @@ from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.configuration.trainer_settings import INDIFFERENT
 from fdd_lightning.errors import FileFormatError
-from fdd_lightning.utils.files import PART, fingerprint, read_json, sha256_path, write_json
+from fdd_lightning.utils.files import PART, fingerprint, read_json, sha256_file, sha256_path, write_json
 from fdd_lightning.utils.typed_json import misfits
 
 RECORD = "stage.json"
 CHECKPOINT = "last.ckpt"
 PREVIOUS = "previous.ckpt"
-WORK = "fdd_work"
-"""Entry of a checkpoint: whose it is, see :attr:`StageRecord.work`."""
+WORK, READ = "fdd_work", "fdd_read"
+"""Entries of a checkpoint: whose it is, see :attr:`StageRecord.work`, and what its stage read (data and inputs)."""
 
 LOCATION = frozenset({"root", "download"})
 """Arguments of a data module that say where the images are, not which."""
+
+
+def data_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration's data without what only says where they lie."""
+    data = dict(config["data"] or {})
+    return {**data, "init_args": {k: v for k, v in (data.get("init_args") or {}).items() if k not in LOCATION}}
 
 
 def config_fingerprint(stage: str, config: Mapping[str, Any], state: str | None = None) -> str:
@@ -37,15 +44,32 @@ def config_fingerprint(stage: str, config: Mapping[str, Any], state: str | None 
         state: State of the data's source files, for sets that are not the same everywhere: a label put right in a
             user's table makes other work of the same command.
     """
-    data = dict(config["data"] or {})
-    data["init_args"] = {k: v for k, v in (data.get("init_args") or {}).items() if k not in LOCATION}
     trainer = {k: v for k, v in config["trainer"].items() if k not in INDIFFERENT}
     trainer |= {"max_time": None} if "max_time" in trainer else {}  # more time is no other work
-    decisive = {"stage": stage, "model": config["model"], "data": data, "trainer": trainer}
+    decisive = {"stage": stage, "model": config["model"], "data": data_of(config), "trainer": trainer}
     module: Any = import_class(config["model"]["class_path"])
     if (behind := module.behind(config["model"].get("init_args") or {})) is not None:
         decisive["behind"] = behind
+    if own := _own_sources([config["model"], config["data"]]):
+        decisive["own"] = own
     return fingerprint(decisive if state is None else {**decisive, "state": state})
+
+
+def _own_sources(config: Any) -> dict[str, str]:
+    """Return the hashes of the files of classes of the user's own, by their modules: an edited one is other work."""
+    found: dict[str, str] = {}
+    for value in config.values() if isinstance(config, Mapping) else config if isinstance(config, list) else ():
+        found |= _own_sources(value)
+    if isinstance(config, Mapping):
+        paths = [config.get("class_path"), *(config.get("metrics") or () if "preset" in config else ())]
+        for path in paths:
+            module = str(path).rpartition(".")[0]
+            if path is None or module.partition(".")[0] in (*sys.stdlib_module_names, "fdd_lightning", "torch"):
+                continue
+            file = getattr(sys.modules[import_class(path).__module__], "__file__", None)
+            if file and "site-packages" not in file:
+                found[module] = sha256_file(file)
+    return found
 
 
 @dataclass

@@ -36,6 +36,8 @@ class Findings:
         density: Kernel density of each image in its class, in colour and texture, (N,).
         association: Of class and group, where there are groups.
         aligned: Which (class, group) cells are bias-aligned; None where that means nothing.
+        files: Names of the images' files; None where they have none of their own.
+        asked_by: The arguments by which a command is given the same data.
 
     Example:
         >>> from fdd_lightning.datamodules import ColoredDigits
@@ -54,6 +56,8 @@ class Findings:
     density: Tensor
     association: Association | None
     aligned: Tensor | None
+    files: Sequence[str] | None = None
+    asked_by: str = "--data ..."
 
     @property
     def verdict(self) -> Verdict:
@@ -102,7 +106,7 @@ class Findings:
         for i, (target, winner) in enumerate(zip(self.targets.tolist(), self.ballot.winners.tolist(), strict=True)):
             near = [f"{self.class_names[c]} {float(self.shares[i, c]):.0%}" for c in order[i] if self.shares[i, c] > 0]
             yield {
-                "image": i,
+                "image": i if self.files is None else self.files[i],
                 "class": self.class_names[target],
                 "group": "" if self.groups is None else self.group_names[int(self.groups[i])],
                 "looks_like": self.class_names[winner],
@@ -136,12 +140,18 @@ class Findings:
         return members[own.argsort(descending=typical, stable=True)[:count]]
 
 
-def look_at(data: BaseDataModule, vote: NeighbourVote | None = None) -> Findings:
-    """Look at the training images of a data set that is set up; no group label decides a vote."""
+def look_at(data: BaseDataModule, vote: NeighbourVote | None = None, asked_by: str = "--data ...") -> Findings:
+    """Look at the training images of a data set that is set up; no group label decides a vote.
+
+    Args:
+        data: The data set.
+        vote: Another vote than the usual one.
+        asked_by: The arguments by which a command is given the same data, for the advice.
+    """
     vote = vote or NeighbourVote()
     train = data.train
     sources = data.sources if vote.needs_sources else None
-    facts = data.num_classes, 0, torch.device("cpu"), None, data.fingerprint, sources
+    facts = data.num_classes, 0, torch.device("cpu"), None, data.train_fingerprint, sources
     gallery = Gallery(train.without_groups(), *facts)
     vote.prepare(gallery)
     points = normalize(Statistics().prepare(gallery)(torch.arange(len(train))), dim=1)
@@ -160,4 +170,6 @@ def look_at(data: BaseDataModule, vote: NeighbourVote | None = None) -> Findings
         density,
         data.association if grouped else None,
         data.alignment,
+        data.image_names(),
+        asked_by,
     )

@@ -18,7 +18,7 @@ def sentences(findings: Findings) -> tuple[str, str, str]:
         >>> data = ColoredDigits()
         >>> data.setup()
         >>> sentences(look_at(data))[0].partition(":")[0]
-        'By the groups that are given there is one'
+        'By the groups that are given there is a bias'
     """
     return is_there_a_bias(findings), how_sure(findings), what_next(findings)
 
@@ -43,8 +43,8 @@ def is_there_a_bias(findings: Findings) -> str:
     pairs = [f"{name}: {group}" for name, group in zip(findings.class_names, groups, strict=True)]
     told = "; ".join(pairs[:4]) + ("; ..." if len(pairs) > 4 else "")
     return (
-        f"By the groups that are given there is one: {association}, {largest:.0%} of the images are of their class's "
-        f"largest group ({told}). Without them, {seen}."
+        f"By the groups that are given there is a bias: {association}, {largest:.0%} of the training images are of "
+        f"their class's largest group ({told}). Without them, {seen}."
     )
 
 
@@ -76,7 +76,7 @@ def what_next(findings: Findings) -> str:
             "`vote`, and where it is honest with `vanilla`."
         )
     return (
-        f"Next: {look}; where you suspect a bias, give some images a column of groups and audit again, or train a bias "
-        "encoder (`fdd fit --config encoder/supcon_small`), which says whether it can be trusted; else distil with "
-        "`vanilla`."
+        f"Next: {look}; where you suspect a bias, make a table with a column of groups (a part of the images will do, "
+        "in a folder of their own) and audit that, or train a bias encoder on these images (`fdd fit --config "
+        f"encoder/supcon_small {findings.asked_by}`), which says whether it can be trusted; else distil with `vanilla`."
     )

@@ -9,11 +9,17 @@ from fdd_lightning.audit.page import write_audit
 from fdd_lightning.audit.sentences import sentences
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.command_line.data_arguments import ask, in_turn
+from fdd_lightning.configuration import menu
 from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.errors import ConfigError
+from fdd_lightning.runs.own_images import is_own_images, own_arguments
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.outputs import require_output
 
-USAGE = "fdd audit NAME ... [--output DIR] [--data.ARGUMENT VALUE ...]"
+LEAST = 8
+"""Pixels on a side below which texture cannot be seen."""
+
+USAGE = "fdd audit NAME-OR-FOLDER ... [--output DIR] [--data.ARGUMENT VALUE ...]"
 
 
 def audit(args: list[str]) -> int:
@@ -28,11 +34,16 @@ def audit(args: list[str]) -> int:
     if asked is None:
         return 0
     names, options, how = asked
+    if len(names) == 1 and menu.file_of("data", names[0]) is None and is_own_images(names[0]):
+        own = own_arguments(names[0], {})
+        names, options = ["folder"], [*(f"--data.{key}={value}" for key, value in own.items()), *options]
 
     def audited(data: BaseDataModule) -> None:
         require_output("--output", how.output, data.own_paths)
+        if min(data.image_shape[1:]) < LEAST:
+            raise ConfigError(f"{data.name}: an audit needs images of at least {LEAST}x{LEAST} pixels: raise size")
         data.setup()
-        findings = look_at(data)
+        findings = look_at(data, asked_by=" ".join([f"--data {data.entry}", *options]))
         for sentence in sentences(findings):
             print(sentence)
         folder = Path(how.output) / data.name if len(names) > 1 else Path(how.output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ from fdd_lightning.command_line import LineParser
 from fdd_lightning.command_line.data_arguments import data_options
 from fdd_lightning.command_line.data_by_name import find
 from fdd_lightning.configuration import menu
-from fdd_lightning.errors import say
+from fdd_lightning.errors import FDDError, say
 from fdd_lightning.report.figures import all_figures
 from fdd_lightning.report.judgement import best_row
 from fdd_lightning.report.row_names import describe, shared_settings, variants
 from fdd_lightning.report.summary import print_summary
 from fdd_lightning.runs.execute import Execution
-from fdd_lightning.runs.own_images import is_own_images, write_own_recipe
+from fdd_lightning.runs.own_images import WRITTEN, is_own_images, write_own_recipe
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
 from fdd_lightning.runs.stage import Stage
@@ -50,12 +51,18 @@ def run(args: list[str]) -> int:
     own = is_own_images(options.recipe)
     if own:
         file, told = write_own_recipe(options.recipe, own_options(data_options(parser, left)), options.output)
-        print(told)
         options.recipe, options.output = file, str(file.parent)
     elif left:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
-    recipe = read_recipe(options.recipe)
-    plan = Plan(recipe, Path("runs") / recipe.name if options.output is None else Path(options.output))
+    try:
+        recipe = read_recipe(options.recipe)
+        plan = Plan(recipe, Path("runs") / recipe.name if options.output is None else Path(options.output))
+    except FDDError:
+        if own and told.endswith(WRITTEN):  # it would be in the way of the right one
+            file.unlink()
+            with suppress(OSError):
+                file.parent.rmdir()
+        raise
     read = [*menu.files_read(), *(path for row in plan.rows for path in row.data.own_paths)]
     require_output("--output", plan.root if options.output is None else options.output, read)
     plan.require_buildable()
@@ -66,6 +73,8 @@ def run(args: list[str]) -> int:
     if options.plan is not None:
         require_output("--plan", options.plan, [*read, plan.root / "results.json"], file=True)
         write_json(options.plan, [row.identity for row in plan.rows])
+    if own:
+        print(told)
     for note in plan.notes.values():
         say(note)
     if options.dry_run:

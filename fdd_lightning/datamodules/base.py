@@ -287,6 +287,10 @@ class BaseDataModule(LightningDataModule, ABC):
         """Return :attr:`sources` of the whole training split, before any of it is set aside for validation."""
         return None
 
+    def image_names(self) -> list[str] | None:
+        """Return the names of the training images' files, in their order, once set up; None if they have none."""
+        return None
+
     def bound(self, images: ImageSet) -> Tensor | None:
         """Return which training images must not be parted by the validation cut: int64 (N,), equal numbers together.
 

@@ -14,7 +14,7 @@ from fdd_lightning.datamodules.natural_bias import NaturalBias
 from fdd_lightning.datamodules.own_names import own_name
 from fdd_lightning.datasets import ImageSet, Split
 from fdd_lightning.datasets.association import named_majority
-from fdd_lightning.datasets.folder_files import Columns
+from fdd_lightning.datasets.folder_files import Columns, below
 from fdd_lightning.datasets.folder_index import FolderIndex, read_folder
 from fdd_lightning.datasets.held_out import LEAST_IN_CELL, Draw
 from fdd_lightning.datasets.image_files import resized, unreadable
@@ -26,6 +26,10 @@ from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.plain_text import ABOUT_YAML, on_disk, plain
 
 LICENCE = "a folder of images of the user's own; no licence was stated"
+
+
+LARGEST = 4096
+"""Pixels on a side of the largest images that are built."""
 
 
 class Folder(NaturalBias):
@@ -138,6 +142,7 @@ class Folder(NaturalBias):
     def _check(self) -> None:
         """Refuse what cannot mean anything."""
         require({"size": self.size}, least=1, of="folder:")
+        require({"size": self.size}, most=LARGEST, of="folder:")
         if not 0 < self.test_share < 1:
             raise ConfigError(f"folder: test_share={self.test_share}: a share of the images, above 0, below 1")
         for key, values, good in (
@@ -277,6 +282,12 @@ class Folder(NaturalBias):
     def class_counts(self) -> list[int]:
         """Return how many training images each class has, as folder and table say."""
         return torch.bincount(self.index.splits["train"].targets, minlength=self.num_classes).tolist()
+
+    def image_names(self) -> list[str]:
+        """Return the files below the folder."""
+        parts = self._sound(self.index.splits)[0] if self.skip_damaged else self.index.splits
+        names = below(self.source(), *self.train_files(parts["train"]).files)
+        return names if self._kept is None else [names[place] for place in self._kept.tolist()]
 
     def source_state(self) -> str:
         """Return a hash of files (names and contents), classes, groups and splits."""

@@ -148,6 +148,7 @@ def _from_class_folders(
         order = _rows_of(folder, files, labels, columns)
         groups = _groups(labels, columns)
         images.groups = None if groups is None else [groups[place] for place in order]
+        images.notes += _unread(labels, columns)
         named = None if known else _splits(labels, columns)
         images.splits = images.splits if named is None else [named[place] for place in order]
     return images
@@ -209,7 +210,9 @@ def _from_rows(folder: Path, labels: LabelTable, columns: Columns) -> FolderImag
             f"{labels.row(row)}: no file {names[row]!r} in {str(folder)!r}{_similar(files[row])}{more}: correct the "
             "names, or take the rows out"
         )
-    return FolderImages(files, labels.row, targets, _groups(labels, columns), _splits(labels, columns))
+    named = FolderImages(files, labels.row, targets, _groups(labels, columns), _splits(labels, columns))
+    named.notes += _unread(labels, columns)
+    return named
 
 
 def _groups(labels: LabelTable, columns: Columns) -> list[tuple[str, ...]] | None:
@@ -240,6 +243,14 @@ def _splits(labels: LabelTable, columns: Columns) -> list[str] | None:
                 "(split: null)"
             )
     return [SPLITS[cell.lower()] for cell in cells]
+
+
+def _unread(labels: LabelTable, columns: Columns) -> list[str]:
+    """Return a line that names the columns that are not read, where no groups are."""
+    others = [name for name in labels.names if name not in columns.all() and name.strip()]
+    if not others or _groups(labels, columns) is not None or columns.group is None:
+        return []
+    return [f"{labels.file.name}: not read: {shortened(others, 5)}; name columns of groups by `group`"]
 
 
 def _twice(labels: LabelTable, before: int, row: int, cell: str) -> FDDError:

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from fdd_lightning.algorithms import Algorithm, Batch
 from fdd_lightning.algorithms.group_labels import refuse_groups
-from fdd_lightning.artefacts.doubts import MEANING
+from fdd_lightning.artefacts.doubts import CHANGED_IMAGES, MEANING
 from fdd_lightning.artefacts.results import MetricSummary, Row, write_results
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
@@ -21,6 +21,7 @@ from fdd_lightning.configuration.choices import spec_of
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.sizes import sized
 from fdd_lightning.datamodules.base import entry_of
+from fdd_lightning.datasets.label_table import shortened
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.crowd import crowd_of
@@ -219,10 +220,17 @@ class Evaluator(TrainingModule):
         for word in made.get("warnings", ()):
             self.warn(str(word), f"of the synthetic set: {MEANING.get(word, word)}")
         same = entry_of(made) == self.data.entry and made.get("data_parameters") == self.data.parameters
-        if same and made.get("data_fingerprint") != self.data.fingerprint and self.trainer.is_global_zero:
-            sys.stderr.write(
-                f"warning: the images of {self.data.name} have changed since the synthetic set was made of them: some "
-                "that it was made of may be among the test images now (distil it anew)\n"
+        if same and made.get("data_fingerprint") != self.data.fingerprint:
+            told = (
+                "have changed since the synthetic set was made of them: some that it was made of may be among the test"
+            )
+            self.warn(CHANGED_IMAGES, f"the images of {self.data.name} {told} images now (distil it anew)")
+        named = made.get("class_names")
+        own = list(self.data.class_names)
+        if isinstance(named, list) and len(named) == len(own) and named != own:
+            raise ConfigError(
+                f"the synthetic set has the classes {shortened(named)}, the data set {self.data.name} has "
+                f"{shortened(own)}: labels go by their number, so take the data that the file names"
             )
         if int(synthetic.labels.max()) >= self.num_classes:
             raise ConfigError(

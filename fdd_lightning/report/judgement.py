@@ -29,7 +29,7 @@ UNSEEN = (
 
 
 def judgements(rows: Sequence[Row]) -> list[list[str]]:
-    """Return, of each row that has a row without correction beside it (same method, weighting vanilla), what it came to.
+    """Return what each row came to that has a row without correction beside it: same method, weighting vanilla.
 
     Its name, and then in a line each: what it does to the images that go against the bias; what that costs on all of
     them; what training on all images comes to; and whether images drawn by the same weights do as well.

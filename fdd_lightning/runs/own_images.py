@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
-import yaml
 from PIL import Image
 
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import class_path
 from fdd_lightning.datamodules import Folder
 from fdd_lightning.datasets.folder_files import TABLES
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.errors import ConfigError, say
 from fdd_lightning.metrics import BY_CROWD
+from fdd_lightning.runs.recipe import read_recipe
 from fdd_lightning.utils.files import atomic_path, fingerprint
 from fdd_lightning.utils.outputs import require_output
 
@@ -43,6 +45,7 @@ eval: {evaluation}
 """
 
 
+WRITTEN = "(written; edit it to change anything)"
 STAMP = "# as written: "
 """Begins the last line of a recipe that was written here."""
 
@@ -55,7 +58,7 @@ def is_own_images(text: str) -> bool:
         (False, True)
     """
     path = Path(text)
-    if path.suffix.lower() in TABLES:
+    if _is_table(text):
         return True
     return path.is_dir() and (text.endswith(("/", "\\")) or menu.file_of("recipes", path) is None)
 
@@ -69,7 +72,7 @@ def own_arguments(text: str, given: Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: It is the folder of a run.
     """
     path = Path(text)
-    if path.suffix.lower() in TABLES:
+    if _is_table(text):
         return {"path": str(path.parent), "table": path.name, **given}
     if (path / "results.json").is_file() or (path / "recipe.yaml").is_file():
         raise ConfigError(f"{text!r} is the folder of a run: name its recipe ({path / 'recipe.yaml'}), or your images'")
@@ -122,11 +125,12 @@ def own_recipe(source: str, arguments: Mapping[str, Any], file: Path, *, gpu: bo
     }
     if not grouped:  # what can be known of the bias without groups
         evaluation["metrics"] = [class_path(metric) for metric in BY_CROWD]
+    count = sum(images.class_counts())
     kinds = f"{len(images.group_names)} groups" if grouped else "no groups"
     text = TEMPLATE.format(
-        title=f"{images.name}: {sum(images.class_counts()):,} training images, {images.num_classes} classes, {kinds}.",
-        source=_flow(str(Path(source))),
-        file=file,
+        title=_flow(f"{images.name}: {count:,} training images, {images.num_classes} classes, {kinds}.")[1:-1],
+        source=_flow(str(Path(source)))[1:-1],
+        file=_flow(str(file))[1:-1],
         name=_flow(_run_name(images.name)),
         data=_flow(data),
         corrections=_flow(corrections),
@@ -158,25 +162,47 @@ def write_own_recipe(text: str, given: Mapping[str, Any], output: str | None) ->
     images = Folder(**arguments)
     root = Path("runs") / _run_name(images.name) if output is None else Path(output)
     require_output("--output", root if output is None else output, images.own_paths)
+    if "table" not in given and not _is_table(text):
+        _refuse_outside(images)
     file = root / "recipe.yaml"
+    for note in images.index.notes:
+        say(note)
     recipe = own_recipe(text, arguments, file)
     if not file.is_file():
         with atomic_path(file) as temporary:
             temporary.write_text(recipe, encoding="utf-8")
-        return file, f"recipe: {file} (written; edit it to change anything)"
+        return file, f"recipe: {file} {WRITTEN}"
     there = file.read_text(encoding="utf-8")
     if there == recipe:
         return file, f"recipe: {file}"
     if there != _stamped(there.rpartition(STAMP)[0]):  # somebody edited it
-        if given:
+        says = read_recipe(file).data[0].leaves
+        asked = {**arguments, "table": arguments.get("table")}
+        other = next((key for key, value in asked.items() if says.get(key) != value), None)
+        if other is not None:
             raise ConfigError(
-                f"{file} was edited, and says something else than these arguments: edit it again, remove it for a new "
-                "one, or name another --output"
+                f"{file} was edited and says {other}: {says.get(other)!r}, where {asked[other]!r} is asked for: edit "
+                "it again, remove it for a new one, or name another --output"
             )
         return file, f"recipe: {file} (as it was edited; remove it for a new one)"
     with atomic_path(file) as temporary:
         temporary.write_text(recipe, encoding="utf-8")
     return file, f"recipe: {file} (written anew)"
+
+
+def _is_table(text: str) -> bool:
+    return Path(text).suffix.lower() in TABLES
+
+
+def _refuse_outside(images: Folder) -> None:
+    """Refuse a table that the user did not name and that reads images from elsewhere."""
+    inside = os.path.realpath(images.source()) + os.sep
+    files = (file for part in images.index.splits.values() for file in part.files) if images.table else ()
+    if stray := next((f for f in files if not os.path.realpath(f).startswith(inside)), None):
+        raise ConfigError(
+            f"{images.table} names an image outside the folder ({str(stray)!r}): name the table yourself if that is "
+            f"meant (fdd run {Path(images.path or '', images.table or '')})"
+        )
 
 
 def _stamped(text: str) -> str:
@@ -199,6 +225,6 @@ def _size(file: Path) -> tuple[int, int]:
 
 
 def _flow(value: Mapping[str, Any] | Sequence[Any] | str) -> str:
-    """Return a value as YAML on one line."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
-    return text.strip().removesuffix("...").strip()
+    """Return a value as YAML on one line: as JSON, so that no text is taken for a number, or for another line."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(mark if mark.isprintable() else f"\\u{ord(mark):04x}" for mark in text)

@@ -278,7 +278,7 @@ class Plan:
         called = self._called(data)
         alike = [entry.leaves for entry in self.recipe.data if self._called(entry) == called]
         told = {k: v for k, v in data.leaves.items() if any(k not in leaves or leaves[k] != v for leaves in alike)}
-        return slug(Entry(called, told))
+        return slug(Entry(called if called == data.name else called.replace(".", "_"), told))
 
     def _stage(
         self, kind: str, name: str, title: str, args: list[str], data: Entry, inputs: dict[str, Stage] | None = None
@@ -417,7 +417,9 @@ def plain_first(weightings: Sequence[Entry]) -> list[Entry]:
 
 def slug(entry: Entry) -> str:
     """Return a name for folders: the entry's, with its own leaves in whatever order they were written."""
-    name = Path(entry.name).stem if is_file_name(entry.name) else entry.name.rpartition(".")[2]
+    name = Path(entry.name).stem if is_file_name(entry.name) else entry.name
+    if re.fullmatch(r"\w+(\.\w+)+", name):  # a class path
+        name = name.rpartition(".")[2]
     words = [name, *(f"{k}={v}" for k, v in sorted(entry.leaves.items()))]
     words += [f"fit.{k}={v}" for k, v in sorted(entry.of("fit").items())]
     text = re.sub(r"[^\w.=+-]+", "_", ",".join(words).replace(",", "+"))

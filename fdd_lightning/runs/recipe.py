@@ -205,7 +205,8 @@ def read_recipe(path: str | Path) -> Recipe:
         entries = menu.names("recipes")
         near = get_close_matches(str(path), entries, n=3) or ["quickstart"]
         raise ConfigError(
-            f"recipe {str(path)!r} does not exist: pass a YAML file, or one of the {len(entries)} in configs/recipes, "
+            f"recipe {str(path)!r} does not exist: pass a YAML file, a folder of images, or one of the "
+            f"{len(entries)} in configs/recipes, "
             f"such as {', '.join(near)}"
         )
     content = menu.read_yaml(file)

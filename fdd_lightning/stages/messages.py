@@ -30,6 +30,8 @@ def explain(message: str, stage: str) -> str:
     told: dict[str, list[str]] = {}
     for key, text in _leaves(message):
         told.setdefault(key, []).append(text)
+    if "can't allocate memory" in message:
+        return "it would take more than the memory of this machine: make it smaller"
     parts = [_problem(key, texts) for key, texts in told.items()]
     return with_help("; ".join(dict.fromkeys(part for part in parts if part)) or " ".join(message.split()), stage)
 

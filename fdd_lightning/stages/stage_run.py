@@ -21,7 +21,15 @@ from lightning.pytorch.cli import ArgsType, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from fdd_lightning.artefacts.checkpoint import read_checkpoint
-from fdd_lightning.artefacts.stage_folder import WORK, Begun, StageFolder, StageRecord, config_fingerprint
+from fdd_lightning.artefacts.stage_folder import (
+    READ,
+    WORK,
+    Begun,
+    StageFolder,
+    StageRecord,
+    config_fingerprint,
+    data_of,
+)
 from fdd_lightning.configuration.choices import import_class, leaves
 from fdd_lightning.configuration.sizes import sized_by_data
 from fdd_lightning.datamodules import BaseDataModule
@@ -32,7 +40,7 @@ from fdd_lightning.stages.buildable import require_buildable, require_devices
 from fdd_lightning.stages.parser import MAIN_PARSER, STAGES, FDDParser, Refusal, StageParser, settled, worded
 from fdd_lightning.trainer import FDDTrainer, hushed
 from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageClock, StageProgress, WholeStage
-from fdd_lightning.utils.files import atomic_path, sha256_path, writing
+from fdd_lightning.utils.files import atomic_path, fingerprint, sha256_path, writing
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.memory import keep_freed_memory
 from fdd_lightning.utils.outputs import require_output
@@ -129,18 +137,30 @@ class StageRun(StageParser):
         """Say finished where this work was done before."""
         config = sized_by_data(self.resolved())
         require_devices(config["trainer"])
-        self.record.fingerprint = config_fingerprint(self.stage, config, source_state(config["data"]))
+        state = source_state(config["data"])
+        self.record.fingerprint = config_fingerprint(self.stage, config, state)
         for flag, what in self.flags.items():
             path = self.options[flag]
             if path is not None:
                 if not Path(path).exists():
                     raise FileFormatError(f"--{flag} {path}: no such file; {what}")
                 self.record.inputs[flag] = sha256_path(path)
+        self.read = fingerprint([data_of(config), state, self.record.inputs])
+        self._check_checkpoint()
         self._check_output(config)
         if self.folder.finished(self.record):
             raise _Finished(f"finished: {self.stage} in {self.folder.path}")
         if first_process() and not self.options["trainer"]["fast_dev_run"]:
             self.stack.enter_context(held(self.folder.path))  # of several processes the first holds it for all
+
+    def _check_checkpoint(self) -> None:
+        """Refuse a checkpoint that was named and has seen other data or inputs: its settings count, these would not."""
+        path = self.options["ckpt_path"]
+        if path is not None and read_checkpoint(path).get(READ, self.read) != self.read:
+            raise FileFormatError(
+                f"{path} has seen other data or input files than this command names: name one of this very work, or "
+                "leave --ckpt_path out (the same command resumes by itself)"
+            )
 
     def _check_output(self, config: dict[str, Any]) -> None:
         """Refuse an output folder that holds what is read here, or cannot be made."""
@@ -173,7 +193,7 @@ class StageRun(StageParser):
 
     def _sign(self, trainer: Trainer, model: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Put into a checkpoint whose it is."""
-        checkpoint[WORK] = self.record.work
+        checkpoint[WORK], checkpoint[READ] = self.record.work, self.read
 
     def _logger(self) -> TensorBoardLogger:
         """Return the logger of the output folder: steps that come again are purged, curves of other work kept aside."""

@@ -59,7 +59,7 @@ def test_the_bias_of_the_digits_is_named_with_and_without_groups(biased):
     assert findings.auroc is not None
     assert findings.auroc > 0.99
     there, sure, todo = sentences(findings)
-    assert "By the groups that are given there is one: Cramer's V of class and group 0.8" in there
+    assert "By the groups that are given there is a bias: Cramer's V of class and group 0.8" in there
     assert "0: red; 1: orange" in there
     assert "10.3% go against that, in 10 of 10 classes: a shortcut, or an honest cue" in there
     assert "an AUROC of 1.00" in sure

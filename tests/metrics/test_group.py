@@ -57,7 +57,7 @@ def literal(predictions, targets, groups, least=1):
         "balanced_accuracy": mean(filled),
         "deo_max": max(gaps, default=math.nan),
         "deo_mean": mean(gaps),
-        "worst_group_accuracy": min((v for row in rates for v in row), default=math.nan),
+        "worst_group_accuracy": min((v for row in rates for v in row), default=math.nan) if gaps else math.nan,
         "aligned_accuracy": mean([r for r, a in zip(right, aligned, strict=True) if a]),
         "conflict_accuracy": mean([r for r, a in zip(right, aligned, strict=True) if not a]),
     }, [[mean(cell) for cell in row] for row in cells]

@@ -109,7 +109,7 @@ def test_images_that_have_changed_since_are_warned_of(chosen, digits, capsys):
 
     assert said() == ""
     chosen.metadata["data_fingerprint"] = "0" * 64
-    assert said().startswith("warning: the images of colored_digits have changed")
+    assert "the images of colored_digits have changed since" in said()
     chosen.metadata["data_parameters"] = {**digits.parameters, "seed": 5}  # another data set, on purpose
     assert said() == ""
 
@@ -318,6 +318,9 @@ def test_sets_of_other_images_are_refused(digits, chosen):
     large = changed(chosen, images=torch.zeros(30, 3, 32, 32), image_shape=[3, 32, 32])
     with pytest.raises(ConfigError, match=r"shape \(3, 32, 32\).*\(3, 16, 16\)"):
         trainer().eval(evaluator(large), digits)
+    renamed = changed(chosen, class_names=[*"1023456789"])
+    with pytest.raises(ConfigError, match=r"has the classes 1, 0, 2, .* labels go by their number"):
+        trainer().eval(evaluator(renamed), digits)
     more = changed(chosen, labels=chosen.labels + 5, class_names=[str(i) for i in range(20)])
     with pytest.raises(ConfigError, match=r"label 14.*only 10 classes"):
         trainer().eval(evaluator(more), digits)

@@ -40,10 +40,10 @@ def test_a_correction_is_judged_by_the_images_that_go_against_the_bias():
     assert judgements(rows) == [
         [
             "dm recommended vote (colored_digits, ipc 10, 10%)",
-            "on images that go against the bias, 100 in the test: 28.0% right without the correction, 48.0% with it; 2.9 "
-            "times the noise, so it helps",
-            "on all images: 70.0% without, 68.0% with it (where the test is as biased as the training, that rewards the "
-            "bias)",
+            "on images that go against the bias, 100 in the test: 28.0% right without the correction, 48.0% with it; "
+            "2.9 times the noise, so it helps",
+            "on all images: 70.0% without, 68.0% with it (where the test is as biased as the training, that rewards "
+            "the bias)",
             "trained on all images instead of 10 of a class: 50.0% of these, 90.0% of all",
             "10 images of each class drawn in the same way: 40.0% of these, 66.0% of all; 1.1 times the noise from the "
             "distilled ones, which 2 sets cannot tell apart",
