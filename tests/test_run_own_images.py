@@ -97,6 +97,15 @@ def test_a_table_brings_groups(workdir, fdd):
     assert '"size": 16' in Path("b/recipe.yaml").read_text()
 
 
+def test_a_table_of_something_else_is_no_table_of_images(workdir, fdd):
+    write_class_folders(Path("pets\u2028x: y"), count=12)
+    Path("pets\u2028x: y/prices.csv").write_text("food,euro\ncat,3\n")
+    said = fdd("run", "pets\u2028x: y", "--dry-run", "--data.name=pets", "--output=a")
+    assert said.code == 0, said.err
+    assert yaml.safe_load(Path("a/recipe.yaml").read_text())["data"]["path"] == "pets\u2028x: y"
+    assert "prices.csv" in said.err
+
+
 def test_what_is_no_folder_of_images_is_refused(workdir, refused):
     Path("empty").mkdir()
     assert "has no class folders" in refused("run", "empty")

@@ -15,8 +15,9 @@ from PIL import Image
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import class_path
 from fdd_lightning.datamodules import Folder
-from fdd_lightning.datasets.folder_files import TABLES
-from fdd_lightning.errors import ConfigError, say
+from fdd_lightning.datasets.folder_files import TABLES, Columns
+from fdd_lightning.datasets.label_table import read_table
+from fdd_lightning.errors import ConfigError, FDDError, say
 from fdd_lightning.metrics import BY_CROWD
 from fdd_lightning.runs.recipe import read_recipe
 from fdd_lightning.utils.files import atomic_path, fingerprint
@@ -66,7 +67,7 @@ def is_own_images(text: str) -> bool:
 def own_arguments(text: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of the folder's data module: those given, and where its images and its table are.
 
-    A folder's only table counts, unless there are class folders and it says no group.
+    A folder's only table counts if it has the column of images.
 
     Raises:
         ConfigError: It is the folder of a run.
@@ -76,7 +77,8 @@ def own_arguments(text: str, given: Mapping[str, Any]) -> dict[str, Any]:
         return {"path": str(path.parent), "table": path.name, **given}
     if (path / "results.json").is_file() or (path / "recipe.yaml").is_file():
         raise ConfigError(f"{text!r} is the folder of a run: name its recipe ({path / 'recipe.yaml'}), or your images'")
-    tables = [file.name for file in sorted(path.iterdir()) if file.suffix.lower() in TABLES]
+    column = str(given.get("image", Columns().image))
+    tables = [file.name for file in sorted(path.iterdir()) if _is_table(file.name) and _has(file, column)]
     return {"path": str(path), **({"table": tables[0]} if len(tables) == 1 else {}), **given}
 
 
@@ -194,6 +196,14 @@ def _is_table(text: str) -> bool:
     return Path(text).suffix.lower() in TABLES
 
 
+def _has(file: Path, column: str) -> bool:
+    """Tell whether a file is a table with a column of this name."""
+    try:
+        return column in read_table(file, [column]).names
+    except FDDError:
+        return False
+
+
 def _refuse_outside(images: Folder) -> None:
     """Refuse a table that the user did not name and that reads images from elsewhere."""
     inside = os.path.realpath(images.source()) + os.sep
@@ -227,4 +237,4 @@ def _size(file: Path) -> tuple[int, int]:
 def _flow(value: Mapping[str, Any] | Sequence[Any] | str) -> str:
     """Return a value as YAML on one line: as JSON, so that no text is taken for a number, or for another line."""
     text = json.dumps(value, ensure_ascii=False)
-    return "".join(mark if mark.isprintable() else f"\\u{ord(mark):04x}" for mark in text)
+    return "".join(mark if mark.isprintable() else f"\\U{ord(mark):08x}" for mark in text)
