@@ -15,7 +15,7 @@ import torch
 from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.configuration.trainer_settings import INDIFFERENT
-from fdd_lightning.errors import FileFormatError
+from fdd_lightning.errors import ConfigError, FileFormatError
 from fdd_lightning.utils.files import PART, fingerprint, read_json, sha256_file, sha256_path, write_json
 from fdd_lightning.utils.typed_json import misfits
 
@@ -62,13 +62,15 @@ def _own_sources(config: Any) -> dict[str, str]:
         found |= _own_sources(value)
     if isinstance(config, Mapping):
         paths = [config.get("class_path"), *(config.get("metrics") or () if "preset" in config else ())]
-        for path in paths:
-            module = str(path).rpartition(".")[0]
-            if path is None or module.partition(".")[0] in (*sys.stdlib_module_names, "fdd_lightning", "torch"):
+        for path in (str(path) for path in paths if path is not None):
+            if path.partition(".")[0] in (*sys.stdlib_module_names, "fdd_lightning", "torch"):
                 continue
-            file = getattr(sys.modules[import_class(path).__module__], "__file__", None)
+            try:
+                file = getattr(sys.modules[import_class(path).__module__], "__file__", None)
+            except ConfigError:  # told where the class is needed
+                continue
             if file and "site-packages" not in file:
-                found[module] = sha256_file(file)
+                found[path.rpartition(".")[0]] = sha256_file(file)
     return found
 
 
