@@ -45,7 +45,10 @@ def test_a_set(here, fdd):
     with safe_open(file, "pt") as opened:
         tensors, metadata = {key: opened.get_tensor(key) for key in opened.keys()}, opened.metadata()["fdd"]  # noqa: SIM118
     metadata = json.loads(metadata)
-    metadata |= {"dataset": EVIL, "method": EVIL, "weighting": EVIL, "class_names": [EVIL, "b"]}
+    metadata |= {"dataset": EVIL, "method": EVIL, "weighting": EVIL}
+    save_file(tensors, file, {"fdd": json.dumps({**metadata, "class_names": [EVIL, "b"]})})
+    clean(repr(SyntheticSet.load(file)), (said := fdd(*EVAL, f"--synthetic={file}", *DATA, "--output=x")).err)
+    assert said.code == 2
     save_file(tensors, file, {"fdd": json.dumps(metadata)})
     said = fdd(*EVAL, f"--synthetic={file}", *DATA, "--output=x")
     assert said.code == 0, said.err
