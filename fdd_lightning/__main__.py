@@ -63,12 +63,17 @@ def _carry_out(name: str, rest: list[str]) -> int:
     return int(command(rest))
 
 
+def _hush() -> None:
+    """Let what is printed from here on, and what is still to be written out, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _flush() -> None:
     """Write out what was printed; where that fails, it is not tried once more when Python ends."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()
         if error.errno != errno.EPIPE:  # who reads no further has seen enough
             raise
 
@@ -96,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _flush()
             return code
     except BrokenPipeError:  # who reads no further has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()
         return 0
     except (FDDError, OSError) as error:
         line = in_one_line(error)

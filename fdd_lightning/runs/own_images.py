@@ -101,19 +101,21 @@ def sizes_of(images: Folder, *, gpu: bool) -> dict[str, Any]:
     }
 
 
-def own_recipe(source: str, arguments: Mapping[str, Any], file: Path, *, gpu: bool | None = None) -> str:
+def own_recipe(
+    source: str, images: Folder, arguments: Mapping[str, Any], file: Path, *, gpu: bool | None = None
+) -> str:
     """Return the recipe of one's own images as the text of a file.
 
     Args:
         source: What was typed.
-        arguments: Of the data module.
+        images: The images' data module, which reads the folder once.
+        arguments: Its arguments.
         file: Where the recipe will be.
         gpu: Whether there is a GPU; None looks.
 
     Raises:
         FDDError: The images cannot be used; the line says why.
     """
-    images = Folder(**arguments)
     sizes = sizes_of(images, gpu=torch.cuda.is_available() if gpu is None else gpu)
     own = {key: value for key, value in arguments.items() if key != "name"}
     data: dict[str, Any] = {"name": images.entry, "size": sizes["size"], **own}
@@ -169,7 +171,7 @@ def write_own_recipe(text: str, given: Mapping[str, Any], output: str | None) ->
     file = root / "recipe.yaml"
     for note in images.index.notes:
         say(note)
-    recipe = own_recipe(text, arguments, file)
+    recipe = own_recipe(text, images, arguments, file)
     if not file.is_file():
         with atomic_path(file) as temporary:
             temporary.write_text(recipe, encoding="utf-8")
