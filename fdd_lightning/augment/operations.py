@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.devices import moved
 
 BRIGHTNESS: Final = 1.0
 SATURATION: Final = 2.0
@@ -74,7 +75,7 @@ def draw_color(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_color(images: Tensor, parameters: Tensor) -> Tensor:
     """Shift the brightness, then scale each pixel about its mean over channels, then each image about its mean."""
-    shift, saturation, contrast = parameters.to(images).view(-1, 3, 1, 1, 1).unbind(1)
+    shift, saturation, contrast = moved(parameters.to(images.dtype), images.device).view(-1, 3, 1, 1, 1).unbind(1)
     images = images + shift
     grey = images.mean(1, keepdim=True)
     images = (images - grey) * saturation + grey
@@ -93,13 +94,13 @@ def apply_crop(images: Tensor, parameters: Tensor) -> Tensor:
         down, right = (int(p) for p in parameters[0])
         return F.pad(images, (-right, right, -down, down))
     height, width = images.shape[-2:]
-    shift = parameters.to(images.device)
+    shift = moved(parameters, images.device)
     rows = torch.arange(height, device=images.device) + shift[:, :1]
     columns = torch.arange(width, device=images.device) + shift[:, 1:]
     outside = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None, :]
     flat = rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None, :]
-    moved = images.flatten(2).gather(2, flat.flatten(1)[:, None].expand(-1, images.shape[1], -1))
-    return moved.view_as(images).masked_fill(outside[:, None], 0.0)
+    shifted = images.flatten(2).gather(2, flat.flatten(1)[:, None].expand(-1, images.shape[1], -1))
+    return shifted.view_as(images).masked_fill(outside[:, None], 0.0)
 
 
 def draw_cutout(count: int, size: Size, generator: Generator) -> Tensor:
@@ -110,7 +111,8 @@ def draw_cutout(count: int, size: Size, generator: Generator) -> Tensor:
 def apply_cutout(images: Tensor, parameters: Tensor) -> Tensor:
     """Set a rectangle of half the height and width to 0; it is clipped at the borders."""
     rows, columns = (
-        _within(n, parameters[:, i].to(images.device), _share(n, CUTOUT_RATIO)) for i, n in enumerate(images.shape[-2:])
+        _within(n, moved(parameters[:, i], images.device), _share(n, CUTOUT_RATIO))
+        for i, n in enumerate(images.shape[-2:])
     )
     return images.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0.0)
 
@@ -122,7 +124,7 @@ def draw_flip(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_flip(images: Tensor, parameters: Tensor) -> Tensor:
     """Mirror left and right where told."""
-    return torch.where(parameters.to(images.device).view(-1, 1, 1, 1), images.flip(3), images)
+    return torch.where(moved(parameters, images.device).view(-1, 1, 1, 1), images.flip(3), images)
 
 
 def draw_scale(count: int, size: Size, generator: Generator) -> Tensor:
@@ -132,7 +134,7 @@ def draw_scale(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_scale(images: Tensor, parameters: Tensor) -> Tensor:
     """Stretch about the centre by one over the parameters (bilinear, 0 outside)."""
-    return _resample(images, torch.diag_embed(parameters.to(images)))
+    return _resample(images, torch.diag_embed(moved(parameters.to(images.dtype), images.device)))
 
 
 def draw_rotate(count: int, size: Size, generator: Generator) -> Tensor:
@@ -142,7 +144,8 @@ def draw_rotate(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_rotate(images: Tensor, parameters: Tensor) -> Tensor:
     """Rotate about the centre by an angle, positive as seen counter-clockwise (bilinear, 0 outside)."""
-    sine, cosine = parameters.to(images).sin(), parameters.to(images).cos()
+    angles = moved(parameters.to(images.dtype), images.device)
+    sine, cosine = angles.sin(), angles.cos()
     return _resample(images, torch.stack([cosine, -sine, sine, cosine], 1).view(-1, 2, 2))
 
 

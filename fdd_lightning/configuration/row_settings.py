@@ -8,6 +8,7 @@ from typing import Any
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import Spec, import_class, is_spec, leaves
 from fdd_lightning.configuration.defaults import complete
+from fdd_lightning.configuration.settled import plain_choices
 from fdd_lightning.configuration.sizes import SMALL, sized
 
 OWN_KEYS = frozenset(
@@ -49,10 +50,11 @@ def differences(actual: Spec, expected: Spec | None = None) -> dict[str, Any]:
     """
     own, other = (sized(complete(spec), lambda: SMALL) for spec in (actual, expected or reference(actual)))
     wanted = leaves({**other, "init_args": _counterparts(own["init_args"], other["init_args"])})
+    plain = plain_choices(own["class_path"])
     return {
         key: value
         for key, value in leaves(own).items()
-        if key not in OWN_KEYS and (key not in wanted or wanted[key] != value)
+        if key not in OWN_KEYS and (key not in wanted or wanted[key] != value) and value not in plain.get(key, ())
     }
 
 

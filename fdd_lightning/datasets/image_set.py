@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.devices import moved
 
 PIECE = 4096
 """Images of a subset that are copied to a device at a time."""
@@ -49,8 +50,7 @@ def normalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     Returns:
         float32, (N, C, H, W).
     """
-    center = torch.tensor(mean, dtype=torch.float32, device=pixels.device).view(-1, 1, 1)
-    scale = torch.tensor(std, dtype=torch.float32, device=pixels.device).view(-1, 1, 1)
+    center, scale = (_constant(tuple(values), pixels.device) for values in (mean, std))
     return pixels.to(torch.float32).div_(255).sub_(center).div_(scale)
 
 
@@ -125,7 +125,7 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         Returns:
             uint8, (n, C, H, W).
         """
-        index = index.to(self._pixels.device)
+        index = moved(index, self._pixels.device)
         return _take(self._pixels, index if self._rows is None else self._rows[index])
 
     def batch(self, index: Tensor) -> dict[str, Tensor]:
@@ -139,7 +139,8 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         """
         index = index.to(self.targets.device)
         image = normalise(self.pixels(index), self.mean, self.std)
-        return {"image": image, "target": self.targets[index], "group": self.groups[index], "index": index}
+        labels = {"target": self.targets[index], "group": self.groups[index], "index": index}
+        return {"image": image, **{key: moved(value, image.device) for key, value in labels.items()}}
 
     @cached_property
     def _by_target(self) -> tuple[Tensor, Tensor]:
@@ -189,6 +190,17 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         other._pixels, other._rows, other.targets, other.groups = self._pixels, self._rows, self.targets, groups
         return other
 
+    def pixels_to(self, device: torch.device) -> ImageSet:
+        """Return the set with its pixels on a device, where batches are made, and with labels on the host.
+
+        What draws and weighs by labels then waits for no device.
+        """
+        if device.type == "cpu":
+            return self
+        moved = self.to(device)
+        moved.targets, moved.groups = self.targets, self.groups
+        return moved
+
     def to(self, device: torch.device | str) -> ImageSet:
         """Return the set resident on a device, as bytes; batches are then made there."""
         if self._rows is None:
@@ -204,6 +216,11 @@ def count_cells(targets: Tensor, groups: Tensor, num_classes: int, num_groups: i
     """Count (class, group) cells: int64, (num_classes, num_groups)."""
     keys = targets * num_groups + groups
     return torch.bincount(keys, minlength=num_classes * num_groups).view(num_classes, num_groups)
+
+
+@cache
+def _constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32, device=device).view(-1, 1, 1)
 
 
 def _take(pixels: Tensor, rows: Tensor) -> Tensor:

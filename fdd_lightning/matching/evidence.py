@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.devices import moved
 
 
 @dataclass(frozen=True)
@@ -108,14 +109,14 @@ def evidence_of(
         cells: Its images of each (class, group), int64 (num_classes, num_groups).
         embeddings: Bias-encoder embeddings of all its images, (N, d), where there are any.
     """
-    points = embeddings[index] if asked.needs_embeddings and embeddings is not None else None
+    points = embeddings[moved(index, embeddings.device)] if asked.needs_embeddings and embeddings is not None else None
     device = index.device if points is None else points.device  # all on one: the images may be elsewhere
     return Evidence(
         size=len(index),
-        groups=real.groups[index].to(device) if asked.needs_groups else None,
+        groups=moved(real.groups[index], device) if asked.needs_groups else None,
         num_groups=cells.shape[1] if asked.needs_groups else None,
         embeddings=points,
-        index=index.to(device) if asked.needs_index else None,
+        index=moved(index, device) if asked.needs_index else None,
         cell_sizes=cells[int(real.targets[index[0]])].to(device) if asked.needs_cell_sizes else None,
     )
 

@@ -16,6 +16,7 @@ from fdd_lightning.matching.distances import Distance
 from fdd_lightning.matching.signals import ClassBatch, Layers, Signal
 from fdd_lightning.matching.weightings import WeightMatrix
 from fdd_lightning.networks import Network
+from fdd_lightning.utils.devices import moved
 
 
 def unreduced(targets: list[Layers]) -> list[Layers]:
@@ -49,6 +50,5 @@ def matching_losses(
     """
     targets = reduce(signal.targets(network, real, [w.rows for w in weights]))
     own = signal.synthetic(network, synthetic)
-    return torch.stack(
-        [(w.coefficients.to(s[0]) * distance(t, s)).sum() for w, t, s in zip(weights, targets, own, strict=True)]
-    )
+    factors = (moved(w.coefficients.to(s[0].dtype), s[0].device) for w, s in zip(weights, own, strict=True))
+    return torch.stack([(a * distance(t, s)).sum() for a, t, s in zip(factors, targets, own, strict=True)])

@@ -5,18 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
+from torch.func import functional_call, grad
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.networks import ConvNet, Network
+from fdd_lightning.networks.arithmetic import WRITTEN, Arithmetic, rounding
 from fdd_lightning.utils.checks import require
+from fdd_lightning.utils.devices import moved
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ Layers = list[Tensor]
 class Signal(Choice, ABC):
     """Base of every signal. Both methods take all classes of a step at once, so that a signal may share its work.
 
+    Attributes:
+        arithmetic: How networks are to be computed, where a signal asks it; set before the first step.
+
     Example:
         >>> class Colours(Signal):
         ...     def targets(self, network, batches, rows):
@@ -50,6 +55,10 @@ class Signal(Choice, ABC):
         ...     def synthetic(self, network, batches):
         ...         return [[batch.images.mean((0, 2, 3))] for batch in batches]
     """
+
+    arithmetic: Arithmetic = WRITTEN
+    passes: ClassVar[int] = 1
+    """What it takes of a network to have a real image's signal, in ways forward."""
 
     def check(self, network: Network) -> int | None:
         """Return how many layers it has of a network; None where it does not say.
@@ -98,14 +107,21 @@ class Features(Signal):
         """Return the weighted feature means of each class, one layer (T_c, F)."""
         with torch.no_grad():
             images = torch.cat([batch.images for batch in batches])
-            features = torch.cat([network.embed(part) for part in images.split(self.chunk)])
-            parts = features.split([len(batch.images) for batch in batches])
-            return [[w.to(part) @ part] for w, part in zip(rows, parts, strict=True)]
+            embed, rounded = self.arithmetic, self.arithmetic.rounded
+            found = [embed(_embedded, network, part, rounded).to(images) for part in images.split(self.chunk)]
+            features = torch.cat(found)
+            means = moved(torch.block_diag(*rows).to(features.dtype), features.device) @ features
+            return [[part] for part in means.split([len(w) for w in rows])]
 
     def synthetic(self, network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
         """Return the feature mean of each class's synthetic images, one layer (F,)."""
-        features = network.embed(torch.cat([batch.images for batch in batches]))
+        features = self.arithmetic(_embedded, network, torch.cat([batch.images for batch in batches]), False)
         return [[part.mean(0)] for part in features.split([len(batch.images) for batch in batches])]
+
+
+def _embedded(network: Network, images: Tensor, rounded: bool) -> Tensor:
+    with rounding(images.device.type, rounded):
+        return network.embed(images)
 
 
 class Maps(Signal):
@@ -123,7 +139,7 @@ class Maps(Signal):
     def targets(self, network: Network, batches: Sequence[ClassBatch], rows: Sequence[Tensor]) -> list[Layers]:
         """Return the weighted mean of each layer, per class and layer (T_c, *shape)."""
         with torch.no_grad():
-            layers = self._layers(network, batches)
+            layers = self._layers(network, batches, self.arithmetic, self.arithmetic.rounded)
         return [
             [torch.einsum("tn,n...->t...", w.to(part), part) for part in parts]
             for w, parts in zip(rows, layers, strict=True)
@@ -131,17 +147,23 @@ class Maps(Signal):
 
     def synthetic(self, network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
         """Return the mean of each layer over each class's synthetic images, per class and layer (*shape)."""
-        return [[part.mean(0) for part in parts] for parts in self._layers(network, batches)]
+        return [[part.mean(0) for part in parts] for parts in self._layers(network, batches, self.arithmetic, False)]
 
     def check(self, network: Network) -> int:
         """Return the number of blocks and one; only a ConvNet has blocks."""
         return _convnet(network).depth + 1
 
     @staticmethod
-    def _layers(network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
-        maps = _convnet(network).maps(torch.cat([batch.images for batch in batches]))
+    def _layers(network: Network, batches: Sequence[ClassBatch], arithmetic: Arithmetic, rounded: bool) -> list[Layers]:
+        images = torch.cat([batch.images for batch in batches])
+        maps = [layer.to(images) for layer in arithmetic(_mapped, _convnet(network), images, rounded)]
         sizes = [len(batch.images) for batch in batches]
         return [list(parts) for parts in zip(*(layer.split(sizes) for layer in maps), strict=True)]
+
+
+def _mapped(network: ConvNet, images: Tensor, rounded: bool) -> list[Tensor]:
+    with rounding(images.device.type, rounded):
+        return network.maps(images)
 
 
 def _convnet(network: Network) -> ConvNet:
@@ -168,6 +190,8 @@ class Gradients(Signal):
         [torch.Size([4, 3, 3, 3]), torch.Size([2, 256])]
     """
 
+    passes = 3
+
     def __init__(self, layers: Literal["weights", "convolutions"] = "weights") -> None:
         self.layers = layers
 
@@ -186,7 +210,7 @@ class Gradients(Signal):
                 used = row.nonzero().flatten()
                 images = batch.images if len(used) == len(row) else batch.images[used]
                 gradients.append(
-                    model.gradient(row[used] @ model.losses(images, batch.label)) if len(used) else model.nothing()
+                    model.weighted(images, batch.label, row[used], self.arithmetic) if len(used) else model.nothing()
                 )
         return [torch.stack(layer) for layer in zip(*gradients, strict=True)]
 
@@ -210,8 +234,39 @@ class _Differentiable:
         logits = functional_call(self.network, self.values, (images,))
         return cross_entropy(logits, torch.full((len(images),), label, device=images.device), reduction="none")
 
+    def weighted(self, images: Tensor, label: int, weights: Tensor, arithmetic: Arithmetic) -> Layers:
+        """Return the gradient of the weighted sum of the images' losses, detached."""
+        if arithmetic == WRITTEN:
+            return self.gradient(weights @ self.losses(images, label))
+        labels = torch.full((len(images),), label, device=images.device)
+        wanted = {name: value.detach() for name, value in self.values.items() if value.requires_grad}
+        others = {name: value for name, value in self.values.items() if not value.requires_grad}
+        with torch.no_grad():
+            found = arithmetic(
+                _weighted_gradient, self.network, wanted, others, images, labels, weights, arithmetic.rounded
+            )
+        return [found[name].to(wanted[name]) for name in wanted]
+
     def gradient(self, loss: Tensor, *, graph: bool = False, keep: bool = False) -> Layers:
         return list(torch.autograd.grad(loss, self.wanted, create_graph=graph, retain_graph=graph or keep))
 
     def nothing(self) -> Layers:
         return [torch.zeros_like(value) for value in self.wanted]
+
+
+def _weighted_gradient(
+    network: Network,
+    wanted: dict[str, Tensor],
+    others: dict[str, Tensor],
+    images: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    rounded: bool,
+) -> dict[str, Tensor]:
+    def loss(values: dict[str, Tensor]) -> Tensor:
+        with rounding(images.device.type, rounded):
+            logits = functional_call(network, {**others, **values}, (images,))
+        return weights @ cross_entropy(logits.to(weights), labels, reduction="none")
+
+    found: dict[str, Tensor] = grad(loss)(wanted)
+    return found

@@ -125,9 +125,11 @@ class MatchingStep:
             if self.average_rows:
                 matrix = WeightMatrix(matrix.rows, matrix.coefficients / matrix.coefficients.sum())
             indices[c], weights[c] = index, matrix
-            images = self.real.batch(index[share])["image"].to(stored)
+        own = [indices[c][share] for c in classes]
+        together = self.real.batch(torch.cat(own))["image"].to(stored)  # one move to the device for all classes
+        for c, images in zip(classes, together.split([len(index) for index in own]), strict=True):
             real.append(ClassBatch(self._augment(images, tick, c), c))
-            shared.append(WeightMatrix(matrix.rows[:, share], matrix.coefficients))
+            shared.append(WeightMatrix(weights[c].rows[:, share], weights[c].coefficients))
             decoded = self._some(self.parameterisation.decode(stored_by_class[c]), tick, c)
             synthetic.append(ClassBatch(self._augment(decoded, tick, c), c))
         losses = matching_losses(network, real, shared, synthetic, self.signal, self.distance, sum_over_ranks)

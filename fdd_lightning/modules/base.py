@@ -44,6 +44,8 @@ class StageModule(LightningModule, ABC):
     Attributes:
         menu: Folder of the menu that holds specs of it.
         place: Where in a stage's configuration a spec of it belongs.
+        open_choices: Arguments that may be ``auto``, and what each is then settled as (see :meth:`settle`); the plain
+            value first, which leaves results as they are.
         artefact: Name of the file or folder that the stage leaves in its output folder.
         draws_own_batches: True where the module asks the data for images by index; the loader then only counts steps.
         keeps_checkpoint: Whether the last checkpoint stays when the stage is finished.
@@ -62,6 +64,7 @@ class StageModule(LightningModule, ABC):
 
     menu: ClassVar[str] = ""
     place: ClassVar[str] = "model"
+    open_choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     stage: ClassVar[str]
     artefact: str
     draws_own_batches: bool = False
@@ -113,6 +116,20 @@ class StageModule(LightningModule, ABC):
     def behind(cls, arguments: Mapping[str, Any]) -> Any:
         """Return what decides the result beside all the arguments, such as what a preset says; None if nothing."""
         return None
+
+    @classmethod
+    def settle(
+        cls, arguments: Mapping[str, Any], num_classes: int, image_shape: tuple[int, int, int], device: str
+    ) -> dict[str, str]:
+        """Return what the arguments of :attr:`open_choices` come to, by counts and the kind of device.
+
+        Args:
+            arguments: All arguments of the constructor, choices among them as specs.
+            num_classes: Number of classes.
+            image_shape: (C, H, W).
+            device: ``cpu``, ``cuda``, ...
+        """
+        return {}
 
     @classmethod
     def flags(cls) -> dict[str, str]:

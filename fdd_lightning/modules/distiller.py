@@ -6,7 +6,7 @@ import sys
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -36,6 +36,7 @@ from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.weighing import WeighingModule, require_images
 from fdd_lightning.modules.workload import Extent, Workload
+from fdd_lightning.networks.arithmetic import Arithmetic, Compile, TargetPrecision, chosen, operations_of
 from fdd_lightning.training import OptimizerFactory, ScheduleFactory
 from fdd_lightning.training.image_optimizers import image_optimizer, refuse_what_has_no_effect
 from fdd_lightning.utils.checks import require
@@ -273,6 +274,10 @@ class Distiller(BaseDistiller):
             ``fdd_lightning.training.CosineDecay`` knows the length of the run. Null: as ``lr_halvings`` says.
         average_rows: Divide each class's loss by the sum of its coefficients, so that one learning rate serves
             weightings of one row and of many.
+        compile: Whether networks are compiled (``torch.compile``): the same results but for rounding, sooner where
+            there is enough to do. ``auto``: on where the run is long and the machine has a compiler.
+        target_precision: In which precision real images pass the network, of which only means are matched, summed in
+            float32. ``auto``: bfloat16 where it is compiled and the hardware is faster with it.
         surrogate_by_weight: The real images on which the surrogate's networks are trained are drawn by the weighting as
             well, so that these do not learn the bias (IDC, DREAM, IDM); false as published.
         method: Name in files and tables.
@@ -281,6 +286,8 @@ class Distiller(BaseDistiller):
         >>> Distiller(num_classes=10, image_shape=(3, 16, 16), images_per_class=2).images.shape
         torch.Size([20, 3, 16, 16])
     """
+
+    open_choices: ClassVar = {"compile": ("off", "on"), "target_precision": ("float32", "bfloat16")}
 
     def __init__(
         self,
@@ -305,6 +312,8 @@ class Distiller(BaseDistiller):
         schedule: ScheduleFactory | None = None,
         average_rows: bool = False,
         surrogate_by_weight: bool = False,
+        compile: Compile = "auto",
+        target_precision: TargetPrecision = "auto",
         method: str = "dm",
         **kwargs: Any,
     ) -> None:
@@ -338,6 +347,21 @@ class Distiller(BaseDistiller):
         self._shares: Tensor | None = None
         self.images = nn.Parameter(self.blank_images())
         self._warned = False
+
+    @classmethod
+    def settle(
+        cls, arguments: Mapping[str, Any], num_classes: int, image_shape: tuple[int, int, int], device: str
+    ) -> dict[str, str]:
+        """Return whether to compile, and the precision of the targets, by what all rounds have to compute."""
+        surrogate = build(arguments["surrogate"])
+        architecture = getattr(surrogate, "architecture", None)
+        images = 3 * int(arguments["images_per_class"]) * build(arguments["parameterisation"]).expansion
+        images += build(arguments["sampler"]).batch_size * build(arguments["signal"]).passes
+        rounds = int(arguments["iterations"]) * surrogate.rounds(int(arguments["images_per_class"]))
+        each = 0.0 if architecture is None else operations_of(architecture, num_classes, image_shape)
+        given = arguments["compile"], arguments["target_precision"]
+        compiled, rounded = chosen(*given, device, each * images * num_classes * rounds)
+        return {"compile": "on" if compiled else "off", "target_precision": "bfloat16" if rounded else "float32"}
 
     @classmethod
     def workload(cls, arguments: Mapping[str, Any], extent: Extent) -> Workload | None:
@@ -378,14 +402,14 @@ class Distiller(BaseDistiller):
             )
         self.sampler.check(self.cells)
         device = self.trainer.strategy.root_device
+        self.settle_arithmetic(device.type)
         facts = self.num_classes, self.image_shape, self.images_per_class, self.seed, device
         self.surrogate.prepare(*facts, classifier=self.learner)
         if self.surrogate_by_weight:
             self._shares = image_shares(self.real, self.num_classes, lambda index: self.weigh(index).mixed())
         with torch.no_grad():
             self.images.copy_(self.parameterisation.encode(self.initial_images()))
-        if device.type != "cpu":
-            self.real = self.real.to(device)
+        self.real = self.real.pixels_to(device)
         self.step = MatchingStep(
             self.real,
             self.cells,
@@ -402,6 +426,13 @@ class Distiller(BaseDistiller):
             self.average_rows,
             self.seed,
         )
+
+    def settle_arithmetic(self, device: str) -> None:
+        """Settle what is left to us, unless the command line did so, and keep it with the arguments."""
+        settled = self.settle(self.spec["init_args"], self.num_classes, self.image_shape, device)
+        self.hparams.update(settled)
+        arithmetic = Arithmetic(settled["compile"] == "on", settled["target_precision"] == "bfloat16")
+        self.signal.arithmetic = self.surrogate.arithmetic = arithmetic
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser of the images, and its schedule where there is one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -14,7 +14,7 @@ from typing import Any
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord, config_fingerprint
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.configuration.row_settings import below
-from fdd_lightning.configuration.sizes import sized_by_data
+from fdd_lightning.configuration.settled import settled_as_before, settled_by_data
 from fdd_lightning.configuration.trainer_settings import decisive
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.base import source_state
@@ -49,7 +49,7 @@ def configuration(kind: str, args: Sequence[str], data: Sequence[str]) -> dict[s
     config["data"] = json.loads(_resolved(kind, tuple(data)))["data"]
     for found in filter(None, map(COUNTED.fullmatch, args)):
         config["model"]["init_args"][found[1]] = int(found[2])
-    return sized_by_data(config)
+    return config
 
 
 @dataclass
@@ -121,7 +121,18 @@ class Stage:
             ConfigError: A leaf of the recipe does not fit the stage.
         """
         with self._worded():
-            return configuration(self.kind, self.args, self.data)
+            asked = configuration(self.kind, self.args, self.data)
+            settled = settled_by_data(asked)
+        found = self.folder.read()
+        if found is None:
+            return settled
+        return dict(settled_as_before(asked, settled, lambda other: self._fingerprint(other) == found.fingerprint))
+
+    def _fingerprint(self, config: Mapping[str, Any]) -> str:
+        key = json.dumps(config["data"], sort_keys=True)
+        if key not in self.states:
+            self.states[key] = source_state(config["data"])
+        return config_fingerprint(self.kind, config, self.states[key])
 
     @contextmanager
     def _worded(self) -> Iterator[None]:
@@ -148,10 +159,7 @@ class Stage:
     @property
     def fingerprint(self) -> str:
         """Fingerprint of all that decides the stage's result, but for its inputs."""
-        key = json.dumps(self.config["data"], sort_keys=True)
-        if key not in self.states:
-            self.states[key] = source_state(self.config["data"])
-        return config_fingerprint(self.kind, self.config, self.states[key])
+        return self._fingerprint(self.config)
 
     def finished(self) -> bool:
         """Tell whether this work and all that leads to it is done."""

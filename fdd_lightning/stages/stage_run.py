@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from itertools import count
@@ -31,7 +31,7 @@ from fdd_lightning.artefacts.stage_folder import (
     data_of,
 )
 from fdd_lightning.configuration.choices import import_class, leaves
-from fdd_lightning.configuration.sizes import sized_by_data
+from fdd_lightning.configuration.settled import left_open, settled_as_before, settled_by_data
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.base import own_paths, source_state
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError, first_process, say
@@ -135,9 +135,17 @@ class StageRun(StageParser):
 
     def before_instantiate_classes(self) -> None:
         """Say finished where this work was done before."""
-        config = sized_by_data(self.resolved())
-        require_devices(config["trainer"])
-        state = source_state(config["data"])
+        asked = self.resolved()
+        require_devices(asked["trainer"])
+        settled, state = settled_by_data(asked), source_state(asked["data"])
+        found = self.folder.read()
+        config = settled_as_before(
+            asked,
+            settled,
+            lambda other: found is None or config_fingerprint(self.stage, other, state) == found.fingerprint,
+        )
+        for key in left_open(asked["model"]):
+            self.options["model"]["init_args"][key] = config["model"]["init_args"][key]
         self.record.fingerprint = config_fingerprint(self.stage, config, state)
         for flag, what in self.flags.items():
             path = self.options[flag]
@@ -162,7 +170,7 @@ class StageRun(StageParser):
                 "leave --ckpt_path out (the same command resumes by itself)"
             )
 
-    def _check_output(self, config: dict[str, Any]) -> None:
+    def _check_output(self, config: Mapping[str, Any]) -> None:
         """Refuse an output folder that holds what is read here, or cannot be made."""
         given = [Path(self.options[flag]) for flag in self.flags if self.options[flag] is not None]
         read = [*given, *own_paths(config["data"])]

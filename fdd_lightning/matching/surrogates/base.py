@@ -15,6 +15,7 @@ from fdd_lightning.configuration.choices import Choice
 from fdd_lightning.datasets import ImageSet
 from fdd_lightning.matching.systematic_resampling import systematic_draws
 from fdd_lightning.networks import Network, NetworkFactory
+from fdd_lightning.networks.arithmetic import WRITTEN, Arithmetic
 from fdd_lightning.utils.rng import seeded
 
 
@@ -68,6 +69,9 @@ class Surrogate(Choice, ABC):
     needs_classifier: ClassVar[bool] = False
     """Whether it reads a trained classifier (``--classifier``)."""
 
+    arithmetic: Arithmetic = WRITTEN
+    """How its networks are computed while they are trained; set before :meth:`prepare`."""
+
     accuracy: float = 0.0
     """Training accuracy of the current network in percent, where a surrogate measures it (IDM's term reads it)."""
 
@@ -108,7 +112,7 @@ class Surrogate(Choice, ABC):
     def drawn(self, number: int) -> Network:
         """Return a new random network; its weights depend on the run's seed and the number only."""
         with seeded(self.seed, "surrogate", number):
-            return self.architecture(self.num_classes, self.image_shape).to(self.device)
+            return self.architecture(self.num_classes, self.image_shape).to(self.device, non_blocking=True)
 
     @abstractmethod
     def network(self, step: int) -> Network:

@@ -107,7 +107,9 @@ class Queue(Surrogate):
         del self._places[: -self.length]
 
     def _place(self, number: int) -> _Place:
-        return _Place(number, NetworkInTraining(self.drawn(number), self.lr, self.momentum, self.weight_decay))
+        return _Place(
+            number, NetworkInTraining(self.drawn(number), self.lr, self.momentum, self.weight_decay, self.arithmetic)
+        )
 
     def learn(self, step: int, lesson: Lesson) -> None:
         """Train some networks of the queue on real images."""

@@ -13,6 +13,7 @@ from fdd_lightning.augment import Augmentation, NoAugmentation
 from fdd_lightning.configuration.choices import rebuild
 from fdd_lightning.matching.surrogates.base import Surrogate
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
+from fdd_lightning.networks.arithmetic import WRITTEN, Arithmetic
 from fdd_lightning.utils.checks import require
 
 
@@ -24,6 +25,7 @@ class NetworkInTraining:
         lr: Learning rate of its SGD.
         momentum: Momentum.
         weight_decay: Weight decay.
+        arithmetic: How the network is computed.
 
     Example:
         >>> trained = NetworkInTraining(ConvNet(10, (3, 8, 8), width=4), lr=0.1)
@@ -31,7 +33,15 @@ class NetworkInTraining:
         torch.Size([2, 10])
     """
 
-    def __init__(self, network: Network, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        network: Network,
+        lr: float,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        arithmetic: Arithmetic = WRITTEN,
+    ) -> None:
+        self.arithmetic = arithmetic
         self.network = network.requires_grad_(False)
         self.optimizer = torch.optim.SGD(network.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay)
 
@@ -46,7 +56,7 @@ class NetworkInTraining:
         """
         with torch.enable_grad():
             self.network.requires_grad_(True)
-            logits: Tensor = self.network(images.to(next(self.network.parameters())))
+            logits = self.arithmetic(_logits, self.network, images.to(next(self.network.parameters())))
             loss = cross_entropy(logits, labels)
             if others is not None:
                 loss = share * loss + (1 - share) * cross_entropy(logits, others)
@@ -66,6 +76,11 @@ class NetworkInTraining:
         self.network.to(next(v.dtype for v in state["network"].values() if v.is_floating_point()))
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+
+
+def _logits(network: Network, images: Tensor) -> Tensor:
+    found: Tensor = network(images)
+    return found
 
 
 class TrainedSurrogate(Surrogate, ABC):
@@ -128,7 +143,7 @@ class TrainedSurrogate(Surrogate, ABC):
             self.trained.step(self.augmentation(images[index], draws, siamese=False), labels[index])
 
     def _renew(self, step: int) -> None:
-        self._trained = NetworkInTraining(self.drawn(step), self.lr, self.momentum, self.weight_decay)
+        self._trained = NetworkInTraining(self.drawn(step), self.lr, self.momentum, self.weight_decay, self.arithmetic)
         self._drawn_in = step
 
     def state_dict(self) -> dict[str, Any]:
