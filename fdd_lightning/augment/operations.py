@@ -74,7 +74,7 @@ def draw_color(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_color(images: Tensor, parameters: Tensor) -> Tensor:
     """Shift the brightness, then scale each pixel about its mean over channels, then each image about its mean."""
-    shift, saturation, contrast = parameters.to(images).view(-1, 3, 1, 1, 1).unbind(1)
+    shift, saturation, contrast = _moved(parameters, images).view(-1, 3, 1, 1, 1).unbind(1)
     images = images + shift
     grey = images.mean(1, keepdim=True)
     images = (images - grey) * saturation + grey
@@ -93,7 +93,7 @@ def apply_crop(images: Tensor, parameters: Tensor) -> Tensor:
         down, right = (int(p) for p in parameters[0])
         return F.pad(images, (-right, right, -down, down))
     height, width = images.shape[-2:]
-    shift = parameters.to(images.device)
+    shift = parameters.to(images.device, non_blocking=True)
     rows = torch.arange(height, device=images.device) + shift[:, :1]
     columns = torch.arange(width, device=images.device) + shift[:, 1:]
     outside = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None, :]
@@ -109,9 +109,8 @@ def draw_cutout(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_cutout(images: Tensor, parameters: Tensor) -> Tensor:
     """Set a rectangle of half the height and width to 0; it is clipped at the borders."""
-    rows, columns = (
-        _within(n, parameters[:, i].to(images.device), _share(n, CUTOUT_RATIO)) for i, n in enumerate(images.shape[-2:])
-    )
+    centres = parameters.to(images.device, non_blocking=True)
+    rows, columns = (_within(n, centres[:, i], _share(n, CUTOUT_RATIO)) for i, n in enumerate(images.shape[-2:]))
     return images.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0.0)
 
 
@@ -122,7 +121,7 @@ def draw_flip(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_flip(images: Tensor, parameters: Tensor) -> Tensor:
     """Mirror left and right where told."""
-    return torch.where(parameters.to(images.device).view(-1, 1, 1, 1), images.flip(3), images)
+    return torch.where(parameters.to(images.device, non_blocking=True).view(-1, 1, 1, 1), images.flip(3), images)
 
 
 def draw_scale(count: int, size: Size, generator: Generator) -> Tensor:
@@ -132,7 +131,7 @@ def draw_scale(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_scale(images: Tensor, parameters: Tensor) -> Tensor:
     """Stretch about the centre by one over the parameters (bilinear, 0 outside)."""
-    return _resample(images, torch.diag_embed(parameters.to(images)))
+    return _resample(images, torch.diag_embed(_moved(parameters, images)))
 
 
 def draw_rotate(count: int, size: Size, generator: Generator) -> Tensor:
@@ -142,7 +141,8 @@ def draw_rotate(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_rotate(images: Tensor, parameters: Tensor) -> Tensor:
     """Rotate about the centre by an angle, positive as seen counter-clockwise (bilinear, 0 outside)."""
-    sine, cosine = parameters.to(images).sin(), parameters.to(images).cos()
+    angles = _moved(parameters, images)
+    sine, cosine = angles.sin(), angles.cos()
     return _resample(images, torch.stack([cosine, -sine, sine, cosine], 1).view(-1, 2, 2))
 
 
@@ -157,6 +157,11 @@ OPERATIONS: Final = MappingProxyType(
     }
 )
 """The operations by the names that a strategy uses."""
+
+
+def _moved(parameters: Tensor, images: Tensor) -> Tensor:
+    """Return parameters as the images' kind, where they are; the copy waits for no device."""
+    return parameters.to(images.device, images.dtype, non_blocking=True)
 
 
 def _uniform(count: int, columns: int, generator: Generator) -> Tensor:
