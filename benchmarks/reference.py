@@ -69,7 +69,7 @@ class Reference:
         held: list[nn.Module] = []
 
         def batch(c: int) -> tuple[Tensor, Tensor, Tensor]:
-            chosen = np.random.permutation(places[c])[: options.batch]
+            chosen = np.random.permutation(places[c])[: options.batch]  # noqa: NPY002 (as the reference draws)
             own = synthetic[c * options.ipc : (c + 1) * options.ipc]
             real = images[chosen]
             if method == "dm":  # DC does not augment
@@ -132,7 +132,8 @@ class Reference:
 
 def _module(file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("fairdd_reference_networks", file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -7,6 +7,7 @@ from fdd_lightning.algorithms.group_dro import GroupDRO
 from fdd_lightning.algorithms.group_labels import Reweighted
 from fdd_lightning.algorithms.lff import LfF
 from fdd_lightning.algorithms.selecmix import SelecMix, SelecMixLfF
+from fdd_lightning.algorithms.stack import Stack
 
 __all__ = [
     "DFA",
@@ -19,4 +20,5 @@ __all__ = [
     "Reweighted",
     "SelecMix",
     "SelecMixLfF",
+    "Stack",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Protocol, cast
 
 import torch
@@ -131,6 +131,20 @@ class Algorithm(nn.Module, ABC):
             size: Images of an update.
         """
         yield self.loss(batch)
+
+    @property
+    def can_stack(self) -> bool:
+        """Whether several of its kind can be trained as one, their parameters stacked (see :meth:`losses_of_many`)."""
+        return False
+
+    def losses_of_many(self, parameters: Mapping[str, Tensor], batches: Batch) -> Tensor:
+        """Return the losses (networks,) of several of its kind, for those that :attr:`can_stack`.
+
+        Args:
+            parameters: Those of :attr:`network` by name, each with one more axis in front, (networks, ...).
+            batches: As of :meth:`loss`, every entry with one more axis in front.
+        """
+        raise NotImplementedError
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (n, num_classes) of the network that is meant to be used."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -25,3 +27,14 @@ class ERM(Algorithm):
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy, with soft labels where there are any."""
         return cross_entropy(self.network(batch["image"]), batch.get("soft_target", batch["target"]))
+
+    @property
+    def can_stack(self) -> bool:
+        """Whether its network can be stacked; a subclass says so for itself."""
+        return type(self) is ERM and self.network.can_stack
+
+    def losses_of_many(self, parameters: Mapping[str, Tensor], batches: Batch) -> Tensor:
+        """Return the mean cross-entropy of each network."""
+        logits = self.network.forward_many(parameters, batches["image"])
+        labels = batches.get("soft_target", batches["target"])
+        return cross_entropy(logits.flatten(0, 1), labels.flatten(0, 1), reduction="none").view(len(logits), -1).mean(1)

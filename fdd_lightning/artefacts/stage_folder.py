@@ -46,9 +46,11 @@ def config_fingerprint(stage: str, config: Mapping[str, Any], state: str | None 
     """
     trainer = {k: v for k, v in config["trainer"].items() if k not in INDIFFERENT}
     trainer |= {"max_time": None} if "max_time" in trainer else {}  # more time is no other work
-    decisive = {"stage": stage, "model": config["model"], "data": data_of(config), "trainer": trainer}
     module: Any = import_class(config["model"]["class_path"])
-    if (behind := module.behind(config["model"].get("init_args") or {})) is not None:
+    arguments = config["model"].get("init_args") or {}
+    model = {**config["model"], "init_args": {k: v for k, v in arguments.items() if k not in module.indifferent}}
+    decisive = {"stage": stage, "model": model, "data": data_of(config), "trainer": trainer}
+    if (behind := module.behind(arguments)) is not None:
         decisive["behind"] = behind
     if own := _own_sources([config["model"], config["data"]]):
         decisive["own"] = own

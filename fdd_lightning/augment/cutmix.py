@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import one_hot
+
+from fdd_lightning.utils.devices import moved
 
 
 def cutmix(images: Tensor, others: Tensor, share: float, draws: Generator) -> tuple[Tensor, float]:
@@ -41,7 +45,7 @@ def among_themselves(images: Tensor, draws: Generator) -> tuple[Tensor, Tensor, 
         The mixed images, which image each one's partner is, int64 (n,), and the share of the area that was kept.
     """
     order, share = torch.randperm(len(images), generator=draws), float(torch.rand(1, generator=draws))
-    partner = order.to(images.device)
+    partner = moved(order, images.device)
     mixed, kept = cutmix(images, images[partner], share, draws)
     return mixed, partner, kept
 
@@ -68,3 +72,24 @@ def mix_batch(batch: dict[str, Tensor], probability: float, num_classes: int, dr
         labels = one_hot(batch["target"], num_classes).to(mixed.dtype)
     others = labels[partner.to(labels.device)]
     return {**batch, "image": mixed, "soft_target": kept * labels + (1 - kept) * others}
+
+
+def mix_batches(
+    batches: dict[str, Tensor], probability: float, num_classes: int, draws: Sequence[Generator]
+) -> dict[str, Tensor]:
+    """Mix each of several batches as :func:`mix_batch` does, by its own draws; all get soft labels.
+
+    Args:
+        batches: As of :func:`mix_batch`, every entry with one more axis in front.
+        probability: That a batch is mixed.
+        num_classes: Number of classes.
+        draws: CPU generators, one a batch.
+    """
+    images, labels = [], []
+    for number, own in enumerate(draws):
+        batch = {key: value[number] for key, value in batches.items()}
+        batch.setdefault("soft_target", one_hot(batch["target"], num_classes).to(batch["image"].dtype))
+        mixed = mix_batch(batch, probability, num_classes, own)
+        images.append(mixed["image"])
+        labels.append(mixed["soft_target"])
+    return {**batches, "image": torch.stack(images), "soft_target": torch.stack(labels)}

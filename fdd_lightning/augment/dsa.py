@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from fdd_lightning.augment.operations import OPERATIONS, strategy_names
+from fdd_lightning.augment.operations import OPERATIONS, Size, strategy_names
 from fdd_lightning.configuration.choices import Choice
 
 
@@ -37,6 +38,19 @@ class Augmentation(Choice, ABC):
             Images of the same shape, through which gradients reach ``images``.
         """
 
+    def many(self, batches: Sequence[Tensor], generators: Sequence[Generator], *, siamese: bool) -> list[Tensor]:
+        """Return several batches, each augmented by its own draws as if it were alone.
+
+        Args:
+            batches: Normalised images (N, C, H, W) each; they are not changed.
+            generators: CPU generators, one a batch.
+            siamese: Whether one set of parameters serves a whole batch; otherwise every image has its own.
+
+        Returns:
+            Batches of the same shapes.
+        """
+        return [self(batch, generator, siamese=siamese) for batch, generator in zip(batches, generators, strict=True)]
+
 
 class NoAugmentation(Augmentation):
     """Returns the images as they are and draws nothing.
@@ -51,7 +65,49 @@ class NoAugmentation(Augmentation):
         return images
 
 
-class DSA(Augmentation):
+class _Operations(Augmentation):
+    """Base of those that apply operations one after another, each with parameters drawn anew."""
+
+    @abstractmethod
+    def chosen(self, generator: Generator) -> list[str]:
+        """Return which operations a batch gets, always equally many."""
+
+    def _drawn(self, count: int, size: Size, generator: Generator) -> list[tuple[str, Tensor]]:
+        """Return the operations of a batch and their parameters for ``count`` images."""
+        return [(name, OPERATIONS[name].draw(count, size, generator)) for name in self.chosen(generator)]
+
+    def __call__(self, images: Tensor, generator: Generator, *, siamese: bool) -> Tensor:
+        """Return augmented images; see :class:`Augmentation`."""
+        height, width = images.shape[-2:]
+        for name, parameters in self._drawn(1 if siamese else len(images), (height, width), generator):
+            images = OPERATIONS[name].apply(images, parameters)
+        return images
+
+    def many(self, batches: Sequence[Tensor], generators: Sequence[Generator], *, siamese: bool) -> list[Tensor]:
+        """Return several augmented batches; those that get the same operation get it in one call.
+
+        Siamese ones on a CPU, where a call costs little, get it one by one: one set of parameters is applied faster.
+        """
+        if siamese and batches[0].device.type == "cpu":
+            return super().many(batches, generators, siamese=True)
+        height, width = batches[0].shape[-2:]
+        counts = [1 if siamese else len(batch) for batch in batches]
+        drawn = [self._drawn(n, (height, width), own) for n, own in zip(counts, generators, strict=True)]
+        found = list(batches)
+        for together in zip(*drawn, strict=True):
+            for name in dict.fromkeys(name for name, _ in together):
+                alike = [number for number, (own, _) in enumerate(together) if own == name]
+                images, parameters = [found[number] for number in alike], [together[number][1] for number in alike]
+                if siamese:  # one set for each batch: repeated for all of its images
+                    pairs = zip(parameters, images, strict=True)
+                    parameters = [own.expand(len(batch), *own.shape[1:]) for own, batch in pairs]
+                changed = OPERATIONS[name].apply(torch.cat(images), torch.cat(parameters))
+                for number, batch in zip(alike, changed.split([len(batch) for batch in images]), strict=True):
+                    found[number] = batch
+        return found
+
+
+class DSA(_Operations):
     """Applies exactly one operation, drawn uniformly, to the whole batch (Zhao & Bilen, ICML 2021; their mode "S").
 
     The authors advise the full strategy for objects and clothes, and to leave ``flip`` out for digits.
@@ -69,13 +125,12 @@ class DSA(Augmentation):
     def __init__(self, strategy: str = "color_crop_cutout_flip_scale_rotate") -> None:
         self.names = strategy_names(strategy, "DSA")
 
-    def __call__(self, images: Tensor, generator: torch.Generator, *, siamese: bool) -> Tensor:
-        """Return augmented images; see :class:`Augmentation`."""
-        name = self.names[int(torch.randint(len(self.names), (1,), generator=generator))]
-        return _augmented(images, [name], generator, siamese)
+    def chosen(self, generator: Generator) -> list[str]:
+        """Return the one operation."""
+        return [self.names[int(torch.randint(len(self.names), (1,), generator=generator))]]
 
 
-class DiffAug(Augmentation):
+class DiffAug(_Operations):
     """Flip and color whenever listed, then exactly one of crop, scale and rotate, then cutout whenever listed (IDC).
 
     snu-mllab/Efficient-Dataset-Condensation, ``misc/augment.py``; DSA, in contrast, applies one operation in all.
@@ -91,21 +146,12 @@ class DiffAug(Augmentation):
     def __init__(self, strategy: str = "color_crop_cutout") -> None:
         self.names = strategy_names(strategy, "DiffAug")
 
-    def __call__(self, images: Tensor, generator: torch.Generator, *, siamese: bool) -> Tensor:
-        """Return augmented images; see :class:`Augmentation`."""
+    def chosen(self, generator: Generator) -> list[str]:
+        """Return flip and color, the one drawn, and cutout."""
         names: list[str] = [name for name in ("flip", "color") if name in self.names]
         one_of = [name for name in self.names if name not in ("flip", "color", "cutout")]
         if one_of:
             names.append(one_of[int(torch.randint(len(one_of), (1,), generator=generator))])
         if "cutout" in self.names:
             names.append("cutout")
-        return _augmented(images, names, generator, siamese)
-
-
-def _augmented(images: Tensor, names: list[str], generator: torch.Generator, siamese: bool) -> Tensor:
-    """Apply operations one after another, each with parameters drawn anew."""
-    height, width = images.shape[-2:]
-    for name in names:
-        operation = OPERATIONS[name]
-        images = operation.apply(images, operation.draw(1 if siamese else len(images), (height, width), generator))
-    return images
+        return names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -22,6 +23,10 @@ class Distance(Choice, ABC):
         ...         return torch.stack([(t - s).flatten(1).abs().amax(1) for t, s in zip(targets, synthetic)]).amax(0)
     """
 
+    row_by_row: ClassVar[bool] = False
+    """Whether the synthetic signal may also have a row for each target, (T, ...), so that all classes are compared in
+    one call. A subclass says so for itself."""
+
     def check(self, layers: int) -> None:
         """Refuse signals of so many layers, where it cannot compare them."""
 
@@ -38,6 +43,8 @@ class Squared(Distance):
         tensor([5., 0.])
     """
 
+    row_by_row = True
+
     def __call__(self, targets: Layers, synthetic: Layers) -> Tensor:
         """Return the summed squared difference of each target, (T,)."""
         return torch.stack([d.square().sum(1) for d in _differences(targets, synthetic)]).sum(0)
@@ -50,6 +57,8 @@ class Absolute(Distance):
         >>> Absolute()([torch.tensor([[1.0, 2.0], [0.0, 0.0]])], [torch.tensor([0.0, 0.0])])
         tensor([3., 0.])
     """
+
+    row_by_row = True
 
     def __call__(self, targets: Layers, synthetic: Layers) -> Tensor:
         """Return the summed absolute difference of each target, (T,)."""
@@ -69,6 +78,8 @@ class LayeredSquared(Distance):
         >>> LayeredSquared([1.0, 0.5])([torch.ones(1, 2), torch.ones(1, 4)], [torch.zeros(2), torch.zeros(4)])
         tensor([4.])
     """
+
+    row_by_row = True
 
     def __init__(self, factors: Sequence[float] = (0.1, 0.1, 1.0, 2.0)) -> None:
         self.factors = tuple(factors)

@@ -91,7 +91,7 @@ class Features(Signal):
     """The network's last feature, flattened: what DM matches (Zhao & Bilen, WACV 2023).
 
     Args:
-        chunk: Real images per forward pass; bounds the memory, not the result.
+        chunk: Real images per forward pass, on a GPU eight times as many; bounds the memory, not the result.
 
     Example:
         >>> network, batch = ConvNet(2, (3, 16, 16), width=4), ClassBatch(torch.zeros(5, 3, 16, 16), label=0)
@@ -108,7 +108,8 @@ class Features(Signal):
         with torch.no_grad():
             images = torch.cat([batch.images for batch in batches])
             embed, rounded = self.arithmetic, self.arithmetic.rounded
-            found = [embed(_embedded, network, part, rounded).to(images) for part in images.split(self.chunk)]
+            chunk = self.chunk if images.device.type == "cpu" else 8 * self.chunk
+            found = [embed(_embedded, network, part, rounded).to(images) for part in images.split(chunk)]
             features = torch.cat(found)
             means = moved(torch.block_diag(*rows).to(features.dtype), features.device) @ features
             return [[part] for part in means.split([len(w) for w in rows])]
@@ -116,7 +117,10 @@ class Features(Signal):
     def synthetic(self, network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
         """Return the feature mean of each class's synthetic images, one layer (F,)."""
         features = self.arithmetic(_embedded, network, torch.cat([batch.images for batch in batches]), False)
-        return [[part.mean(0)] for part in features.split([len(batch.images) for batch in batches])]
+        sizes = [len(batch.images) for batch in batches]
+        if len(set(sizes)) == 1:
+            return [[mean] for mean in features.unflatten(0, (-1, sizes[0])).mean(1)]
+        return [[part.mean(0)] for part in features.split(sizes)]
 
 
 def _embedded(network: Network, images: Tensor, rounded: bool) -> Tensor:

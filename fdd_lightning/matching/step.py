@@ -127,11 +127,13 @@ class MatchingStep:
             indices[c], weights[c] = index, matrix
         own = [indices[c][share] for c in classes]
         together = self.real.batch(torch.cat(own))["image"].to(stored)  # one move to the device for all classes
+        pairs = []
         for c, images in zip(classes, together.split([len(index) for index in own]), strict=True):
-            real.append(ClassBatch(self._augment(images, tick, c), c))
             shared.append(WeightMatrix(weights[c].rows[:, share], weights[c].coefficients))
-            decoded = self._some(self.parameterisation.decode(stored_by_class[c]), tick, c)
-            synthetic.append(ClassBatch(self._augment(decoded, tick, c), c))
+            pairs.append((images, self._some(self.parameterisation.decode(stored_by_class[c]), tick, c)))
+        for c, both in zip(classes, self._augment(pairs, tick, classes), strict=True):
+            real.append(ClassBatch(both[0], c))
+            synthetic.append(ClassBatch(both[1], c))
         losses = matching_losses(network, real, shared, synthetic, self.signal, self.distance, sum_over_ranks)
         loss, terms = losses.sum(), []
         if self.terms:
@@ -153,6 +155,10 @@ class MatchingStep:
         draws = generator(self.seed, "synthetic batch", tick, target)
         return images[torch.randperm(len(images), generator=draws)[: self.synthetic_batch].to(images.device)]
 
-    def _augment(self, images: Tensor, tick: int, target: int) -> Tensor:
-        """Augment with the parameters of (round, class), the same for real and synthetic images."""
-        return self.augmentation(images, generator(self.seed, "augmentation", tick, target), siamese=True)
+    def _augment(
+        self, pairs: Sequence[tuple[Tensor, Tensor]], tick: int, classes: Sequence[int]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Augment real and synthetic images with the parameters of (round, class), the same for both."""
+        draws = [generator(self.seed, "augmentation", tick, c) for c in classes]
+        found = self.augmentation.many([torch.cat(pair) for pair in pairs], draws, siamese=True)
+        return [(both[: len(real)], both[len(real) :]) for both, (real, _) in zip(found, pairs, strict=True)]

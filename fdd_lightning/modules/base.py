@@ -49,6 +49,8 @@ class StageModule(LightningModule, ABC):
         artefact: Name of the file or folder that the stage leaves in its output folder.
         draws_own_batches: True where the module asks the data for images by index; the loader then only counts steps.
         keeps_checkpoint: Whether the last checkpoint stays when the stage is finished.
+        indifferent: Arguments that change nothing but the last bits of what is computed: they are no part of a stage's
+            fingerprint, nor of its rows.
         folder: The output folder, where there is one: a module may write parts of a large artefact as they come.
         seed: Seed of every draw.
         stage: The subcommand that runs it.
@@ -69,6 +71,7 @@ class StageModule(LightningModule, ABC):
     artefact: str
     draws_own_batches: bool = False
     keeps_checkpoint: bool = True
+    indifferent: ClassVar[frozenset[str]] = frozenset()
     folder: Path | None = None
     seed: int
     seconds_of_setup: float = 0.0

@@ -11,8 +11,9 @@ from typing import Any, cast
 import torch
 from torch import Generator, Tensor, nn
 
-from fdd_lightning.algorithms import Algorithm, Batch
+from fdd_lightning.algorithms import Algorithm, Batch, Stack
 from fdd_lightning.algorithms.group_labels import refuse_groups
+from fdd_lightning.algorithms.stack import memory_of, pays
 from fdd_lightning.artefacts.doubts import CHANGED_IMAGES, MEANING
 from fdd_lightning.artefacts.results import MetricSummary, Row, write_results
 from fdd_lightning.artefacts.synthetic import SyntheticSet
@@ -66,6 +67,8 @@ class Evaluator(TrainingModule):
         batch_size: Images per step; the preset's if null.
         augmentation: Applied to every training batch; the preset's if null.
         metrics: Metrics of your own, by class path, besides the built-in ones (see `GroupCounts`).
+        stacked: Whether the networks are computed as one, their parameters stacked, which comes to the same but for the
+            last bits; null: on a GPU, where the trainer and the network can be stacked and the memory holds the step.
 
     Attributes:
         synthetic: The set to train on (``--synthetic``); without it the real training set.
@@ -79,6 +82,7 @@ class Evaluator(TrainingModule):
     stage = "eval"
     artefact = "results.json"
     keeps_checkpoint = False
+    indifferent = frozenset({"stacked"})
     loss_name = "eval/train_loss"
     synthetic: SyntheticSet | None = None
     name_of_set: str = UNNAMED
@@ -93,6 +97,7 @@ class Evaluator(TrainingModule):
         batch_size: int | None = None,
         augmentation: Augmentation | None = None,
         metrics: Sequence[str] = (),
+        stacked: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -103,6 +108,9 @@ class Evaluator(TrainingModule):
         self.changes = {"epochs": epochs, "batch_size": batch_size, "augmentation": augmentation}
         self.lr = lr
         self.metrics = metric_classes(metrics)
+        self.stacked = stacked
+        self._is_stacked = False
+        self._was_stacked: bool | None = None  # in the checkpoint that it goes on from
         self.learners = nn.ModuleList()
         self.crowd: Tensor | None = None  # the class that each test image looks like, where a metric asks for that
         self.soft_labels: Tensor | None = None
@@ -184,6 +192,12 @@ class Evaluator(TrainingModule):
             algorithm = self.algorithms[0]
             self.regime = algorithm.regime or self.by_preset()
             self.batches = Batches(len(labels), self.regime.batch_size, algorithm.pool)
+            if self.stacked and not algorithm.can_stack:
+                network = type(algorithm.network).__name__
+                raise ConfigError(
+                    f"trainer {algorithm.name} with this {network} cannot be stacked (it keeps statistics of batches, "
+                    "draws, or was not written for it): leave --model.stacked out"
+                )
         if stage == "test" or not hasattr(self, "scores"):
             self._prepare_scores()
         super().setup(stage)
@@ -274,6 +288,37 @@ class Evaluator(TrainingModule):
         if self.synthetic is not None:
             self.images, self.labels = self.images.to(self.device), self.labels.to(self.device)
             self.soft_labels = None if self.soft_labels is None else self.soft_labels.to(self.device, self.images.dtype)
+        self._choose_stacking()
+        self.stack = Stack(self.algorithms) if self._is_stacked else None
+
+    def _choose_stacking(self) -> None:
+        """Decide whether the networks are stacked; say so where the checkpoint's were not, or the other way round."""
+        facts = (self.image_shape, self.regime.batch_size * self.algorithms[0].pool, memory_of(self.device))
+        self._is_stacked = pays(self.algorithms, *facts) if self.stacked is None else self.stacked
+        if self._was_stacked not in (None, self._is_stacked) and self.trainer.is_global_zero:
+            ways = ["one at a time", "stacked"][:: -1 if self._was_stacked else 1]
+            sys.stderr.write(
+                f"warning: the networks of this run were trained {ways[0]} and are now trained {ways[1]}: the last "
+                f"bits may differ (pass --model.stacked {str(self._was_stacked).lower()})\n"
+            )
+
+    def on_test_start(self) -> None:
+        """Stack the networks again: between the stages they were moved."""
+        self.stack = Stack(self.algorithms) if self._is_stacked else None
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put beside the parameters whether they were stacked."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["stacked"] = self._is_stacked
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it back; older ones were not."""
+        super().on_load_checkpoint(checkpoint)
+        self._was_stacked = checkpoint.get("stacked", False)
+
+    def on_train_end(self) -> None:
+        """Leave the networks as they are from here on: Lightning moves them."""
+        self.stack = None
 
     def examples(self, index: Tensor) -> Batch:
         """Return the training images at some places, on the device."""
@@ -290,8 +335,9 @@ class Evaluator(TrainingModule):
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count hits by class and group."""
         images = self._seen(batch["image"])
+        outputs = self.all_logits(images, "test")
         for number, scores in enumerate(self.scores):
-            predicted = self.logits(number, images, "test").argmax(1)
+            predicted = outputs[number].argmax(1)
             scores.update(predicted, batch["target"], batch["group"])  # type: ignore[operator]
             if self.crowd is not None:
                 crowd = self.crowd[batch["index"].cpu()].to(predicted.device)

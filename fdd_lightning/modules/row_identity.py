@@ -42,7 +42,7 @@ def evaluation_identity(
     """
     spec = complete(spec)
     evaluator: Any = import_class(spec["class_path"])
-    own = spec["init_args"]
+    own = {key: value for key, value in spec["init_args"].items() if key not in evaluator.indifferent}
     implied = complete(evaluator.implied(own))
     given = {**own, **{key: value for key, value in implied.items() if own.get(key) is None}}
     plain = {**complete({"class_path": spec["class_path"]})["init_args"], **implied}

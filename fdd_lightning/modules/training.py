@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar, cast
 
 import torch
 from torch import Generator, Tensor
 
-from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Batch
+from fdd_lightning.algorithms import ERM, Algorithm, AlgorithmFactory, Batch, Stack
 from fdd_lightning.artefacts.doubts import AT_CHANCE, MEANING
 from fdd_lightning.configuration.choices import import_class, rebuild, spec_of
 from fdd_lightning.datasets import ImageSet
@@ -22,6 +23,7 @@ from fdd_lightning.training import Regime
 from fdd_lightning.training.batches import Batches, epoch_order
 from fdd_lightning.training.chance import learned_nothing
 from fdd_lightning.training.optimizers import build_optimizer, forget, set_rate
+from fdd_lightning.utils.devices import moved
 from fdd_lightning.utils.rng import seeded
 
 
@@ -41,6 +43,7 @@ class TrainingModule(StageModule):
         real: The real training set, where it is trained on.
         regime: How they are trained; known once :meth:`setup` ran.
         batches: How the training set is cut into batches; known once :meth:`setup` ran.
+        stack: All algorithms as one, where they are trained so; None: one at a time.
 
     Example:
         >>> from fdd_lightning.modules.evaluator import Evaluator
@@ -53,6 +56,7 @@ class TrainingModule(StageModule):
     real: ImageSet
     regime: Regime
     batches: Batches
+    stack: Stack | None = None
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class TrainingModule(StageModule):
         self.seed = seed
         self.automatic_optimization = False
         self._orders: dict[int, tuple[int, Tensor]] = {}
+        self._stacked_orders: tuple[int, Tensor] | None = None
 
     @property
     @abstractmethod
@@ -129,6 +134,14 @@ class TrainingModule(StageModule):
         self.require_finite({f"the output of network {number} for {whose} images": found})
         return found
 
+    def all_logits(self, images: Tensor, whose: str) -> Sequence[Tensor]:
+        """Return the finite logits of every algorithm, in one pass where they are stacked; see :meth:`logits`."""
+        if self.stack is None:
+            return [self.logits(number, images, whose) for number in range(len(self.algorithms))]
+        found = self.stack.logits(images.to(cast(torch.dtype, self.dtype)))
+        self.require_finite({f"the output of network {j} for {whose} images": part for j, part in enumerate(found)})
+        return list(found)
+
     def look_for_learning(self) -> None:
         """Warn where a network does no better on its own training images than chance would."""
 
@@ -178,19 +191,39 @@ class TrainingModule(StageModule):
             self._orders[number] = epoch, order
         return self._orders[number][1]
 
+    def stacked_batch(self, step: int) -> Batch:
+        """Return the augmented batches of all algorithms at a step, every entry (algorithms, n, ...)."""
+        epoch, numbers = self.batches.epoch(step), range(len(self.algorithms))
+        if self._stacked_orders is None or self._stacked_orders[0] != epoch:  # moved in one piece, once an epoch
+            orders = torch.stack([self.order(number, epoch) for number in numbers], 1)
+            self._stacked_orders = epoch, moved(orders, self.device)
+        index = self.batches.batch(step, self._stacked_orders[1]).T
+        flat = self.examples(index.flatten())
+        whole = {key: value.unflatten(0, index.shape) for key, value in flat.items()}
+        draws = [self.draws("augmentation", number, step) for number in numbers]
+        return self.regime.augment_many(whole, cast(torch.dtype, self.dtype), self.num_classes, draws)
+
+    def losses(self, step: int) -> list[Iterator[Tensor]]:
+        """Return, for each algorithm or for all of them as one, the losses of the updates of a step, () or (n,)."""
+        if self.stack is not None:
+            return [iter([self.stack.losses(self.stacked_batch(step))])]
+        share = self.batches.share
+        return [a.losses(self.batch(number, step), share) for number, a in enumerate(self.algorithms)]
+
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Take the steps that one batch of each is for, one as a rule; Lightning's batch is only a clock."""
-        step, share, per_epoch = self.global_step, self.batches.share, self.batches.per_epoch
+        per_epoch = self.batches.per_epoch
         optimizer: Any = self.optimizers()
-        side_by_side = [a.losses(self.batch(number, step), share) for number, a in enumerate(self.algorithms)]
-        for losses in zip(*side_by_side, strict=True):
+        for losses in zip(*self.losses(self.global_step), strict=True):
             set_rate(optimizer.optimizer, self.regime.rate(self.global_step, per_epoch))
             if self.regime.forgets(self.global_step, per_epoch):
                 forget(optimizer.optimizer)
             optimizer.zero_grad()
-            self.manual_backward(torch.stack(losses).sum())
+            together = torch.cat([each.flatten() for each in losses])
+            self.manual_backward(together.sum())
+            if self.stack is not None:
+                self.stack.hand_over()
             optimizer.step()
-            mean = torch.stack(losses).detach().mean()
-            self.log(self.loss_name, mean, prog_bar=True, sync_dist=self.batches.world > 1)
+            self.log(self.loss_name, together.detach().mean(), prog_bar=True, sync_dist=self.batches.world > 1)
             if self.global_step >= self.trainer.max_steps:
                 break

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeAlias, cast
 
 from torch import Tensor, nn
 
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.networks.many import mapped
 
 
 class Network(nn.Module, ABC):
@@ -39,6 +40,10 @@ class Network(nn.Module, ABC):
 
     menu: ClassVar[str] = "network"
     place: ClassVar[str] = "model.network"
+    pure: ClassVar[bool] = False
+    """Whether its outputs follow from its parameters and the images by tensor operations alone: it draws nothing, and
+    decides nothing by the values. Several such networks can be computed as one (see :meth:`forward_many`). A subclass
+    says so for itself."""
     feature_dim: int
     classifier: nn.Module
 
@@ -71,6 +76,20 @@ class Network(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (N, num_classes) of normalised images (N, C, H, W)."""
         return cast(Tensor, self.classifier(self.embed(x)))
+
+    @property
+    def can_stack(self) -> bool:
+        """Whether several of its kind can be computed as one: it is :attr:`pure` and has no statistics of batches."""
+        return bool(vars(type(self)).get("pure")) and not any(True for _ in self.buffers())
+
+    def forward_many(self, parameters: Mapping[str, Tensor], images: Tensor) -> Tensor:
+        """Return the logits (networks, N, num_classes) of several networks of its kind.
+
+        Args:
+            parameters: By name, each with one more axis in front, (networks, ...).
+            images: (N, C, H, W) for all of them, or (networks, N, C, H, W), each its own.
+        """
+        return mapped(self, parameters, images)
 
     def too_small(self, least: int) -> ConfigError:
         """Return the error that this network needs images of at least ``least`` x ``least`` pixels."""

@@ -30,6 +30,8 @@ class MLP(Network):
         32
     """
 
+    pure = True
+
     def __init__(self, num_classes: int, image_shape: tuple[int, int, int], widths: Sequence[int] = (128, 128)) -> None:
         super().__init__(num_classes, image_shape)
         if not widths or min(widths) < 1:
@@ -54,6 +56,8 @@ class LeNet(Network):
         >>> LeNet(10, (3, 32, 32)).feature_dim
         84
     """
+
+    pure = True
 
     def __init__(self, num_classes: int, image_shape: tuple[int, int, int]) -> None:
         super().__init__(num_classes, image_shape)
@@ -91,6 +95,8 @@ class AlexNet(Network):
         >>> AlexNet(10, (3, 32, 32)).feature_dim
         3072
     """
+
+    pure = True
 
     def __init__(self, num_classes: int, image_shape: tuple[int, int, int]) -> None:
         super().__init__(num_classes, image_shape)
@@ -134,6 +140,8 @@ class VGG11(Network):
         >>> VGG11(10, (3, 32, 32)).feature_dim
         512
     """
+
+    pure = True
 
     def __init__(self, num_classes: int, image_shape: tuple[int, int, int], norm: Norm = "instance") -> None:
         super().__init__(num_classes, image_shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from fdd_lightning.networks.layers import (
     norm_layers,
     pooling_layers,
 )
+from fdd_lightning.networks.many import can_group, grouped, linear, mapped
 from fdd_lightning.utils.checks import require
 
 LARGEST_AT_3 = 64
@@ -44,6 +46,9 @@ class ConvNet(Network):
         >>> ConvNet(10, (3, 32, 32)).embed(torch.zeros(2, 3, 32, 32)).shape
         torch.Size([2, 2048])
     """
+
+    pure = True
+    classifier: nn.Linear
 
     def __init__(
         self,
@@ -84,6 +89,13 @@ class ConvNet(Network):
     def embed(self, x: Tensor) -> Tensor:
         """Return the flattened output of the last block, (N, feature_dim)."""
         return cast(Tensor, self.features(x)).flatten(1)
+
+    def forward_many(self, parameters: Mapping[str, Tensor], images: Tensor) -> Tensor:
+        """Return the logits of several networks, by grouped convolutions where the layers allow."""
+        if type(self) is not ConvNet or not can_group(self.features):
+            return mapped(self, parameters, images)
+        features = grouped(self.features, "features.", parameters, images).flatten(2)
+        return linear(self.classifier, "classifier.", parameters, features)
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """Return each block's activations before pooling, (N, width, H, W), and last the flattened last feature."""

@@ -31,6 +31,8 @@ class ResNet18(Network):
         torch.Size([2, 10])
     """
 
+    pure = True
+
     def __init__(
         self,
         num_classes: int,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import torch
@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from torch.optim import Adam, Optimizer
 
 from fdd_lightning.augment import Augmentation, NoAugmentation
-from fdd_lightning.augment.cutmix import mix_batch
+from fdd_lightning.augment.cutmix import mix_batch, mix_batches
 from fdd_lightning.configuration.choices import Choice, rebuild
 from fdd_lightning.utils.checks import require
 
@@ -93,3 +93,11 @@ class Regime(Choice):
         """Return a batch (see :class:`~fdd_lightning.algorithms.Algorithm`) with its images augmented and mixed."""
         batch = {**batch, "image": self.augmentation(batch["image"].to(dtype), draws, siamese=False)}
         return mix_batch(batch, self.cutmix, num_classes, draws) if self.cutmix else batch
+
+    def augment_many(
+        self, batches: dict[str, Tensor], dtype: torch.dtype, num_classes: int, draws: Sequence[Generator]
+    ) -> dict[str, Tensor]:
+        """Return several batches, (batches, n, ...) each entry, augmented and mixed, each by its own draws."""
+        images = self.augmentation.many([*batches["image"].to(dtype)], draws, siamese=False)
+        batches = {**batches, "image": torch.stack(images)}
+        return mix_batches(batches, self.cutmix, num_classes, draws) if self.cutmix else batches

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Surrogate
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
+from fdd_lightning.networks.redrawn import Redrawn
+from fdd_lightning.utils.rng import seeded
 
 
 class Fresh(Surrogate):
@@ -17,16 +19,19 @@ class Fresh(Surrogate):
         >>> import torch
         >>> surrogate = Fresh()
         >>> surrogate.prepare(10, (3, 32, 32), images_per_class=1, seed=0, device=torch.device("cpu"))
-        >>> surrogate.network(step=0) is surrogate.network(step=1)
-        False
+        >>> surrogate.network(step=0).embed(torch.zeros(1, 3, 32, 32)).shape
+        torch.Size([1, 2048])
     """
 
     def __init__(self, network: NetworkFactory = ConvNet) -> None:
         self.architecture = network
+        self._redrawn: Redrawn | None = None
 
     def network(self, step: int) -> Network:
-        """Return the network of a step."""
-        return self.drawn(step).requires_grad_(False)
+        """Return the network of a step; that of the step before is gone."""
+        if self._redrawn is None:
+            self._redrawn = Redrawn(lambda: self.architecture(self.num_classes, self.image_shape), self.device)
+        return self._redrawn(lambda: seeded(self.seed, "surrogate", step))
 
 
 class Frozen(Surrogate):
