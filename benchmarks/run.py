@@ -230,8 +230,8 @@ class Benchmark:
             data = RandomImages(o.classes, o.groups, size, 50)
             data.setup()
             images, labels = torch.rand(o.classes * o.ipc, 3, size, size), torch.arange(o.classes * o.ipc) % o.classes
-            facts = {"mean": data.mean, "std": data.std, "class_names": data.class_names, "method": "noise"}
-            made = SyntheticSet(images, labels, {key: value if isinstance(value, str) else list(value) for key, value in facts.items()})
+            metadata = {"mean": list(data.mean), "std": list(data.std), "class_names": list(data.class_names)}
+            made = SyntheticSet(images, labels, metadata | {"method": "noise"})
             epochs = 10 if self.device.type == "cuda" or width < 64 else 2
             ours = partial(self._epoch, data, made, width, epochs)
             ways: dict[str, Callable[[], float]] = {"ours": partial(ours, None)}
