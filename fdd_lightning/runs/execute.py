@@ -76,6 +76,8 @@ class Execution:
                     break
                 waiting.remove(stage)
                 self._begin(stage, place)
+            if self.jobs > 1:
+                self.screen.count("all stages", len(self.done) + len(self.errors), len(self._heads))
             for stage, error in place.outcomes():
                 self._settle(stage, error)
 
@@ -87,27 +89,24 @@ class Execution:
         """Let a stage run whose inputs are there, unless it is finished or one of them failed."""
         head = self._heads[stage.folder.path]
         if lacking := self._lacking(stage):
-            self._say(f"{head}: left out, {lacking} failed")
+            self.screen.say(f"{head}: left out, {lacking} failed")
         elif stage.finished():
-            self._say(f"{head}: finished before", style="dim")
+            self.screen.say(f"{head}: finished before", style="dim")
             self.done.add(stage.folder.path)
         else:
-            self._say(head)
+            self.screen.say(head)
             place.start(stage, head)
 
     def _settle(self, stage: Stage, error: str) -> None:
         """Note that a stage has ended, and bring results and table up to date."""
         if error:
-            self._say(f"{self._heads[stage.folder.path]}: failed: {error}")
+            self.screen.say(f"{self._heads[stage.folder.path]}: failed: {error}")
             self.errors[stage.folder.path] = f"{stage.kind} {stage.title}", error
             return
         note_rate(stage, self.plan.data_of(stage))
         self.done.add(stage.folder.path)
         if self._gather():
             self._write(pictures=time.monotonic() - self._drawn > PICTURES_EVERY)
-
-    def _say(self, line: str, style: str = "") -> None:
-        self.screen.console.print(line, style=style, soft_wrap=True, markup=False)
 
     def results(self) -> RunResults:
         """Return the finished rows and those that failed."""

@@ -15,8 +15,6 @@ from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import IO, Any
 
-from rich.text import Text
-
 from fdd_lightning.errors import ConfigError, WriteError
 from fdd_lightning.runs.carry_out import Work
 from fdd_lightning.runs.jobs import Share, shares
@@ -127,8 +125,8 @@ def _how_it_ended(code: int) -> str:
     if code >= 0:
         return f"its process ended with code {code}: see the lines above"
     name = signal.Signals(-code).name
-    memory = ", as it does where memory runs out (fewer --jobs take less)" if -code == signal.SIGKILL else ""
-    return f"the system ended its process ({name}{memory}): the same command goes on"
+    memory = ", as the system does where memory runs out (fewer --jobs take less)" if -code == signal.SIGKILL else ""
+    return f"its process was ended by {name}{memory}: the same command goes on"
 
 
 class SideBySide:
@@ -206,9 +204,9 @@ class SideBySide:
     def _show(self, worker: Worker, *, last: bool = False) -> None:
         """Show what a worker has written, line by line, each with the name of its stage."""
         for line in worker.err.read(last=last):
-            self.screen.console.print(Text(f"{worker.name}: {line}"), soft_wrap=True)
+            self.screen.say(f"{worker.name}: {line}")
         for line in worker.out.read(last=last):
-            print(f"{worker.name}: {line}", flush=True)
+            self.screen.put(f"{worker.name}: {line}")
 
     def _rest(self, worker: Worker) -> None:
         """Note that a worker's stage has ended; one that lives no more is replaced when the next begins."""

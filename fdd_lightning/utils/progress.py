@@ -100,11 +100,11 @@ class Screen:
         several: Several works may run at once: a line each, cut to the terminal's width.
 
     Attributes:
-        console: What else is printed through it stands above the bars.
+        console: That of stderr.
 
     Example:
-        >>> Screen().live
-        False
+        >>> Screen().put("distill: x/synthetic.safetensors")
+        distill: x/synthetic.safetensors
     """
 
     def __init__(self, *, several: bool = False) -> None:
@@ -114,10 +114,16 @@ class Screen:
         self._tasks: dict[str, TaskID] = {}
         self._works: dict[str, _Work] = {}
 
-    @property
-    def live(self) -> bool:
-        """Whether bars are on the terminal at this moment."""
-        return self._bars is not None
+    def say(self, line: str, style: str = "") -> None:
+        """Write a line to stderr, above the bars."""
+        self.console.print(Text(line, style), soft_wrap=True)
+
+    def put(self, line: str) -> None:
+        """Write a line to stdout; where that is the terminal of the bars, above them."""
+        if self._bars is not None and sys.stdout.isatty():
+            self.say(line)
+        else:
+            print(line, flush=True)
 
     def open(self, title: str) -> None:
         """Show work of which it is not yet known how many steps it takes; on a terminal only."""
@@ -152,6 +158,13 @@ class Screen:
             rate = (step - work.first) / (work.spoken - work.started)
             left = (work.total - step) / rate
             sys.stderr.write(f"{title}: step {step} of {work.total}, {rate:.1f}/s, {left:.0f} s left\n")
+
+    def count(self, title: str, done: int, total: int) -> None:
+        """Show how much of something larger is done; on a terminal only."""
+        if self.console.is_terminal:
+            if title not in self._tasks:
+                self.begin(title, done, total)
+            self.at(title, done)
 
     def end(self, title: str) -> None:
         """Show it no longer: the last bar stays where it is, that of one of several goes."""
