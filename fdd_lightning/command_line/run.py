@@ -91,8 +91,8 @@ def run(args: list[str]) -> int:
         return 0
     for row in plan.rows:
         row.check_data()
-    say_if_long(plan, jobs)
     with held(plan.root):
+        say_if_long(plan, jobs)
         results = Execution(plan, jobs).run()
     print_summary(results.rows)
     if own and (found := plan.set_of(best_row(results.rows))) is not None:
