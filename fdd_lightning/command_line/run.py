@@ -21,6 +21,7 @@ from fdd_lightning.report.judgement import best_row
 from fdd_lightning.report.row_names import describe, shared_settings, variants
 from fdd_lightning.report.summary import print_summary
 from fdd_lightning.runs.execute import Execution
+from fdd_lightning.runs.jobs import number_of_jobs
 from fdd_lightning.runs.own_images import WRITTEN, is_own_images, write_own_recipe
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.recipe import read_recipe
@@ -44,10 +45,18 @@ def run(args: list[str]) -> int:
     parser.add_argument("recipe", help="a YAML file, a name of configs/recipes, a folder or a table of images")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
     parser.add_argument("--plan", metavar="FILE", help="write the rows to come as a JSON list")
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        default="1",
+        help="how many stages run at once, each with its share of the cores; auto: one on each GPU, or on each core "
+        "where there is none (default: 1, with all cores)",
+    )
     parser.add_argument("--output", help="folder of the run (default: runs/NAME)")
     options, left = parser.parse_known_args(args)
     if not options.recipe.strip():
         parser.error("name a recipe, a folder or a table of images")
+    jobs = number_of_jobs(options.jobs)
     own = is_own_images(options.recipe)
     if own:
         file, told = write_own_recipe(options.recipe, own_options(data_options(parser, left)), options.output)
@@ -82,9 +91,9 @@ def run(args: list[str]) -> int:
         return 0
     for row in plan.rows:
         row.check_data()
-    say_if_long(plan)
     with held(plan.root):
-        results = Execution(plan).run()
+        say_if_long(plan, jobs)
+        results = Execution(plan, jobs).run()
     print_summary(results.rows)
     if own and (found := plan.set_of(best_row(results.rows))) is not None:
         print(f"best on what goes against the bias, to hand over: {found} (sets.png shows all)")
@@ -102,11 +111,11 @@ def own_options(options: list[str]) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 
-def say_if_long(plan: Plan) -> None:
+def say_if_long(plan: Plan, jobs: int) -> None:
     """Say how long the run will take before it starts, where that is over an hour or cannot be told."""
     seconds, unknown = plan.time_left()
     if seconds > LONG or unknown:
-        told = [f"about {duration(seconds)}"] if seconds else []
+        told = [f"about {duration(seconds)}{f' of work, {jobs} stages at once' if jobs > 1 else ''}"] if seconds else []
         if unknown:
             some = f"{len(unknown)} stages" if len(unknown) > 1 else "a stage"
             told.append(f"{some} whose time cannot be told ({unknown[0].kind} {unknown[0].title})")

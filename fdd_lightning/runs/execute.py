@@ -1,30 +1,24 @@
-"""Carry a plan out: stage after stage, skipping what is finished."""
+"""Carry a plan out: each stage once what it reads is there, skipping what is finished."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
-from contextlib import suppress
 from pathlib import Path
-
-from rich.console import Console
 
 from fdd_lightning.artefacts.results import Identity, Row, join_seeds, read_results
 from fdd_lightning.artefacts.run_results import Failure, RunResults
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.configuration.choices import import_class
-from fdd_lightning.errors import FDDError, FileFormatError, WriteError, in_one_line, say
+from fdd_lightning.errors import FileFormatError, WriteError, say
 from fdd_lightning.report.row_names import names_of
 from fdd_lightning.report.summary import write_summary
+from fdd_lightning.runs.carry_out import Here
 from fdd_lightning.runs.plan import Plan, PlannedRow
+from fdd_lightning.runs.side_by_side import SideBySide, longest_first, side_by_side
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import note_rate
-from fdd_lightning.stages.stage_run import INSIDE_RUN, run_stage
 from fdd_lightning.utils.files import sha256_file
-from fdd_lightning.utils.stopping import PATIENCE, SIGNALS, Stopped
+from fdd_lightning.utils.progress import Screen
 
 PICTURES_EVERY = 60.0
 """Seconds between two drawings of the pictures while a run goes on; results and table are written after every row."""
@@ -35,6 +29,7 @@ class Execution:
 
     Args:
         plan: What is to be done.
+        jobs: How many stages run at once.
 
     Example:
         >>> from fdd_lightning.runs.recipe import read_recipe
@@ -42,31 +37,27 @@ class Execution:
         11
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, jobs: int = 1) -> None:
         self.plan = plan
+        stages = plan.stages()
+        self.jobs = min(jobs, len(stages))
         self.done: set[Path] = set()
         self.errors: dict[Path, tuple[str, str]] = {}  # by the folder of each stage that cannot be had: title, error
+        self.screen = Screen(several=True)
+        self._heads = {s.folder.path: f"[{n}/{len(stages)}] {s.kind} {s.title}" for n, s in enumerate(stages, 1)}
         self._rows: dict[int, Row] = {}  # by place in the plan
         self._drawn = time.monotonic()
 
     def run(self) -> RunResults:
         """Run all that is not finished; results, table and pictures are those of the rows so far at any time."""
         self._set_aside()
-        console = Console(stderr=True, highlight=False)
-        stages, pictures = self.plan.stages(), True
+        pictures = True
         try:
-            for number, stage in enumerate(stages, 1):
-                head = f"[{number}/{len(stages)}] {stage.kind} {stage.title}"
-                if lacking := self._lacking(stage):
-                    console.print(f"{head}: left out, {lacking} failed", soft_wrap=True, markup=False)
-                elif stage.finished():
-                    console.print(f"{head}: finished before", style="dim", soft_wrap=True, markup=False)
-                    self.done.add(stage.folder.path)
-                else:
-                    console.print(head, soft_wrap=True, markup=False)
-                    self._try(stage)
-                    if self._gather():
-                        self._write(pictures=time.monotonic() - self._drawn > PICTURES_EVERY)
+            if self.jobs > 1:
+                with side_by_side(self.jobs, self.screen) as place:
+                    self._run_all(place, longest_first(self.plan))
+            else:
+                self._run_all(Here(), self.plan.stages())
         except (KeyboardInterrupt, WriteError):
             pictures = False  # they take longer than one likes to wait now, and room
             raise
@@ -74,6 +65,48 @@ class Execution:
             self._gather()
             self._write(pictures=pictures)
         return self.results()
+
+    def _run_all(self, place: Here | SideBySide, waiting: list[Stage]) -> None:
+        """Let all stages run in a place, each once its inputs are there; inputs stand before what reads them."""
+        while waiting or place.running:
+            for stage in list(waiting):
+                if any(self._is_open(before) for before in stage.inputs.values()):
+                    continue
+                if not place.has_room(stage):
+                    break
+                waiting.remove(stage)
+                self._begin(stage, place)
+            if self.jobs > 1:
+                self.screen.count("all stages", len(self.done) + len(self.errors), len(self._heads))
+            for stage, error in place.outcomes():
+                self._settle(stage, error)
+
+    def _is_open(self, stage: Stage) -> bool:
+        """Tell whether a stage has still to run, or is running."""
+        return stage.folder.path not in self.done and stage.folder.path not in self.errors
+
+    def _begin(self, stage: Stage, place: Here | SideBySide) -> None:
+        """Let a stage run whose inputs are there, unless it is finished or one of them failed."""
+        head = self._heads[stage.folder.path]
+        if lacking := self._lacking(stage):
+            self.screen.say(f"{head}: left out, {lacking} failed")
+        elif stage.finished():
+            self.screen.say(f"{head}: finished before", style="dim")
+            self.done.add(stage.folder.path)
+        else:
+            self.screen.say(head)
+            place.start(stage, head)
+
+    def _settle(self, stage: Stage, error: str) -> None:
+        """Note that a stage has ended, and bring results and table up to date."""
+        if error:
+            self.screen.say(f"{self._heads[stage.folder.path]}: failed: {error}")
+            self.errors[stage.folder.path] = f"{stage.kind} {stage.title}", error
+            return
+        note_rate(stage, self.plan.data_of(stage))
+        self.done.add(stage.folder.path)
+        if self._gather():
+            self._write(pictures=time.monotonic() - self._drawn > PICTURES_EVERY)
 
     def results(self) -> RunResults:
         """Return the finished rows and those that failed."""
@@ -90,22 +123,6 @@ class Execution:
                 self.errors[stage.folder.path] = self.errors[before.folder.path]
                 return self.errors[before.folder.path][0]
         return ""
-
-    def _try(self, stage: Stage) -> None:
-        """Run a stage; where it ends with an error of the user's, the others go on."""
-        try:
-            _carry_out(stage)
-        except WriteError:
-            raise  # of a full disk the others would die as well
-        except (FDDError, OSError) as error:
-            line = in_one_line(error)
-            if line is None or os.environ.get("FDD_DEBUG"):
-                raise
-            sys.stderr.write(f"failed: {line}\n")
-            self.errors[stage.folder.path] = f"{stage.kind} {stage.title}", line
-        else:
-            note_rate(stage, self.plan.data_of(stage))
-            self.done.add(stage.folder.path)
 
     def _gather(self) -> bool:
         """Take up the rows whose last stage is done, and tell whether there are any."""
@@ -137,39 +154,6 @@ class Execution:
         sets = _sets([self.plan.rows[place] for place in sorted(self._rows)], results.rows) if pictures else {}
         write_summary(root, results, sets, figures=self.plan.recipe.figures, pictures=pictures)
         self._drawn = time.monotonic() if pictures else self._drawn
-
-
-def _carry_out(stage: Stage) -> None:
-    """Run a stage in this process, or as a process of its own where it uses several devices."""
-    os.environ[INSIDE_RUN] = "1"
-    try:
-        devices = stage.config["trainer"]["devices"]
-        if devices in (1, "1"):
-            run_stage(stage.kind, stage.command)
-            return
-        # Lightning starts its other processes from the command line: in this one they would run the whole recipe.
-        code = _wait_for([sys.executable, "-m", "fdd_lightning", stage.kind, *stage.command])
-        for number in SIGNALS:
-            if code == Stopped(number).code:
-                raise Stopped(number)
-        if code:
-            raise FDDError(f"{stage.kind} {stage.title} ended with code {code}: see the lines above")
-    finally:
-        os.environ.pop(INSIDE_RUN, None)
-
-
-def _wait_for(command: list[str]) -> int:
-    """Run a command and return its exit code; a signal to stop is handed on, and the end waited for a little."""
-    process = subprocess.Popen(command)
-    try:
-        return process.wait()
-    except KeyboardInterrupt as stop:
-        if Stopped.of(stop).number != signal.SIGINT:  # Ctrl-C reaches it by itself, and a second one would cut it off
-            process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE + 1)
-        process.kill()
-        raise
 
 
 def _row(planned: PlannedRow) -> Row:

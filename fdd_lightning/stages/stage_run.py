@@ -44,7 +44,7 @@ from fdd_lightning.utils.files import atomic_path, fingerprint, sha256_path, wri
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.memory import keep_freed_memory
 from fdd_lightning.utils.outputs import require_output
-from fdd_lightning.utils.stopping import Stopped
+from fdd_lightning.utils.stopping import AGAIN, Stopped
 
 INSIDE_RUN = "FDD_INSIDE_RUN"
 """Set by `fdd run`: its own results.json gathers the rows of its evaluations."""
@@ -293,7 +293,7 @@ class StageRun(StageParser):
         before = begun.step if begun is not None and begun.checkpoint is not None else None
         step = before if self.clock is None or self.clock.step is None else self.clock.step
         goes_on = f"goes on from step {step} of {self.stage}" if step is not None else f"begins {self.stage} anew"
-        return Stopped.of(stop, f"the same command again {goes_on}")
+        return Stopped.of(stop, f"{AGAIN}{goes_on}")
 
     def _say_resuming(self, checkpoint: str | None, begun: Begun | None, own: Begun | None) -> None:
         """Say from which step the run goes on, and warn of checkpoints that cannot be used and of other threads."""

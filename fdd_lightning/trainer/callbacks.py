@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import sys
 import time
 from datetime import timedelta
 from typing import Any
@@ -13,22 +11,12 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from fdd_lightning.artefacts.stage_folder import StageFolder
 from fdd_lightning.errors import ConfigError, UnfinishedError
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.distiller import BaseDistiller
+from fdd_lightning.utils.progress import Display, display
 from fdd_lightning.utils.stopping import Deferral, Stopped
 
 
@@ -203,15 +191,6 @@ class ImageGrid(Callback):
                 logger.experiment.add_image("synthetic", grid, step - 1, dataformats="HWC")  # as figures are counted
 
 
-class _Rate(TextColumn):
-    """Steps per second."""
-
-    def render(self, task: Any) -> Text:
-        """Return the rate, or nothing before it is known."""
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f}/s" if speed else "", style="progress.data.speed")
-
-
 class StageProgress(ProgressBar):
     """One bar a stage on a terminal; one line every 30 seconds where the output is a file.
 
@@ -226,10 +205,8 @@ class StageProgress(ProgressBar):
     def __init__(self, title: str = "") -> None:
         super().__init__()
         self.title = title
-        self.bar: Progress | None = None
-        self.task: TaskID | None = None
         self.enabled = True
-        self.spoken = math.inf  # nothing is said of a module that is no stage
+        self.display: Display | None = None  # nothing is said of a module that is no stage
 
     def disable(self) -> None:
         """Say nothing (called on all processes but the first)."""
@@ -244,37 +221,20 @@ class StageProgress(ProgressBar):
         if not self.enabled or not isinstance(pl_module, StageModule):
             return
         self.title = self.title or type(pl_module).__name__.lower()
-        self.first, self.total = trainer.global_step, trainer.max_steps
-        self.started = self.spoken = time.monotonic()
-        console = Console(stderr=True)
-        if console.is_terminal:
-            done = (
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                _Rate(""),
-                TimeElapsedColumn(),
-            )
-            left = (TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
-            self.bar = Progress(*done, *left, console=console, refresh_per_second=4)
-            self.bar.start()
-            self.task = self.bar.add_task(self.title, total=self.total, completed=self.first, note="")
+        self.display = display()
+        self.display.begin(self.title, trainer.global_step, trainer.max_steps)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move the bar."""
-        if not self.enabled:
-            return
-        step = trainer.global_step
-        if self.bar is not None and self.task is not None:
-            loss = next((v for k, v in trainer.progress_bar_metrics.items() if "loss" in k), None)
-            self.bar.update(self.task, completed=step, note="" if loss is None else f"loss {loss:.4g}")
-        elif time.monotonic() - self.spoken > 30 and step > self.first:
-            self.spoken = time.monotonic()
-            rate = (step - self.first) / (self.spoken - self.started)
-            left = (self.total - step) / rate
-            sys.stderr.write(f"{self.title}: step {step} of {self.total}, {rate:.1f}/s, {left:.0f} s left\n")
+
+        def loss() -> str:
+            found = next((v for k, v in trainer.progress_bar_metrics.items() if "loss" in k), None)
+            return "" if found is None else f"loss {found:.4g}"
+
+        if self.display is not None:
+            self.display.at(self.title, trainer.global_step, loss)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the bar."""
@@ -285,6 +245,6 @@ class StageProgress(ProgressBar):
         self._close()
 
     def _close(self) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = self.task = None
+        if self.display is not None:
+            self.display.end(self.title)
+            self.display = None

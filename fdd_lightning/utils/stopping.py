@@ -15,6 +15,9 @@ PATIENCE = 2.0
 ALARM = hasattr(signal, "SIGALRM")
 """Whether the system has a clock that interrupts; without one a step under way is waited for."""
 
+AGAIN = "the same command again "
+"""How the note begins on what the command does when it is given again."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -146,7 +146,7 @@ def test_an_interrupted_run_shows_what_is_finished(fdd, monkeypatch):
             raise KeyboardInterrupt
         return run_stage(kind, args)
 
-    monkeypatch.setattr("fdd_lightning.runs.execute.run_stage", interrupted)
+    monkeypatch.setattr("fdd_lightning.runs.carry_out.run_stage", interrupted)
     assert fdd("run", "r.yaml").code == 130
     assert [row["method"] for row in written_rows(ROOT / "results.json")] == ["random"]
     assert (ROOT / "table.md").read_text().startswith("1 of 2 rows\n")
@@ -204,7 +204,7 @@ def test_an_interrupted_run_goes_on_where_it_was(fdd, monkeypatch):
             raise KeyboardInterrupt
         run_stage(kind, args)
 
-    monkeypatch.setattr("fdd_lightning.runs.execute.run_stage", interrupted)
+    monkeypatch.setattr("fdd_lightning.runs.carry_out.run_stage", interrupted)
     write_recipe(Path("r.yaml"))
     said = fdd("run", "r.yaml")
     assert said.code == 130

@@ -13,8 +13,8 @@ from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.matching.surrogates import Fresh
 from fdd_lightning.modules.distiller import Distiller
 from fdd_lightning.networks import ConvNet
-from fdd_lightning.trainer import callbacks
 from fdd_lightning.trainer.callbacks import StageProgress
+from fdd_lightning.utils import progress
 from tests.modules.conftest import trainer
 
 
@@ -39,7 +39,7 @@ class Clock:
 
 
 def test_a_line_now_and_then_where_the_output_is_a_file(run, monkeypatch, capfd):
-    monkeypatch.setattr(callbacks, "time", Clock(16))
+    monkeypatch.setattr(progress, "time", Clock(16))
     run(enable_progress_bar=True, callbacks=[StageProgress("distill dm")])
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 2
@@ -54,7 +54,7 @@ def test_nothing_is_said_of_a_short_stage(run, capfd):
 
 def test_a_bar_with_time_left_on_a_terminal(run, monkeypatch):
     screen = io.StringIO()
-    monkeypatch.setattr(callbacks, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=120))
+    monkeypatch.setattr(progress, "Console", lambda **_: Console(file=screen, force_terminal=True, width=120))
     run(enable_progress_bar=True, callbacks=[StageProgress("distill dm")])
     shown = screen.getvalue()
     assert "distill dm" in shown
@@ -75,6 +75,6 @@ def test_a_module_that_is_no_stage_is_trained_in_silence(workdir, monkeypatch, c
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), 0.1)
 
-    monkeypatch.setattr(callbacks, "time", Clock(16))
+    monkeypatch.setattr(progress, "time", Clock(16))
     trainer(enable_progress_bar=True, max_epochs=1).fit(Line(), DataLoader(TensorDataset(torch.ones(4, 1))))
     assert capfd.readouterr().err == ""
