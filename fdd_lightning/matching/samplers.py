@@ -179,6 +179,7 @@ class Importance(Sampler):
     def __init__(self, batch_size: int = 100) -> None:
         super().__init__(batch_size)
         self._whole: dict[int, WeightMatrix] = {}  # W of each class, computed once
+        self._weighed: dict[int, list[tuple[Tensor, Tensor]]] = {}  # each row's images of any weight, and their weights
 
     def batch(
         self,
@@ -205,9 +206,14 @@ class Importance(Sampler):
         self, data: ImageSet, target: int, count: int, generator: torch.Generator, weigh: Weigher
     ) -> list[Tensor]:
         """Return what each row of W draws: int64 (count / T,) places, an image as often as its weight says."""
-        members, rows = data.members(target), self.whole(data, target, weigh).rows
-        share = max(1, count // len(rows))
-        return [members[systematic_draws(row, share, generator).to(members.device)] for row in rows]
+        if target not in self._weighed:
+            members, rows = data.members(target), self.whole(data, target, weigh).rows
+            used = [row.nonzero().flatten() for row in rows]
+            self._weighed[target] = [(members[u.to(members.device)], row[u]) for u, row in zip(used, rows, strict=True)]
+        rows_of_class = self._weighed[target]
+        share = max(1, count // len(rows_of_class))
+        drawn = [(images, systematic_draws(weights, share, generator)) for images, weights in rows_of_class]
+        return [images[places.to(images.device)] for images, places in drawn]
 
 
 class ImportanceKMeans(Importance):
