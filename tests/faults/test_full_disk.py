@@ -88,6 +88,18 @@ def test_one_line_and_with_room_it_goes_on(prepared, disk, fdd, name):
         assert Path("disk/x", SET).read_bytes() == Path("whole", SET).read_bytes()
 
 
+def test_of_stages_side_by_side_none_goes_on(prepared, disk, fdd):
+    args = [*prepared("run"), "--jobs=2"]
+    write_recipe(Path("r.yaml"), **{**RECIPE, "weightings": ["vanilla", "fairdd"]})
+    disk.leave(32)
+    said = fdd(*args)
+    told(said, "disk", "No space left on device")
+    assert said.err.count("No space left") == 1
+    assert disk.left_over() == []
+    disk.leave(65536)
+    assert fdd(*args).code == 0
+
+
 @pytest.mark.parametrize("name", ["distill with a logger", "run", "report", "picture", "prepare"])
 def test_a_disk_that_may_not_be_written_to(prepared, disk, fdd, name):
     args = prepared(name)

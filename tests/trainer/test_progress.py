@@ -1,12 +1,14 @@
 """What is said while a stage runs."""
 
 import io
+import re
 from functools import partial
 
 import pytest
 import torch
 from lightning import LightningModule
 from rich.console import Console
+from rich.text import Text
 from torch.utils.data import DataLoader, TensorDataset
 
 from fdd_lightning.datamodules import ColoredDigits
@@ -61,6 +63,28 @@ def test_a_bar_with_time_left_on_a_terminal(run, monkeypatch):
     assert "4/4" in shown
     assert "left" in shown
     assert "loss" in shown
+
+
+def test_eight_works_at_once_have_a_line_each(monkeypatch):
+    text = io.StringIO()
+    monkeypatch.setattr(progress, "Console", lambda **_: Console(file=text, force_terminal=True, width=80, height=30))
+    screen = progress.Screen(several=True)
+    titles = [f"[{n}/23] distill dm_recommended vote, IPC 10, seed {n}, colored_digits" for n in range(8)]
+    screen.count("all stages", 3, 23)
+    for title in titles:
+        screen.open(title)
+        screen.begin(title, 0, 1000)
+        screen.at(title, 500)
+    long = "warning: " + "of what a stage has to say, " * 5
+    screen.say(long)
+    screen.end(titles[0])
+    screen.close()
+    drawn = [Text.from_ansi(part).plain.strip() for part in re.split("\x1b\\[2K|\n", text.getvalue().replace("\r", ""))]
+    assert long.strip() in drawn  # not broken into lines
+    bars = [line for line in drawn if line.startswith(("[", "all"))]
+    assert max(map(len, bars)) <= 80
+    assert {line[:6] for line in bars} == {title[:6] for title in titles} | {"all st"}
+    assert any("500/1000" in line for line in bars)
 
 
 def test_a_module_that_is_no_stage_is_trained_in_silence(workdir, monkeypatch, capfd):
