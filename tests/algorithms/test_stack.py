@@ -111,7 +111,7 @@ def test_the_choice_follows_from_device_and_sizes():
     kept = kept_bytes(networks[0], torch.zeros(2, *SHAPE, dtype=torch.float64))
     per_map = 2 * 8 * 16 * 16 * 8
     assert 2 * per_map <= kept <= 4 * per_map
-    assert kept_bytes(networks[0], torch.zeros(4, *SHAPE, dtype=torch.float64)) == pytest.approx(2 * kept, rel=0.01)
+    assert kept_bytes(networks[0], torch.zeros(4, *SHAPE, dtype=torch.float64)) == pytest.approx(2 * kept, rel=0.05)
     enough = 2 * 3 * 100 * kept
     assert pays(networks, SHAPE, 100, enough)
     assert not pays(networks, SHAPE, 100, enough // 4)
