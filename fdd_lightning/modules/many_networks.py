@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from fdd_lightning.algorithms import Algorithm, Stack
-from fdd_lightning.algorithms.stack import memory_of, pays
+from fdd_lightning.algorithms.stack import fitting, memory_of, pays
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.sharing import bring_together
 from fdd_lightning.modules.training import TrainingModule
@@ -81,6 +81,14 @@ class ManyNetworks(TrainingModule):
         several = len(algorithms) > 1 and torch.get_num_threads() > 1 and self.device.type == "cpu"
         # What draws or remembers, and so cannot be stacked, is not made for threads either.
         self.threaded = several and not self._is_stacked and all(each.can_stack for each in algorithms)
+
+    @property
+    def test_batch_size(self) -> int | None:
+        """Test images of a pass of stacked networks, as many as memory holds; None: as many as the data say."""
+        memory, limit = memory_of(self.device), self.trainer.limit_test_batches
+        if not self._is_stacked or memory is None or isinstance(limit, int) or limit != 1.0:  # 1 is one batch
+            return None
+        return max(1, min(fitting(self.algorithms, self.image_shape, memory), len(self.data.test)))
 
     def on_test_start(self) -> None:
         """Arrange the networks again: all processes have all of them now."""
