@@ -26,7 +26,7 @@ from fdd_lightning.training.chance import learned_nothing
 from fdd_lightning.training.optimizers import build_optimizer, forget, set_rate
 from fdd_lightning.utils.devices import moved
 from fdd_lightning.utils.rng import seeded
-from fdd_lightning.utils.side_by_side import side_by_side
+from fdd_lightning.utils.threads import in_threads
 
 T = TypeVar("T")
 
@@ -256,7 +256,7 @@ class TrainingModule(StageModule):
 
     def computed(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Return the results of tasks, one for each algorithm."""
-        return side_by_side(tasks) if self.threaded else [task() for task in tasks]
+        return in_threads(tasks) if self.threaded else [task() for task in tasks]
 
     def next_losses(self, tasks: Sequence[Callable[[], Tensor | None]]) -> Tensor | None:
         """Compute the gradients of the next update of all algorithms; return the losses of this process's."""

@@ -11,7 +11,7 @@ import torch
 T = TypeVar("T")
 
 
-def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
+def in_threads(tasks: Sequence[Callable[[], T]]) -> list[T]:
     """Compute tasks on a CPU side by side, where torch would spread each operation of one after another over threads.
 
     The operations of a small network are too short for that: two networks on a thread each take less time than one
@@ -28,7 +28,7 @@ def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
         Exception: What the first task that failed raised.
 
     Example:
-        >>> side_by_side([lambda: 1, lambda: 2, lambda: 3])
+        >>> in_threads([lambda: 1, lambda: 2, lambda: 3])
         [1, 2, 3]
     """
     threads = torch.get_num_threads()
@@ -43,7 +43,7 @@ def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
             return task()
 
     try:
-        with ThreadPoolExecutor(count, "side-by-side", torch.set_num_threads, (threads // count,)) as pool:
+        with ThreadPoolExecutor(count, "in-threads", torch.set_num_threads, (threads // count,)) as pool:
             return list(pool.map(work, tasks))
     finally:
         torch.set_num_threads(threads)  # in part it is one number for all threads
