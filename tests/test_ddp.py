@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -73,13 +74,45 @@ def test_encoder_training_sees_the_union_of_the_batches(workdir, tmp_path):
     compare([*FIT, "--model.network.norm=instance", "--model.steps=5"], "fit/loss", tmp_path)
 
 
-def test_evaluation(fdd, tmp_path):
+@pytest.mark.parametrize("more", [(), ("--model.stacked=true",), ("--model.count=1",)])
+def test_evaluation_shares_out_its_networks(fdd, tmp_path, more):
+    """Of three networks one process trains two; of one, one process repeats what the other does."""
     assert fdd(*DISTILL, "--output=set").code == 0
-    args = [*EVAL, "--model.epochs=5", "--synthetic=set/synthetic.safetensors"]
-    one = Process([*args, "--output=one"], tmp_path / "one")
-    together([*args, "--output=two"], tmp_path / "two")
+    args = [*EVAL, "--model.epochs=5", "--model.count=3", *more, "--synthetic=set/synthetic.safetensors"]
+    one = Process([*args, "--output=one", *ledger("a", "eval/train_loss")], tmp_path / "one")
+    together([*args, "--output=two", *ledger("b", "eval/train_loss")], tmp_path / "two")
     assert one.join() == 0, one.err
     alone, both = (written_rows(f"{name}/results.json")[0] for name in ("one", "two"))
+    del alone["seconds"], both["seconds"]
+    assert both == alone
+    alone, first, second = (torch.load(name) for name in ("a/0.pt", "b/0.pt", "b/1.pt"))
+    same = torch.equal if not more else partial(torch.allclose, rtol=1e-4, atol=1e-6)
+    for key, value in alone["state"].items():
+        assert same(first["state"][key], value), key
+        assert torch.equal(second["state"][key], first["state"][key]), key
+    assert first["losses"] == second["losses"] == pytest.approx(alone["losses"], rel=1e-6)
+
+
+@pytest.mark.parametrize("learner", ["ERM", "SelecMixLfF"])
+def test_an_evaluation_of_two_processes_goes_on_with_one(fdd, tmp_path, learner):
+    assert fdd(*DISTILL, "--output=set").code == 0
+    args = [*EVAL, "--model.epochs=10", "--synthetic=set/synthetic.safetensors", f"--model.learner={learner}"]
+    if learner != "ERM":  # two optimisers, draws of its own
+        args += [
+            "--model.learner.encoder=ConvNet",
+            "--model.learner.encoder.width=4",
+            "--model.learner.encoder.depth=2",
+        ]
+    whole = Process([*args, "--output=whole"], tmp_path / "whole")
+    ranks = start([*args, "--output=cut"], tmp_path / "killed", pause_at=6)
+    for rank in ranks:
+        rank.wait_until_paused()
+    for rank in ranks:
+        rank.signal(signal.SIGKILL)
+    again = Process([*args, "--output=cut"], tmp_path / "again")
+    assert (whole.join(), again.join()) == (0, 0), (whole.err, again.err)
+    assert "resuming eval at step 5" in again.err
+    alone, both = (written_rows(f"{name}/results.json")[0] for name in ("whole", "cut"))
     del alone["seconds"], both["seconds"]
     assert both == alone
 

@@ -51,9 +51,14 @@ def pays(algorithms: Sequence[Algorithm], image_shape: Sequence[int], batch_size
     """
     if memory is None or len(algorithms) < 2 or not all(algorithm.can_stack for algorithm in algorithms):
         return False
+    return batch_size <= fitting(algorithms, image_shape, memory)
+
+
+def fitting(algorithms: Sequence[Algorithm], image_shape: Sequence[int], memory: int) -> int:
+    """Return how many images all of some algorithms can see at a time; see :func:`pays`."""
     parameter = next(algorithms[0].parameters())
     image = torch.zeros(1, *image_shape, device=parameter.device, dtype=parameter.dtype)
-    return len(algorithms) * batch_size * kept_bytes(algorithms[0], image) <= SHARE_OF_MEMORY * memory
+    return int(SHARE_OF_MEMORY * memory / len(algorithms) / max(kept_bytes(algorithms[0], image), 1))
 
 
 def memory_of(device: torch.device) -> int | None:

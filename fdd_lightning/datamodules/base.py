@@ -440,8 +440,10 @@ class BaseDataModule(LightningDataModule, ABC):
         )
 
     def test_dataloader(self) -> BatchLoader:
-        """Return test batches, in order."""
-        return BatchLoader(self.test, self.batch_size, False, self.seed, "test batches")
+        """Return test batches, in order; as large as a module wants them (``test_batch_size``)."""
+        module = self.trainer.lightning_module if self.trainer is not None else None
+        wanted: int | None = getattr(module, "test_batch_size", None)
+        return BatchLoader(self.test, wanted or self.batch_size, False, self.seed, "test batches")
 
     def _batches_trained(self) -> int:
         """Count the batches that the attached trainer has worked off.

@@ -11,9 +11,8 @@ from typing import Any, cast
 import torch
 from torch import Generator, Tensor, nn
 
-from fdd_lightning.algorithms import Algorithm, Batch, Stack
+from fdd_lightning.algorithms import Algorithm, Batch
 from fdd_lightning.algorithms.group_labels import refuse_groups
-from fdd_lightning.algorithms.stack import memory_of, pays
 from fdd_lightning.artefacts.doubts import CHANGED_IMAGES, MEANING
 from fdd_lightning.artefacts.results import MetricSummary, Row, write_results
 from fdd_lightning.artefacts.synthetic import SyntheticSet
@@ -27,6 +26,7 @@ from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.crowd import crowd_of
 from fdd_lightning.metrics import CellAccuracy, CellCount, GroupCounts, group_metrics, metric_classes
+from fdd_lightning.modules.many_networks import ManyNetworks
 from fdd_lightning.modules.row_identity import (
     FULL,
     UNNAMED,
@@ -36,7 +36,6 @@ from fdd_lightning.modules.row_identity import (
     name_of_set,
     tells_its_method,
 )
-from fdd_lightning.modules.training import TrainingModule
 from fdd_lightning.modules.workload import Extent, Workload
 from fdd_lightning.training import Preset, named, refuse_mixing, regime_of
 from fdd_lightning.training.batches import Batches
@@ -44,7 +43,7 @@ from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.rng import generator
 
 
-class Evaluator(TrainingModule):
+class Evaluator(ManyNetworks):
     """Trains several fresh networks on a set and measures accuracy and bias on the real test set.
 
     How they are trained is a preset, a file of ``configs/eval`` (see `Preset`): epochs, SGD and its learning rate,
@@ -53,9 +52,10 @@ class Evaluator(TrainingModule):
     What was learned with a set besides its images is used: the step size, and soft labels in the place of hard ones.
     Of a set whose networks saw whitened images, training and test images are whitened.
 
-    All networks are trained side by side; each has its own draws, so each comes out as if it were trained alone. A
-    learner that has a regime of its own is trained by it: optimiser, learning rate, steps, batches and augmentation are
-    then not those said here. Other arguments are those of `TrainingModule`.
+    All networks are trained side by side; each has its own draws, so each comes out as if it were trained alone. On a
+    CPU they are shared out among the threads, on a GPU computed as one, and over several processes each trains its
+    share (``--trainer.strategy ddp``). A learner that has a regime of its own is trained by it: optimiser, learning
+    rate, steps, batches and augmentation are then not those said here. Other arguments are those of `ManyNetworks`.
 
     Args:
         count: Number of networks; the preset's if null.
@@ -67,8 +67,6 @@ class Evaluator(TrainingModule):
         batch_size: Images per step; the preset's if null.
         augmentation: Applied to every training batch; the preset's if null.
         metrics: Metrics of your own, by class path, besides the built-in ones (see `GroupCounts`).
-        stacked: Whether the networks are computed as one, their parameters stacked, which comes to the same but for the
-            last bits; null: on a GPU, where the trainer and the network can be stacked and the memory holds the step.
 
     Attributes:
         synthetic: The set to train on (``--synthetic``); without it the real training set.
@@ -82,7 +80,6 @@ class Evaluator(TrainingModule):
     stage = "eval"
     artefact = "results.json"
     keeps_checkpoint = False
-    indifferent = frozenset({"stacked"})
     loss_name = "eval/train_loss"
     synthetic: SyntheticSet | None = None
     name_of_set: str = UNNAMED
@@ -97,7 +94,6 @@ class Evaluator(TrainingModule):
         batch_size: int | None = None,
         augmentation: Augmentation | None = None,
         metrics: Sequence[str] = (),
-        stacked: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -108,9 +104,6 @@ class Evaluator(TrainingModule):
         self.changes = {"epochs": epochs, "batch_size": batch_size, "augmentation": augmentation}
         self.lr = lr
         self.metrics = metric_classes(metrics)
-        self.stacked = stacked
-        self._is_stacked = False
-        self._was_stacked: bool | None = None  # in the checkpoint that it goes on from
         self.learners = nn.ModuleList()
         self.crowd: Tensor | None = None  # the class that each test image looks like, where a metric asks for that
         self.soft_labels: Tensor | None = None
@@ -192,12 +185,7 @@ class Evaluator(TrainingModule):
             algorithm = self.algorithms[0]
             self.regime = algorithm.regime or self.by_preset()
             self.batches = Batches(len(labels), self.regime.batch_size, algorithm.pool)
-            if self.stacked and not algorithm.can_stack:
-                network = type(algorithm.network).__name__
-                raise ConfigError(
-                    f"trainer {algorithm.name} with this {network} cannot be stacked (it keeps statistics of batches, "
-                    "draws, or was not written for it): leave --model.stacked out"
-                )
+            self.require_stackable()
         if stage == "test" or not hasattr(self, "scores"):
             self._prepare_scores()
         super().setup(stage)
@@ -288,37 +276,6 @@ class Evaluator(TrainingModule):
         if self.synthetic is not None:
             self.images, self.labels = self.images.to(self.device), self.labels.to(self.device)
             self.soft_labels = None if self.soft_labels is None else self.soft_labels.to(self.device, self.images.dtype)
-        self._choose_stacking()
-        self.stack = Stack(self.algorithms) if self._is_stacked else None
-
-    def _choose_stacking(self) -> None:
-        """Decide whether the networks are stacked; say so where the checkpoint's were not, or the other way round."""
-        facts = (self.image_shape, self.regime.batch_size * self.algorithms[0].pool, memory_of(self.device))
-        self._is_stacked = pays(self.algorithms, *facts) if self.stacked is None else self.stacked
-        if self._was_stacked not in (None, self._is_stacked) and self.trainer.is_global_zero:
-            ways = ["one at a time", "stacked"][:: -1 if self._was_stacked else 1]
-            sys.stderr.write(
-                f"warning: the networks of this run were trained {ways[0]} and are now trained {ways[1]}: the last "
-                f"bits may differ (pass --model.stacked {str(self._was_stacked).lower()})\n"
-            )
-
-    def on_test_start(self) -> None:
-        """Stack the networks again: between the stages they were moved."""
-        self.stack = Stack(self.algorithms) if self._is_stacked else None
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put beside the parameters whether they were stacked."""
-        super().on_save_checkpoint(checkpoint)
-        checkpoint["stacked"] = self._is_stacked
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take it back; older ones were not."""
-        super().on_load_checkpoint(checkpoint)
-        self._was_stacked = checkpoint.get("stacked", False)
-
-    def on_train_end(self) -> None:
-        """Leave the networks as they are from here on: Lightning moves them."""
-        self.stack = None
 
     def examples(self, index: Tensor) -> Batch:
         """Return the training images at some places, on the device."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 from torch import Generator, Tensor
@@ -25,6 +26,9 @@ from fdd_lightning.training.chance import learned_nothing
 from fdd_lightning.training.optimizers import build_optimizer, forget, set_rate
 from fdd_lightning.utils.devices import moved
 from fdd_lightning.utils.rng import seeded
+from fdd_lightning.utils.threads import in_threads
+
+T = TypeVar("T")
 
 
 class TrainingModule(StageModule):
@@ -43,7 +47,8 @@ class TrainingModule(StageModule):
         real: The real training set, where it is trained on.
         regime: How they are trained; known once :meth:`setup` ran.
         batches: How the training set is cut into batches; known once :meth:`setup` ran.
-        stack: All algorithms as one, where they are trained so; None: one at a time.
+        stack: This process's algorithms as one, where they are trained so; None: one at a time.
+        threaded: Whether they are shared out among threads, where they are trained one at a time.
 
     Example:
         >>> from fdd_lightning.modules.evaluator import Evaluator
@@ -57,6 +62,7 @@ class TrainingModule(StageModule):
     regime: Regime
     batches: Batches
     stack: Stack | None = None
+    threaded: bool = False
 
     def __init__(
         self,
@@ -137,7 +143,8 @@ class TrainingModule(StageModule):
     def all_logits(self, images: Tensor, whose: str) -> Sequence[Tensor]:
         """Return the finite logits of every algorithm, in one pass where they are stacked; see :meth:`logits`."""
         if self.stack is None:
-            return [self.logits(number, images, whose) for number in range(len(self.algorithms))]
+            numbers = range(len(self.algorithms))
+            return self.computed([partial(self.logits, number, images, whose) for number in numbers])
         found = self.stack.logits(images.to(cast(torch.dtype, self.dtype)))
         self.require_finite({f"the output of network {j} for {whose} images": part for j, part in enumerate(found)})
         return list(found)
@@ -191,39 +198,86 @@ class TrainingModule(StageModule):
             self._orders[number] = epoch, order
         return self._orders[number][1]
 
+    @property
+    def own(self) -> range:
+        """Numbers of the algorithms that this process trains."""
+        return range(len(self.algorithms))
+
+    def gathered(self, losses: Tensor) -> Tensor:
+        """Return the losses of all processes' algorithms, given those of its own."""
+        return losses
+
+    def exchange(self) -> AbstractContextManager[None]:
+        """Return the context in which gradients are computed; it says whether processes exchange them."""
+        return nullcontext()
+
     def stacked_batch(self, step: int) -> Batch:
-        """Return the augmented batches of all algorithms at a step, every entry (algorithms, n, ...)."""
-        epoch, numbers = self.batches.epoch(step), range(len(self.algorithms))
+        """Return the augmented batches of this process's algorithms at a step, every entry (algorithms, n, ...)."""
+        epoch = self.batches.epoch(step)
         if self._stacked_orders is None or self._stacked_orders[0] != epoch:  # moved in one piece, once an epoch
-            orders = torch.stack([self.order(number, epoch) for number in numbers], 1)
+            orders = torch.stack([self.order(number, epoch) for number in self.own], 1)
             self._stacked_orders = epoch, moved(orders, self.device)
         index = self.batches.batch(step, self._stacked_orders[1]).T
         flat = self.examples(index.flatten())
         whole = {key: value.unflatten(0, index.shape) for key, value in flat.items()}
-        draws = [self.draws("augmentation", number, step) for number in numbers]
+        draws = [self.draws("augmentation", number, step) for number in self.own]
         return self.regime.augment_many(whole, cast(torch.dtype, self.dtype), self.num_classes, draws)
 
-    def losses(self, step: int) -> list[Iterator[Tensor]]:
-        """Return, for each algorithm or for all of them as one, the losses of the updates of a step, () or (n,)."""
+    def losses(self, number: int, step: int) -> Iterator[Tensor]:
+        """Yield the losses of the updates that an algorithm's batch is for; nothing is computed before they are."""
+        yield from self.algorithms[number].losses(self.batch(number, step), self.batches.share)
+
+    def stacked_losses(self, step: int) -> Iterator[Tensor]:
+        """Yield the losses (algorithms,) of the one update of a step, where all are stacked."""
         if self.stack is not None:
-            return [iter([self.stack.losses(self.stacked_batch(step))])]
-        share = self.batches.share
-        return [a.losses(self.batch(number, step), share) for number, a in enumerate(self.algorithms)]
+            yield self.stack.losses(self.stacked_batch(step))
+
+    def learn(self, number: int, losses: Iterator[Tensor]) -> Tensor | None:
+        """Compute an algorithm's next loss and its gradients; return the loss (1,), or None where there is no more."""
+        loss = next(losses, None)
+        if loss is None:
+            return None
+        for parameter in self.algorithms[number].parameters():
+            parameter.grad = None
+        if self.threaded:  # Lightning's way, which scales losses on GPUs, is not made for threads
+            torch.autograd.backward(loss)
+        else:
+            self.manual_backward(loss)
+        return loss.detach().view(1)
+
+    def learn_stacked(self, losses: Iterator[Tensor]) -> Tensor | None:
+        """Do the same for all of this process's algorithms as one; return their losses (algorithms,)."""
+        together = next(losses, None)
+        if together is None or self.stack is None:
+            return None
+        self.manual_backward(together.sum())
+        self.stack.hand_over()
+        return together.detach()
+
+    def computed(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """Return the results of tasks, one for each algorithm."""
+        return in_threads(tasks) if self.threaded else [task() for task in tasks]
+
+    def next_losses(self, tasks: Sequence[Callable[[], Tensor | None]]) -> Tensor | None:
+        """Compute the gradients of the next update of all algorithms; return the losses of this process's."""
+        with self.exchange():
+            losses = [loss for loss in self.computed(tasks) if loss is not None]
+        return torch.cat(losses) if losses else None
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Take the steps that one batch of each is for, one as a rule; Lightning's batch is only a clock."""
-        per_epoch = self.batches.per_epoch
+        step, per_epoch = self.global_step, self.batches.per_epoch
         optimizer: Any = self.optimizers()
-        for losses in zip(*self.losses(self.global_step), strict=True):
+        if self.stack is not None:
+            tasks = [partial(self.learn_stacked, self.stacked_losses(step))]
+        else:
+            tasks = [partial(self.learn, number, self.losses(number, step)) for number in self.own]
+        while (losses := self.next_losses(tasks)) is not None:
             set_rate(optimizer.optimizer, self.regime.rate(self.global_step, per_epoch))
             if self.regime.forgets(self.global_step, per_epoch):
                 forget(optimizer.optimizer)
-            optimizer.zero_grad()
-            together = torch.cat([each.flatten() for each in losses])
-            self.manual_backward(together.sum())
-            if self.stack is not None:
-                self.stack.hand_over()
             optimizer.step()
-            self.log(self.loss_name, together.detach().mean(), prog_bar=True, sync_dist=self.batches.world > 1)
+            mean = self.gathered(losses).mean()
+            self.log(self.loss_name, mean, prog_bar=True, sync_dist=self.batches.world > 1)
             if self.global_step >= self.trainer.max_steps:
                 break

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, get_args
 from torch import nn
 
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.networks.pooling import AvgPool2x2
 
 Norm: TypeAlias = Literal["none", "instance", "batch", "layer", "group"]
 Activation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid"]
@@ -64,7 +65,7 @@ def pooling_layers(name: Pooling) -> list[nn.Module]:
     require_known("pooling", name, get_args(Pooling))
     if name == "none":
         return []
-    return [nn.AvgPool2d(2) if name == "avg" else nn.MaxPool2d(2)]
+    return [AvgPool2x2() if name == "avg" else nn.MaxPool2d(2)]
 
 
 def extra_padding(image_shape: tuple[int, int, int]) -> int:

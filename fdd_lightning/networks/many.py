@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
-ALIKE = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.AvgPool2d, nn.MaxPool2d)
+from fdd_lightning.networks.pooling import AvgPool2x2
+
+ALIKE = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.AvgPool2d, AvgPool2x2, nn.MaxPool2d)
 """Layers that treat every channel by itself: they take the channels of all networks side by side."""
 
 

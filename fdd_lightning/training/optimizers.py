@@ -84,7 +84,12 @@ def set_rate(optimizer: Optimizer, factor: float) -> None:
             group["lr"] = group["initial_lr"] * factor
 
 
+def members(optimizer: Optimizer) -> list[Optimizer]:
+    """Return the optimisers that it is made of; itself as a rule."""
+    return optimizer.members if isinstance(optimizer, Joint) else [optimizer]
+
+
 def forget(optimizer: Optimizer) -> None:
     """Drop what an optimiser remembers of earlier steps, such as momentum."""
-    for member in optimizer.members if isinstance(optimizer, Joint) else [optimizer]:
+    for member in members(optimizer):
         member.state.clear()

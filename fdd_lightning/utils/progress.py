@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,9 @@ from torch import Tensor
 
 EVERY = 30.0
 """Seconds between two lines about the same work, where the output is a file."""
+
+REFRESH = 0.25
+"""Seconds between two looks of the bars, and of what is noted beside them."""
 
 
 def track(chunks: Iterable[Tensor], total: int, label: str) -> Iterator[Tensor]:
@@ -74,6 +78,7 @@ class _Work:
     total: int
     started: float
     spoken: float
+    noted: float = -math.inf
 
 
 class _Rate(TextColumn):
@@ -133,7 +138,7 @@ class Screen:
             self._bars = Progress(
                 *self._columns(),
                 console=self.console,
-                refresh_per_second=4,
+                refresh_per_second=1 / REFRESH,
                 expand=self.several,
                 redirect_stdout=sys.stdout.isatty(),  # else what is printed to a file would come here
             )
@@ -152,7 +157,12 @@ class Screen:
     def at(self, title: str, step: int, note: Callable[[], str] = str) -> None:
         """Show that it is at a step."""
         if self._bars is not None and title in self._tasks:
-            self._bars.update(self._tasks[title], completed=step, note=note())
+            self._bars.update(self._tasks[title], completed=step)
+            work, now = self._works.get(title), time.monotonic()
+            if work is None or now - work.noted >= REFRESH or step >= work.total:  # a note may wait for a device
+                self._bars.update(self._tasks[title], note=note())
+                if work is not None:
+                    work.noted = now
         elif (work := self._works.get(title)) and time.monotonic() - work.spoken > EVERY and step > work.first:
             work.spoken = time.monotonic()
             rate = (step - work.first) / (work.spoken - work.started)

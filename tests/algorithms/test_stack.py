@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fdd_lightning.algorithms import ERM, GroupDRO, Stack
-from fdd_lightning.algorithms.stack import kept_bytes, pays
+from fdd_lightning.algorithms.stack import fitting, kept_bytes, pays
 from fdd_lightning.networks import MLP, VGG11, AlexNet, ConvNet, LeNet, ResNet18
 
 SHAPE = (3, 16, 16)
@@ -111,10 +111,11 @@ def test_the_choice_follows_from_device_and_sizes():
     kept = kept_bytes(networks[0], torch.zeros(2, *SHAPE, dtype=torch.float64))
     per_map = 2 * 8 * 16 * 16 * 8
     assert 2 * per_map <= kept <= 4 * per_map
-    assert kept_bytes(networks[0], torch.zeros(4, *SHAPE, dtype=torch.float64)) == pytest.approx(2 * kept, rel=0.01)
+    assert kept_bytes(networks[0], torch.zeros(4, *SHAPE, dtype=torch.float64)) == pytest.approx(2 * kept, rel=0.05)
     enough = 2 * 3 * 100 * kept
     assert pays(networks, SHAPE, 100, enough)
     assert not pays(networks, SHAPE, 100, enough // 4)
     assert not pays(networks, SHAPE, 100, None)  # a CPU
+    assert fitting(networks, SHAPE, enough) >= 200 > fitting(networks, SHAPE, enough // 2) >= 100
     assert not pays(networks[:1], SHAPE, 100, enough)
     assert not pays(learners(partial(ConvNet, width=8, norm="batch")), SHAPE, 1, 2**40)

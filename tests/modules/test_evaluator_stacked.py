@@ -11,6 +11,7 @@ from fdd_lightning.algorithms import DFA
 from fdd_lightning.artefacts.stage_folder import config_fingerprint
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.weightings import FairDD
+from fdd_lightning.modules import many_networks
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.selection import Selection
 from fdd_lightning.networks import ConvNet
@@ -111,3 +112,35 @@ def test_the_choice_is_no_part_of_the_fingerprint():
         for more in ({}, {"stacked": None}, {"stacked": True})
     ]
     assert len({config_fingerprint("eval", config) for config in configs}) == 1
+
+
+def test_two_threads_come_to_what_one_comes_to_bit_for_bit(digits, chosen):
+    found = {}
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            model = evaluator(chosen, stacked=None)
+            row = trainer().eval(model, digits)
+            found[threads] = row, state(model), model.threaded
+    finally:
+        torch.set_num_threads(1)
+    (row, alone, threaded), (other_row, other, other_threaded) = found.values()
+    assert (threaded, other_threaded) == (False, True)
+    assert other_row == row
+    for key, value in alone.items():
+        assert torch.equal(other[key], value), key
+
+
+def test_stacked_networks_see_as_many_test_images_as_memory_holds(digits, chosen, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(Evaluator, "test_step", lambda self, batch, _: sizes.append(len(batch["image"])))
+    monkeypatch.setattr(Evaluator, "on_test_epoch_end", lambda self: None)
+    trainer(max_steps=1).eval(evaluator(chosen, stacked=True), digits)
+    assert max(sizes) == digits.batch_size
+    sizes.clear()
+    monkeypatch.setattr(many_networks, "memory_of", lambda device: 2**40)  # as if on a large GPU
+    trainer(max_steps=1).eval(evaluator(chosen, stacked=None), digits)
+    assert sizes == [len(digits.test)]
+    sizes.clear()
+    trainer(max_steps=1, limit_test_batches=1).eval(evaluator(chosen, stacked=None), digits)
+    assert sizes == [digits.batch_size]
