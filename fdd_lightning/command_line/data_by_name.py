@@ -19,7 +19,7 @@ from fdd_lightning.configuration.choices import Spec, build, import_class, is_sp
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.stages.messages import explain
-from fdd_lightning.stages.parser import FDDParser, Refusal
+from fdd_lightning.stages.refusal import FDDParser, Refusal
 
 COMMAND = "data"
 

@@ -19,6 +19,9 @@ from fdd_lightning.errors import ConfigError
 PLAIN = (bool, int, float, str, bytes, dict, list, tuple, set, Path, Tensor, type(None))
 """Types of values that are no choices."""
 
+NO_DEFAULT: Any = object()
+"""Stands for the default of an argument that has none."""
+
 
 @cache
 def parameters(cls: type) -> dict[str, inspect.Parameter]:
@@ -141,17 +144,29 @@ def complete(spec: Any, bases: tuple[type, ...] = (), key: str = "") -> Any:
     cls = import_class(spec["class_path"])
     given = dict(spec.get("init_args") or {})
     arguments: dict[str, Any] = {}
-    for argument, parameter in parameters(cls).items():
-        below, wanted = f"{key}.{argument}" if key else "", classes_for(parameter.annotation)
-        default = None if parameter.default is parameter.empty else spec_of(parameter.default)
+    for argument, (wanted, default) in _arguments(cls).items():
+        below = f"{key}.{argument}" if key else ""
         if argument in given:
-            arguments[argument] = complete(_with_class(given.pop(argument), default, wanted), wanted, below)
-        elif parameter.default is not parameter.empty:
+            there = None if default is NO_DEFAULT else default
+            arguments[argument] = complete(_with_class(given.pop(argument), there, wanted), wanted, below)
+        elif default is not NO_DEFAULT:
             arguments[argument] = complete(default, wanted, below)
     if given and key and not _takes_anything(cls):
         strange = next(iter(given))
         raise ConfigError(f"--{key}.{strange}: no such option of {cls.__name__}")
     return {"class_path": class_path(cls), "init_args": arguments | given}
+
+
+@cache
+def _arguments(cls: type) -> dict[str, tuple[tuple[type, ...], Any]]:
+    """Return the arguments of a class, each with the classes of which it takes one and its default as a spec."""
+    return {
+        name: (
+            classes_for(parameter.annotation),
+            NO_DEFAULT if parameter.default is parameter.empty else spec_of(parameter.default),
+        )
+        for name, parameter in parameters(cls).items()
+    }
 
 
 def _with_class(value: Any, default: Any, wanted: tuple[type, ...]) -> Any:

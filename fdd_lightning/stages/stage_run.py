@@ -37,7 +37,8 @@ from fdd_lightning.datamodules.base import own_paths, source_state
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError, first_process, say
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.stages.buildable import require_buildable, require_devices
-from fdd_lightning.stages.parser import MAIN_PARSER, STAGES, FDDParser, Refusal, StageParser, settled, worded
+from fdd_lightning.stages.parser import MAIN_PARSER, STAGES, StageParser, settled
+from fdd_lightning.stages.refusal import FDDParser, Refusal, worded
 from fdd_lightning.trainer import FDDTrainer, hushed
 from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageClock, StageProgress, WholeStage
 from fdd_lightning.utils.files import atomic_path, fingerprint, sha256_path, writing
@@ -112,7 +113,7 @@ class StageRun(StageParser):
         self.record = StageRecord(stage, "")
         self.stage = stage
         self.model_is_given = any(arg.startswith(("--model", "--config")) for arg in args)
-        words = settled(stage, args)  # first: the classes that it imports may bring input files of their own
+        words = settled(stage, args).words()  # first: the classes that it imports may bring input files of their own
         LightningCLI.__init__(  # not StageParser's, which would build a parser without parsing
             self,
             LightningModule,
