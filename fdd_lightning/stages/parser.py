@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
@@ -18,10 +17,9 @@ import fdd_lightning.datamodules
 import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
 from fdd_lightning.artefacts.checkpoint import read_checkpoint
-from fdd_lightning.configuration.arguments import SECTIONS, Arguments, read
-from fdd_lightning.configuration.choices import Spec, class_path, import_class, leaves
-from fdd_lightning.configuration.defaults import complete, spec_named
-from fdd_lightning.configuration.menu import merged
+from fdd_lightning.configuration.arguments import SECTIONS, read
+from fdd_lightning.configuration.choices import class_path, import_class, leaves
+from fdd_lightning.configuration.defaults import IMPORTED
 from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.datamodules import BaseDataModule, ColoredDigits
 from fdd_lightning.datamodules.base import spec_of_set
@@ -34,9 +32,11 @@ from fdd_lightning.modules.experts import Experts  # noqa: F401
 from fdd_lightning.modules.selection import Selection  # noqa: F401
 from fdd_lightning.modules.supcon import SupCon
 from fdd_lightning.modules.trajectory_matching import TrajectoryMatching  # noqa: F401
+from fdd_lightning.stages import settling
 from fdd_lightning.stages.buildable import require_moderate
 from fdd_lightning.stages.parts import NoParts, checked
 from fdd_lightning.stages.refusal import FDDParser, Refusal, worded
+from fdd_lightning.stages.settling import Settled, StageKind
 from fdd_lightning.trainer import FDDTrainer, hushed
 
 STAGES: dict[str, tuple[type[StageModule], type[StageModule], tuple[str, ...]]] = {
@@ -49,91 +49,31 @@ STAGES: dict[str, tuple[type[StageModule], type[StageModule], tuple[str, ...]]] 
 MAIN_PARSER = {"prog": "fdd", "description": "fair dataset distillation"}
 
 
-@dataclass(frozen=True)
-class Settled:
-    """The arguments of a stage with model and data as whole specs, every default of their classes filled in.
-
-    Attributes:
-        specs: Those of ``model`` and ``data``.
-        others: All other arguments.
-
-    Example:
-        >>> Settled({"data": {"class_path": "a.B"}}, ("--output=x",)).words()
-        ['--data={"class_path": "a.B"}', '--output=x']
-    """
-
-    specs: dict[str, Spec]
-    others: tuple[str, ...]
-
-    def words(self) -> list[str]:
-        """Return them as they are typed."""
-        return [*(f"--{section}={json.dumps(spec)}" for section, spec in self.specs.items()), *self.others]
+def stage_kind(stage: str) -> StageKind:
+    """Return what is known of a kind of stage, by the classes that are imported."""
+    base, default, facts = STAGES[stage]
+    return StageKind(
+        name=stage,
+        base=base,
+        default=default.__name__,
+        data=BaseDataModule,
+        default_data=ColoredDigits.__name__,
+        facts=facts,
+        flags=base.flags(),
+        classes=IMPORTED,
+        is_below=issubclass,
+        implied=lambda cls, given: dict(cls.implied(given)),
+        data_of_set=spec_of_set,
+    )
 
 
 def settled(stage: str, args: Sequence[str]) -> Settled:
-    """Return the arguments of a stage, settled.
-
-    ``eval --synthetic FILE`` without a data set takes the one that the file names. How arguments are read stands in
-    :mod:`fdd_lightning.configuration.arguments`.
+    """Return the arguments of a stage with model and data as whole specs, every default of their classes filled in.
 
     Raises:
         ConfigError: A class, an option or an entry of the menu does not exist.
     """
-    base, default, facts = STAGES[stage]
-    arguments = read(args)
-    data, model = (arguments.specs.get(section) or {"init_args": {}} for section in ("data", "model"))
-    if "class_path" not in data:
-        synthetic = arguments.values.get("synthetic") if "synthetic" in base.flags() else None
-        data = merged(
-            spec_of_set(synthetic, data.get("init_args")) if synthetic else {"class_path": ColoredDigits.__name__}, data
-        )
-    model = _with_implied({"class_path": default.__name__, **model}, base)
-    for fact in facts:  # they come from the data
-        model["init_args"].pop(fact, None)
-    _refuse_others(stage, base, arguments)
-    specs = {"model": complete(model, (base,), "model"), "data": complete(data, (BaseDataModule,), "data")}
-    return Settled(specs, tuple(arguments.others))
-
-
-def _refuse_others(stage: str, base: type[StageModule], arguments: Arguments) -> None:
-    """Refuse what a stage has no place for, and options that would name nothing.
-
-    Raises:
-        ConfigError: Names the first.
-    """
-    paths = ("ckpt_path", *base.flags())
-    known = {"trainer", "seed_everything", "output", *paths}
-    for key, file in arguments.sections.items():
-        if key not in known:
-            keys = ", ".join(sorted({*known, *SECTIONS}))
-            raise ConfigError(f"{file}: {key!r} is no key of a configuration of `fdd {stage}`: the keys are {keys}")
-    if arguments.values.get("output", "") is None:
-        raise ConfigError("--output null names no folder: name one, or leave the option out")
-    for key in paths:
-        said = arguments.values.get(key)
-        if isinstance(said, str) and not said.strip():
-            raise ConfigError(f"--{key} {said!r} names nothing: name a file or folder, or leave the option out")
-    if arguments.values.get("seed_everything", 0) not in (0, "0", False, "false"):
-        raise ConfigError(
-            "--seed_everything has no effect here: every draw comes from --model.seed (networks, batches, images) and "
-            "--data.seed (the data set, where it is drawn)"
-        )
-
-
-def _with_implied(model: Spec, base: type[StageModule]) -> Spec:
-    """Return a model's spec with the arguments that a preset implies, so that parts of them can be changed."""
-    named = spec_named(str(model["class_path"]), (base,))
-    if named is None:
-        return {"init_args": {}, **model}
-    model = merged(named, {"init_args": model.get("init_args") or {}})
-    cls: Any = import_class(model["class_path"])
-    if not (isinstance(cls, type) and issubclass(cls, base)):
-        raise ConfigError(f"--model: {model['class_path']} is no {base.__name__}")
-    try:
-        implied = cls.implied(model["init_args"])
-    except ConfigError as error:
-        raise ConfigError(f"--model.{error}") from None
-    return dict(merged({"class_path": model["class_path"], "init_args": implied}, model))
+    return settling.settled(stage_kind(stage), read(args))
 
 
 class StageParser(LightningCLI):

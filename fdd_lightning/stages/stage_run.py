@@ -39,6 +39,7 @@ from fdd_lightning.modules.base import StageModule
 from fdd_lightning.stages.buildable import require_buildable, require_devices
 from fdd_lightning.stages.parser import MAIN_PARSER, STAGES, StageParser, settled
 from fdd_lightning.stages.refusal import FDDParser, Refusal, worded
+from fdd_lightning.stages.settling import no_such_file
 from fdd_lightning.trainer import FDDTrainer, hushed
 from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageClock, StageProgress, WholeStage
 from fdd_lightning.utils.files import atomic_path, fingerprint, sha256_path, writing
@@ -152,7 +153,7 @@ class StageRun(StageParser):
             path = self.options[flag]
             if path is not None:
                 if not Path(path).exists():
-                    raise FileFormatError(f"--{flag} {path}: no such file; {what}")
+                    raise FileFormatError(no_such_file(flag, path, what))
                 self.record.inputs[flag] = sha256_path(path)
         self.read = fingerprint([data_of(config), state, self.record.inputs])
         self._check_checkpoint()
