@@ -18,6 +18,7 @@ from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
 from fdd_lightning.stages.messages import explain, with_help
 from fdd_lightning.stages.noted_classes import NotedClasses, NotNotedError
 from fdd_lightning.stages.settling import Settled, no_such_file, settled
+from fdd_lightning.utils.checks import require
 
 VALUE = "value"
 
@@ -46,7 +47,7 @@ def refuse_early(stage: str, args: Sequence[str], noted: NotedClasses) -> None:
             given = settled(noted.stage_kind(stage), arguments)
         except ConfigError as error:
             raise ConfigError(with_help(str(error), stage)) from error
-        problems = [*_values(given, noted), *_options(stage, args, noted)] or _files(stage, arguments, given, noted)
+        problems = [*_values(given, noted), *_options(stage, args, noted)] or _later(stage, arguments, given, noted)
     except NotNotedError:
         return
     if len(problems) == 1:  # of several the stage knows which comes first
@@ -65,22 +66,37 @@ def _values_of(spec: Spec, key: str, noted: NotedClasses) -> Iterator[FDDError]:
         if is_spec(value):
             yield from _values_of({"init_args": {}, **value}, f"{key}.{name}", noted)
         elif name in arguments and value != arguments[name][1]:
-            problem = _problem(noted.plain_type(spec["class_path"], name), value)
+            problem = problem_of(noted.plain_type(spec["class_path"], name), value, f"{key}.{name}")
             if problem is not None:
-                yield ConfigError(explain(problem.replace(f'"{VALUE}"', f'"{key}.{name}"'), ""))
+                yield ConfigError(explain(problem, ""))
 
 
-def _problem(kind: Any, value: Any) -> str | None:
-    """Return what is wrong with a value of a type, if anything."""
+def problem_of(kind: Any, value: Any, key: str) -> str | None:
+    """Return what the parser says of a value that is not of a type, if it says anything.
+
+    Example:
+        >>> print(problem_of(int, "x", "model.seed"))
+        Parser key "model.seed": Expected a <class 'int'>. Got value: x
+    """
+    try:
+        parsed(kind, value)
+    except _Wrong as wrong:
+        return str(wrong).replace(f'"{VALUE}"', f'"{key}"')
+    return None
+
+
+def parsed(kind: Any, value: Any) -> Any:
+    """Return a value as its type has it, where that is known.
+
+    Example:
+        >>> parsed(float, "1e-3")
+        0.001
+    """
     if kind is NO_DEFAULT:
-        return None
+        return value
     parser = _ValueParser(add_help=False)
     parser.add_argument(f"--{VALUE}", type=kind)
-    try:
-        parser.parse_object({VALUE: value})
-    except _Wrong as wrong:
-        return str(wrong)
-    return None
+    return parser.parse_object({VALUE: value})[VALUE]
 
 
 def _options(stage: str, args: Sequence[str], noted: NotedClasses) -> Iterator[FDDError]:
@@ -96,13 +112,13 @@ def _options(stage: str, args: Sequence[str], noted: NotedClasses) -> Iterator[F
         if not any(".".join(parts[:length]) in known for length in range(1 + (parts[0] == "trainer"), len(parts) + 1)):
             yield ConfigError(with_help(f"unrecognized arguments: {' '.join(words)}", stage))
         elif parts[0] == "trainer" and len(parts) == 2 and parts[1] in noted.arguments(trainer):
-            problem = _problem(noted.plain_type(trainer, parts[1]), value)
+            problem = problem_of(noted.plain_type(trainer, parts[1]), value, key)
             if problem is not None:
-                yield ConfigError(explain(problem.replace(f'"{VALUE}"', f'"{key}"'), stage))
+                yield ConfigError(explain(problem, stage))
 
 
-def _files(stage: str, arguments: Arguments, given: Settled, noted: NotedClasses) -> list[FDDError]:
-    """Return which input files are missing, where nothing else can be wrong before they are looked for."""
+def _later(stage: str, arguments: Arguments, given: Settled, noted: NotedClasses) -> list[FDDError]:
+    """Return what is wrong with input files and ranges, where nothing else can be wrong before they are looked at."""
     data = arguments.specs.get("data") or {}
     hardware = {"ckpt_path", "trainer.devices", "trainer.accelerator"} & {*arguments.values}
     if hardware or arguments.sections or data.get("init_args"):
@@ -111,4 +127,20 @@ def _files(stage: str, arguments: Arguments, given: Settled, noted: NotedClasses
         return []
     flags = noted.notes["stages"][stage]["flags"]
     missing = [flag for flag in flags if flag in arguments.values and not Path(arguments.values[flag]).exists()]
-    return [FileFormatError(no_such_file(flag, arguments.values[flag], flags[flag])) for flag in missing[:1]]
+    if missing:
+        return [FileFormatError(no_such_file(missing[0], arguments.values[missing[0]], flags[missing[0]]))]
+    return list(_ranges(stage, given.specs["model"], noted))
+
+
+def _ranges(stage: str, model: Spec, noted: NotedClasses) -> Iterator[FDDError]:
+    """Yield which numbers of the model are out of their range."""
+    cls = model["class_path"]
+    for noted_range in noted.of(cls)["ranges"]:
+        values = {
+            name: parsed(noted.plain_type(cls, argument), model["init_args"].get(argument))
+            for name, argument in noted_range["names"].items()
+        }
+        try:
+            require(values, **noted_range["limits"])
+        except ConfigError as error:
+            yield ConfigError(with_help(str(error), stage))

@@ -49,7 +49,7 @@ def state_of_classes() -> list[object]:
 def place_of_notes() -> Path | None:
     """Return the file of the notes on classes as they are now; None where there is no cache."""
     try:
-        return cache_root() / "help" / f"{fingerprint(['classes', *state_of_classes()])[:32]}.json"
+        return cache_root() / "notes" / f"{fingerprint(state_of_classes())[:32]}.json"
     except (FDDError, OSError):
         return None
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import textwrap
 import types
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -22,9 +26,9 @@ from fdd_lightning.utils.files import atomic_path
 
 
 def note_classes() -> None:
-    """Write what is known of classes into the cache, if it can be; nothing is noted of the user's own."""
+    """Write what is known of classes into the cache, if it is not there; nothing is noted of the user's own."""
     file = place_of_notes()
-    if file is None:
+    if file is None or file.is_file():
         return
     fit_kinds()  # other packages' own, by entry points
     try:
@@ -105,7 +109,32 @@ def _noted(cls: Any) -> dict[str, Any]:
         "implied": _implied(cls),
         "has_shape": _has_shape(cls),
         "arguments": arguments,
+        "ranges": list(_ranges(cls)) if issubclass(cls, StageModule) else [],
     }
+
+
+def _ranges(cls: Any) -> Iterator[dict[str, Any]]:
+    """Yield the ranges of numbers that a model's constructors require, first thing and whatever else is given."""
+    for owner in cls.__mro__:
+        if "__init__" not in owner.__dict__ or owner.__module__.partition(".")[0] != "fdd_lightning":
+            continue
+        try:
+            (function,) = ast.parse(textwrap.dedent(inspect.getsource(owner.__init__))).body
+        except (OSError, SyntaxError, TypeError):  # there is no source
+            return
+        assert isinstance(function, ast.FunctionDef)
+        for statement in function.body:
+            match statement:
+                case ast.Expr(value=ast.Call(func=ast.Name(id="require"), args=[ast.Dict() as named], keywords=limits)):
+                    names = {ast.unparse(k or v): ast.unparse(v) for k, v in zip(named.keys, named.values, strict=True)}
+                    with suppress(ValueError):  # a limit that is computed
+                        told = {str(limit.arg): ast.literal_eval(limit.value) for limit in limits}
+                        if {*names.values()} <= {*parameters(cls)}:
+                            yield {"names": {name.strip("'"): own for name, own in names.items()}, "limits": told}
+                case ast.Assign(targets=[ast.Name()]):
+                    break  # an argument may be another from here on
+        if function.args.kwarg is None:
+            return
 
 
 def _implied(cls: Any) -> dict[str, Any] | None:
