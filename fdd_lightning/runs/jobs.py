@@ -51,9 +51,9 @@ def number_of_jobs(text: str) -> int:
         >>> number_of_jobs("3")
         3
     """
-    import torch  # slow to import; a number is told without
-
     if text == AUTO:
+        import torch  # slow to import; a number is told without
+
         if torch.accelerator.is_available():
             return max(1, torch.accelerator.device_count())
         return max(1, min(cores(), MOST, physical_memory() // MEMORY))
@@ -67,7 +67,7 @@ def shares(jobs: int) -> list[Share]:
 
     No stage has more threads than this process would use: ``OMP_NUM_THREADS`` says so.
     """
-    import torch  # slow to import; a number is told without
+    import torch
 
     threads = max(1, min(torch.get_num_threads(), cores() // jobs))
     gpus = _gpus()
@@ -83,7 +83,7 @@ def cores() -> int:
 
 def _gpus() -> list[str]:
     """Return the names of the GPUs that this process sees, as ``CUDA_VISIBLE_DEVICES`` takes them."""
-    import torch  # slow to import; a number is told without
+    import torch
 
     count = torch.cuda.device_count()
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]

@@ -125,9 +125,9 @@ def test_what_is_no_number_of_jobs(refused, text):
 
 def test_the_machine_is_shared_out(monkeypatch):
     monkeypatch.setattr(jobs, "cores", lambda: 6)
-    monkeypatch.setattr(jobs.torch, "get_num_threads", lambda: 4)
-    monkeypatch.setattr(jobs.torch.cuda, "device_count", lambda: 0)
-    monkeypatch.setattr(jobs.torch.accelerator, "is_available", lambda: False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
     monkeypatch.setattr(jobs, "physical_memory", lambda: 2**40)
     assert [[share.threads for share in shares(number)] for number in (1, 2, 8)] == [[4], [3, 3], [1] * 8]
     assert number_of_jobs("auto") == 6
@@ -138,9 +138,9 @@ def test_the_machine_is_shared_out(monkeypatch):
 @pytest.mark.parametrize(("visible", "names"), [("", ["0", "1", "2"]), ("3,5,7", ["3", "5", "7"])])
 def test_each_stage_sees_one_gpu(monkeypatch, visible, names):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    monkeypatch.setattr(jobs.torch.cuda, "device_count", lambda: 3)
-    monkeypatch.setattr(jobs.torch.accelerator, "is_available", lambda: True)
-    monkeypatch.setattr(jobs.torch.accelerator, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 3)
     assert number_of_jobs("auto") == 3
     assert [share.environment["CUDA_VISIBLE_DEVICES"] for share in shares(4)] == [*names, names[0]]
 
