@@ -55,8 +55,18 @@ def dispatch(args: list[str]) -> int:
 def _carry_out(name: str, rest: list[str]) -> int:
     """Run a command by its arguments and return its exit code."""
     if name in ("fit", "distill", "eval"):
+        from fdd_lightning.stages.early import refuse_early
+        from fdd_lightning.stages.noted_classes import NotedClasses
+
+        noted = NotedClasses.read()
+        if noted is not None:
+            refuse_early(name, rest, noted)
         from fdd_lightning.stages.stage_run import run_stage
 
+        if noted is None:
+            from fdd_lightning.stages.noting import note_classes
+
+            note_classes()
         run_stage(name, rest)
         return 0
     command = getattr(import_module(f"fdd_lightning.command_line.{name}"), name)

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["fdd_lightning.stages.stage_run", "fdd_lightning.command_line.run", "tests.processes"])
+context.set_forkserver_preload(
+    ["fdd_lightning.stages.stage_run", "fdd_lightning.command_line.plan_table", "tests.processes"]
+)
 
 
 def _work(

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fdd_lightning.audit.findings import look_at
-from fdd_lightning.audit.page import write_audit
-from fdd_lightning.audit.sentences import sentences
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.command_line.data_arguments import ask, in_turn
 from fdd_lightning.configuration import menu
-from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.runs.own_images import is_own_images, own_arguments
+from fdd_lightning.runs.recipe import is_own_images
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.outputs import require_output
+
+if TYPE_CHECKING:
+    from fdd_lightning.datamodules import BaseDataModule
 
 LEAST = 8
 """Pixels on a side below which texture cannot be seen."""
@@ -35,6 +35,8 @@ def audit(args: list[str]) -> int:
         return 0
     names, options, how = asked
     if len(names) == 1 and menu.file_of("data", names[0]) is None and is_own_images(names[0]):
+        from fdd_lightning.runs.own_images import own_arguments
+
         own = own_arguments(names[0], {})
         names, options = ["folder"], [*(f"--data.{key}={value}" for key, value in own.items()), *options]
 
@@ -42,6 +44,10 @@ def audit(args: list[str]) -> int:
         require_output("--output", how.output, data.own_paths)
         if min(data.image_shape[1:]) < LEAST:
             raise ConfigError(f"{data.name}: an audit needs images of at least {LEAST}x{LEAST} pixels: raise size")
+        from fdd_lightning.audit.findings import look_at
+        from fdd_lightning.audit.page import write_audit
+        from fdd_lightning.audit.sentences import sentences
+
         data.setup()
         findings = look_at(data, asked_by=" ".join([f"--data {data.entry}", *options]))
         for sentence in sentences(findings):

@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from fdd_lightning.command_line import LineParser
+from fdd_lightning.command_line.data_names import refuse_early
 from fdd_lightning.errors import FDDError, in_one_line, say
 from fdd_lightning.utils.stopping import Stopped
 
@@ -69,7 +70,11 @@ def print_help(parser: LineParser, names: Sequence[str]) -> None:
 
 def in_turn(names: Sequence[str], options: Sequence[str], work: Callable[[BaseDataModule], None]) -> int:
     """Do the work for each data set; with several, one that fails does not keep the others from their turn."""
+    refuse_early(names, options)
     from fdd_lightning.command_line.data_by_name import find
+    from fdd_lightning.stages.noting import note_classes
+
+    note_classes()
 
     modules = [find(name).data(options) for name in names]  # all are checked before the first begins
     failed = 0

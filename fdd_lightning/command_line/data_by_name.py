@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from argparse import SUPPRESS
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser
 
 from fdd_lightning import datamodules
-from fdd_lightning.configuration import menu
-from fdd_lightning.configuration.choices import Spec, build, import_class, is_spec
+from fdd_lightning.command_line.data_names import COMMAND, data_named, require_arguments
+from fdd_lightning.configuration.choices import build, import_class
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.stages.messages import explain
-from fdd_lightning.stages.parser import FDDParser, Refusal
-
-COMMAND = "data"
-
-
-def close_to(word: str, known: Iterable[str]) -> str:
-    """Return what may have been meant, ready to stand in a sentence; empty if nothing is near."""
-    near = difflib.get_close_matches(word, list(known))
-    return f"did you mean {' or '.join(near)}?" if near else ""
+from fdd_lightning.stages.refusal import FDDParser, Refusal
 
 
 @dataclass(frozen=True)
@@ -69,11 +59,7 @@ class NamedData:
             raise ConfigError(f"{self.name}: {explain(str(error), COMMAND)}") from None
 
     def _check(self, parser: ArgumentParser, keys: Iterable[str]) -> None:
-        known = list(parser.get_defaults().as_dict().get(COMMAND, {}))
-        for key in keys:
-            if key.partition(".")[0].removesuffix("+") not in known:
-                near = close_to(key, known) or f"it has {', '.join(known) or 'none'}"
-                raise ConfigError(f"{self.name}: --{COMMAND}.{key}: no such argument: {near}")
+        require_arguments(self.name, list(parser.get_defaults().as_dict().get(COMMAND, {})), keys)
 
     def data(self, options: Sequence[str] = ()) -> BaseDataModule:
         """Build the data module with options such as ``--data.key=value``; only what its class needs for that is read.
@@ -94,27 +80,8 @@ def find(name: str) -> NamedData:
     Raises:
         ConfigError: There is none.
     """
-    menu.refuse_address(name)
-    file = menu.file_of(COMMAND, name) if name else None
-    if file is not None:
-        return _read(name, file)
-    if name.endswith((".yaml", ".yml")):
-        raise ConfigError(f"file {name!r} does not exist: name a YAML file with a section `data`")
-    if hasattr(datamodules, name) or ("." in name and "/" not in name):
-        return NamedData(name, _data_class(name, name))
-    names = menu.names(COMMAND)
-    near = close_to(name, names) or f"choose one of {', '.join(names)}"
-    raise ConfigError(f"data set {name!r} is neither in configs/data nor a YAML file or class path: {near}")
-
-
-def _read(name: str, file: Path) -> NamedData:
-    content = menu.read_yaml(file)
-    several = isinstance(content, dict) and len(content) > 1 and is_spec(content.get(COMMAND))
-    spec: Spec = content[COMMAND] if several else menu.spec_in(file, COMMAND)
-    kind = _data_class(str(file), str(spec["class_path"]))
-    first = file.read_text(encoding="utf-8-sig").partition("\n")[0]
-    note = first.lstrip("# ").partition(":")[0].strip() if first.startswith("#") else ""
-    return NamedData(name, kind, dict(spec.get("init_args") or {}), note)
+    named = data_named(name)
+    return NamedData(name, _data_class(named.where, named.class_path), named.arguments, named.note)
 
 
 def _data_class(where: str, path: str) -> type[BaseDataModule]:

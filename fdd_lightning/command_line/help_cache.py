@@ -8,16 +8,11 @@ import shutil
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from importlib.metadata import entry_points
-from pathlib import Path
 
-from fdd_lightning.__about__ import __version__
 from fdd_lightning.errors import FDDError
+from fdd_lightning.stages.noted_classes import state_of_classes
 from fdd_lightning.utils.files import atomic_path, fingerprint
-from fdd_lightning.utils.paths import CONFIGS, PACKAGE, cache_root
-
-GROUPS = ("fdd_lightning.fits", "fdd_lightning.metrics", "fdd_lightning.figures")
-"""Groups of entry points by which other packages add to a help."""
+from fdd_lightning.utils.paths import cache_root
 
 
 def kept_help(command: str, make: Callable[[], int]) -> int:
@@ -56,10 +51,6 @@ def kept_help(command: str, make: Callable[[], int]) -> int:
 
 
 def _tells_of() -> list[object]:
-    """Return what decides a help: versions, files by size and time, entry points, and how the terminal shows it."""
-    menus = (CONFIGS, Path("configs"))
-    files = [file for folder in (PACKAGE, *menus) for file in folder.rglob("*") if file.suffix in (".py", ".yaml")]
-    states = [(str(file), stat.st_size, stat.st_mtime_ns) for file in sorted(files) if (stat := file.stat())]
-    points = sorted(f"{group} {point.value}" for group in GROUPS for point in entry_points(group=group))
+    """Return what decides a help: the classes that it tells of, and how the terminal shows it."""
     shown = [shutil.get_terminal_size().columns, sys.stdout.isatty(), os.environ.get("NO_COLOR")]
-    return [__version__, sys.version, states, points, shown]
+    return [*state_of_classes(), shown]

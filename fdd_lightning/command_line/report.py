@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fdd_lightning.artefacts.results import merge
 from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.command_line import LineParser
-from fdd_lightning.report.own_data import told_apart
-from fdd_lightning.report.summary import print_summary, write_summary
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.outputs import require_output
 
@@ -24,6 +21,10 @@ def report(args: list[str]) -> int:
     options = parser.parse_args(args)
     require_output("--output", options.output)
     runs = {path: RunResults.read(path / "results.json" if path.is_dir() else path) for path in options.runs}
+    from fdd_lightning.artefacts.results import merge
+    from fdd_lightning.report.own_data import told_apart
+    from fdd_lightning.report.summary import print_summary, write_summary  # torch, after what can be refused
+
     rows = told_apart(merge(*(results.rows for results in runs.values())))
     print_summary(rows, with_published=True)
     for path, results in runs.items():

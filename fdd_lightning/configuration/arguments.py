@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,21 +43,31 @@ class Arguments:
         self.specs[section] = menu.merged(self.specs.get(section), change)
 
 
-def read(args: Sequence[str]) -> Arguments:
+def place_of(path: str) -> str | None:
+    """Return where a class stands in a configuration, if it has one place."""
+    found: str | None = getattr(import_class(path), "place", None)
+    return found
+
+
+def read(args: Sequence[str], place: Callable[[str], str | None] = place_of) -> Arguments:
     """Take the arguments of a stage, all that follows ``fdd STAGE``, apart.
+
+    Args:
+        args: The arguments.
+        place: Tells where a class stands in a configuration.
 
     Raises:
         ConfigError: A configuration file is missing, no YAML, or holds nothing that can be placed.
     """
     result = Arguments()
-    for key, value, words in _options(args):
+    for key, value, words in options(args):
         section, _, rest = key.partition(".")
         try:
             _parsed(value)
         except menu.DuplicateKeyError as error:
             raise ConfigError(f"--{key}: {error}") from None
         if f"--{key}" in CONFIG_FLAGS or key == "c":
-            _read_config(value, result)
+            _read_config(value, result, place)
         elif section in SECTIONS and rest != "help":
             if rest in ("", "class_path"):
                 result.say(section, _spec(_parsed(value)))
@@ -70,7 +80,7 @@ def read(args: Sequence[str]) -> Arguments:
     return result
 
 
-def _options(args: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:
+def options(args: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:
     """Yield each option's name and value, and its words; what is no option has no name."""
     left = list(args)
     while left:
@@ -119,7 +129,7 @@ def _spec(value: Any) -> Any:
     return value or {"init_args": {}}
 
 
-def _read_config(name: str, result: Arguments) -> None:
+def _read_config(name: str, result: Arguments, place_of: Callable[[str], str | None]) -> None:
     """Read a configuration file, or an entry of the menu: ``method/dm``, ``configs/method/dm.yaml``."""
     file = _config_file(name)
     content = menu.read_yaml(file)
@@ -129,7 +139,7 @@ def _read_config(name: str, result: Arguments) -> None:
         raise ConfigError(f"{file} is no configuration: it must hold sections such as `model:` and `data:`")
     if "class_path" in content or "based_on" in content:
         spec = menu.spec_in(file, file.parent.name)
-        place = getattr(import_class(spec["class_path"]), "place", None)
+        place = place_of(spec["class_path"])
         if place is None:
             raise ConfigError(
                 f"{file}: {spec['class_path']} has no place of its own in a configuration: name it by its option"

@@ -10,8 +10,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
@@ -52,7 +52,7 @@ class Choice:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Note the arguments; ``__init__`` needs no cooperation."""
         self = super().__new__(cls)
-        bound = inspect.signature(cls.__init__).bind_partial(self, *args, **kwargs)
+        bound = _signature(cls.__init__).bind_partial(self, *args, **kwargs)
         given = dict(list(bound.arguments.items())[1:])
         for name, parameter in bound.signature.parameters.items():
             if parameter.kind is parameter.VAR_KEYWORD:
@@ -62,6 +62,12 @@ class Choice:
 
     def take(self, kind: str, path: Path) -> None:
         """Take the artefact of a kind of fit that this choice asks for by ``needs_KIND``, before the first step."""
+
+
+@cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Return a function's signature; grids build thousands of choices of a few classes."""
+    return inspect.signature(function)
 
 
 def class_path(cls: type) -> str:

@@ -12,9 +12,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from torch import Tensor
 
-from fdd_lightning.configuration import menu
+from fdd_lightning.configuration import completion
 from fdd_lightning.configuration.choices import Spec, class_path, current, import_class, spec_of
-from fdd_lightning.errors import ConfigError
 
 PLAIN = (bool, int, float, str, bytes, dict, list, tuple, set, Path, Tensor, type(None))
 """Types of values that are no choices."""
@@ -75,6 +74,64 @@ def classes_for(annotation: Any) -> tuple[type, ...]:
     return ()
 
 
+class Imported:
+    """Classes as Python has them: see :class:`~fdd_lightning.configuration.completion.Classes`.
+
+    Example:
+        >>> Imported().path(Imported)
+        'fdd_lightning.configuration.defaults.Imported'
+    """
+
+    def named(self, path: str) -> type:
+        """Import a class."""
+        return import_class(path)
+
+    def path(self, cls: type) -> str:
+        """Return the path under which YAML names a class."""
+        return class_path(cls)
+
+    def name(self, cls: type) -> str:
+        """Return a class's bare name."""
+        return cls.__name__
+
+    def menu(self, cls: type) -> str:
+        """Return the folder of the menu that holds entries of a class; empty if none."""
+        return str(getattr(cls, "menu", ""))
+
+    def below(self, cls: type) -> list[type]:
+        """Return all classes derived from one."""
+        children: list[type] = cls.__subclasses__()
+        return [each for child in children for each in (child, *self.below(child))]
+
+    def is_abstract(self, cls: type) -> bool:
+        """Tell whether a class cannot be built."""
+        return inspect.isabstract(cls)
+
+    def takes_anything(self, cls: type) -> bool:
+        """Tell whether a class passes unknown arguments on to one that takes them all."""
+        init = next(owner.__dict__["__init__"] for owner in cls.__mro__ if "__init__" in owner.__dict__)
+        kinds = [parameter.kind for parameter in inspect.signature(init).parameters.values()]
+        return inspect.Parameter.VAR_KEYWORD in kinds and cls.__module__.partition(".")[0] != "fdd_lightning"
+
+    def arguments(self, cls: type) -> dict[str, tuple[tuple[type, ...], Any]]:
+        """Return a class's arguments, each with the classes of which it takes one and its default as a spec."""
+        return _arguments(cls)
+
+
+@cache
+def _arguments(cls: type) -> dict[str, tuple[tuple[type, ...], Any]]:
+    return {
+        name: (
+            classes_for(parameter.annotation),
+            completion.NO_DEFAULT if parameter.default is parameter.empty else spec_of(parameter.default),
+        )
+        for name, parameter in parameters(cls).items()
+    }
+
+
+IMPORTED = Imported()
+
+
 def spec_named(name: str, bases: tuple[type, ...]) -> Spec | None:
     """Return the spec that a name stands for: a class path, the bare name of a class, an entry of the menu, or a file.
 
@@ -83,24 +140,7 @@ def spec_named(name: str, bases: tuple[type, ...]) -> Spec | None:
     Raises:
         ConfigError: It is a class path that cannot be imported, or a file that holds no spec.
     """
-    menu.refuse_address(name)
-    known = [cls for base in bases for cls in (base, *_below(base))]
-    kinds = list(dict.fromkeys(filter(None, (getattr(cls, "menu", "") for cls in known)))) or [""]
-    if "." in name and Path(name).suffix not in menu.ENDINGS:
-        return {"class_path": class_path(import_class(name))}
-    if cls := next((cls for cls in known if cls.__name__ == name), None):
-        return {"class_path": class_path(cls)}
-    files = ((kind, menu.file_of(kind, name)) for kind in kinds if kind or Path(name).suffix in menu.ENDINGS)
-    spec = next((menu.spec_in(file, kind) for kind, file in files if file is not None), None)
-    if spec is None or "." in spec["class_path"]:
-        return spec
-    cls = next((cls for cls in known if cls.__name__ == spec["class_path"]), None)
-    return None if cls is None else {**spec, "class_path": class_path(cls)}
-
-
-def _below(cls: Any) -> list[type]:
-    """Return all classes derived from one."""
-    return [each for child in cls.__subclasses__() for each in (child, *_below(child))]
+    return completion.spec_named(name, bases, IMPORTED)
 
 
 def complete(spec: Any, bases: tuple[type, ...] = (), key: str = "") -> Any:
@@ -120,55 +160,7 @@ def complete(spec: Any, bases: tuple[type, ...] = (), key: str = "") -> Any:
         >>> complete({"class_path": "fdd_lightning.augment.DSA"})["init_args"]
         {'strategy': 'color_crop_cutout_flip_scale_rotate'}
     """
-    if isinstance(spec, list | tuple):
-        return [complete(item, bases, key) for item in spec]
-    if isinstance(spec, str) and bases and spec not in ("null", "None", ""):
-        spec = {"class_path": spec}
-    if not menu.is_spec_like(spec) or "class_path" not in spec:
-        return {k: complete(v) for k, v in spec.items()} if isinstance(spec, Mapping) else spec
-    name = str(spec["class_path"])
-    try:
-        named = spec_named(name, bases)
-    except ConfigError as error:
-        raise ConfigError(f"--{key}: {error}" if key else str(error)) from None
-    if named is None:
-        if not key:
-            raise ConfigError(f"there is no class {name!r}: give its path (module.Class)")
-        is_file = Path(name).suffix in menu.ENDINGS
-        what = f"there is no file {name!r}" if is_file else f"there is no class {name!r} for it"
-        raise ConfigError(f"--{key}: {what}: name another one, or give its path (module.Class)")
-    spec = menu.merged(named, {"init_args": spec.get("init_args") or {}})
-    cls = import_class(spec["class_path"])
-    given = dict(spec.get("init_args") or {})
-    arguments: dict[str, Any] = {}
-    for argument, parameter in parameters(cls).items():
-        below, wanted = f"{key}.{argument}" if key else "", classes_for(parameter.annotation)
-        default = None if parameter.default is parameter.empty else spec_of(parameter.default)
-        if argument in given:
-            arguments[argument] = complete(_with_class(given.pop(argument), default, wanted), wanted, below)
-        elif parameter.default is not parameter.empty:
-            arguments[argument] = complete(default, wanted, below)
-    if given and key and not _takes_anything(cls):
-        strange = next(iter(given))
-        raise ConfigError(f"--{key}.{strange}: no such option of {cls.__name__}")
-    return {"class_path": class_path(cls), "init_args": arguments | given}
-
-
-def _with_class(value: Any, default: Any, wanted: tuple[type, ...]) -> Any:
-    """Return arguments that were given without a class together with the class that is the default."""
-    if not wanted or not menu.is_spec_like(value) or "class_path" in value:
-        return value
-    if menu.is_spec_like(default):
-        return menu.merged(default, value)
-    concrete = [cls for cls in wanted if not inspect.isabstract(cls)]
-    return {"class_path": class_path(concrete[0]), **value} if len(concrete) == 1 else value
-
-
-def _takes_anything(cls: type) -> bool:
-    """Tell whether a class passes unknown arguments on to one that takes them all."""
-    init = next(owner.__dict__["__init__"] for owner in cls.__mro__ if "__init__" in owner.__dict__)
-    kinds = [parameter.kind for parameter in inspect.signature(init).parameters.values()]
-    return inspect.Parameter.VAR_KEYWORD in kinds and cls.__module__.partition(".")[0] != "fdd_lightning"
+    return completion.complete(spec, bases, key, IMPORTED)
 
 
 def current_spec(value: Any) -> Any:

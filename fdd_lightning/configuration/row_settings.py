@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fdd_lightning.configuration import menu
@@ -30,9 +30,16 @@ def reference(spec: Spec, name: str = "") -> Spec:
     """
     cls = import_class(spec["class_path"])
     kind, name = getattr(cls, "menu", ""), name or getattr(cls, "name", cls.__name__.lower())
-    entries = [preset(kind, each) for each in (name, *menu.names(kind))] if kind else []
+    entries = _entries(kind, name) if kind else iter(())
     same = (entry for entry in entries if entry is not None and import_class(entry["class_path"]) is cls)
     return next(same, {"class_path": spec["class_path"]})
+
+
+def _entries(kind: str, first: str) -> Iterator[Spec | None]:
+    """Yield the menu's entries of a kind, one before all others; most look no further."""
+    yield preset(kind, first)
+    for name in menu.names(kind):
+        yield preset(kind, name)
 
 
 def differences(actual: Spec, expected: Spec | None = None) -> dict[str, Any]:

@@ -99,6 +99,7 @@ class BaseDataModule(LightningDataModule, ABC):
         self._sets: dict[str, ImageSet] = {}
         self._kept: Tensor | None = None  # places of the training images in the built split, where some are set aside
         self._states: dict[Path, str | None] = {}
+        self._in_place: Path | None = None  # the cache folder whose source files were found
 
     # Facts, readable before set-up.
 
@@ -273,8 +274,9 @@ class BaseDataModule(LightningDataModule, ABC):
         if self.reads_root:
             self.source()
         folder = self.cache_folder
-        if not folder.is_dir():
+        if not folder.is_dir() and self._in_place != folder:
             self.check_source()
+            self._in_place = folder  # a folder of images is gone through once for each object
         return folder
 
     def class_counts(self) -> list[int] | None:

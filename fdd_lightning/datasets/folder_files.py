@@ -11,6 +11,7 @@ from pathlib import Path
 from fdd_lightning.datasets.image_files import image_files, is_hidden, told_left_out
 from fdd_lightning.datasets.label_table import LabelTable, read_table, shortened
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError, FileFormatError
+from fdd_lightning.utils.paths import TABLES
 from fdd_lightning.utils.plain_text import on_disk, plain
 
 SPLITS = {
@@ -23,8 +24,6 @@ SPLITS = {
     "validation": "val",
 }
 """Names of splits, in lower case, in folders and tables."""
-
-TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import platform
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from fdd_lightning.configuration.choices import build, spec_of
 from fdd_lightning.networks.base import NetworkFactory
 
 T = TypeVar("T")
@@ -137,6 +139,29 @@ def operations_of(network: NetworkFactory, num_classes: int, image_shape: tuple[
         >>> operations_of(MLP, 10, (1, 4, 4)) > 0
         True
     """
+    factory: Any = network
+    try:
+        given = json.dumps(spec_of(getattr(factory, "keywords", {})), sort_keys=True)
+        return _operations(
+            getattr(factory, "func", factory), getattr(factory, "args", ()), given, num_classes, image_shape
+        )
+    except TypeError:  # an argument that is no plain value
+        return _counted(network, num_classes, image_shape)
+
+
+@cache
+def _operations(
+    factory: Any, args: tuple[Any, ...], given: str, num_classes: int, image_shape: tuple[int, int, int]
+) -> float:
+    """Return what :func:`operations_of` does; a grid asks for the same few networks again and again."""
+    return _counted(
+        partial(factory, *args, **{key: build(value) for key, value in json.loads(given).items()}),
+        num_classes,
+        image_shape,
+    )
+
+
+def _counted(network: NetworkFactory, num_classes: int, image_shape: tuple[int, int, int]) -> float:
     counter = FlopCounterMode(display=False)
     try:
         with torch.device("meta"), torch.no_grad(), counter:

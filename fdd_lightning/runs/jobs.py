@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-import torch
-
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils.memory import physical_memory
 
@@ -54,6 +52,8 @@ def number_of_jobs(text: str) -> int:
         3
     """
     if text == AUTO:
+        import torch  # slow to import; a number is told without
+
         if torch.accelerator.is_available():
             return max(1, torch.accelerator.device_count())
         return max(1, min(cores(), MOST, physical_memory() // MEMORY))
@@ -67,6 +67,8 @@ def shares(jobs: int) -> list[Share]:
 
     No stage has more threads than this process would use: ``OMP_NUM_THREADS`` says so.
     """
+    import torch
+
     threads = max(1, min(torch.get_num_threads(), cores() // jobs))
     gpus = _gpus()
     return [Share(threads, (gpus[n % len(gpus)],) if len(gpus) > 1 else ()) for n in range(jobs)]
@@ -81,6 +83,8 @@ def cores() -> int:
 
 def _gpus() -> list[str]:
     """Return the names of the GPUs that this process sees, as ``CUDA_VISIBLE_DEVICES`` takes them."""
+    import torch
+
     count = torch.cuda.device_count()
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     return named[:count] if len(named) >= count else [str(number) for number in range(count)]

@@ -12,14 +12,13 @@ from typing import Any
 import torch
 from PIL import Image
 
-from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import class_path
 from fdd_lightning.datamodules import Folder
-from fdd_lightning.datasets.folder_files import TABLES, Columns
+from fdd_lightning.datasets.folder_files import Columns
 from fdd_lightning.datasets.label_table import read_table
 from fdd_lightning.errors import ConfigError, FDDError, say
 from fdd_lightning.metrics import BY_CROWD
-from fdd_lightning.runs.recipe import read_recipe
+from fdd_lightning.runs.recipe import is_table, read_recipe
 from fdd_lightning.utils.files import atomic_path, fingerprint
 from fdd_lightning.utils.outputs import require_output
 
@@ -51,19 +50,6 @@ STAMP = "# as written: "
 """Begins the last line of a recipe that was written here."""
 
 
-def is_own_images(text: str) -> bool:
-    """Tell whether what was typed is a folder or a table of images rather than a recipe; the menu's names are recipes.
-
-    Example:
-        >>> is_own_images("quickstart"), is_own_images("labels.csv")
-        (False, True)
-    """
-    path = Path(text)
-    if _is_table(text):
-        return True
-    return path.is_dir() and (text.endswith(("/", "\\")) or menu.file_of("recipes", path) is None)
-
-
 def own_arguments(text: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of the folder's data module: those given, and where its images and its table are.
 
@@ -73,12 +59,12 @@ def own_arguments(text: str, given: Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: It is the folder of a run.
     """
     path = Path(text)
-    if _is_table(text):
+    if is_table(text):
         return {"path": str(path.parent), "table": path.name, **given}
     if (path / "results.json").is_file() or (path / "recipe.yaml").is_file():
         raise ConfigError(f"{text!r} is the folder of a run: name its recipe ({path / 'recipe.yaml'}), or your images'")
     column = str(given.get("image", Columns().image))
-    tables = [file.name for file in sorted(path.iterdir()) if _is_table(file.name) and _has(file, column)]
+    tables = [file.name for file in sorted(path.iterdir()) if is_table(file.name) and _has(file, column)]
     return {"path": str(path), **({"table": tables[0]} if len(tables) == 1 else {}), **given}
 
 
@@ -166,7 +152,7 @@ def write_own_recipe(text: str, given: Mapping[str, Any], output: str | None) ->
     images = Folder(**arguments)
     root = Path("runs") / _run_name(images.name) if output is None else Path(output)
     require_output("--output", root if output is None else output, images.own_paths)
-    if "table" not in given and not _is_table(text):
+    if "table" not in given and not is_table(text):
         _refuse_outside(images)
     file = root / "recipe.yaml"
     for note in images.index.notes:
@@ -192,10 +178,6 @@ def write_own_recipe(text: str, given: Mapping[str, Any], output: str | None) ->
     with atomic_path(file) as temporary:
         temporary.write_text(recipe, encoding="utf-8")
     return file, f"recipe: {file} (written anew)"
-
-
-def _is_table(text: str) -> bool:
-    return Path(text).suffix.lower() in TABLES
 
 
 def _has(file: Path, column: str) -> bool:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,8 @@ class Plan:
         self._known: dict[str, Stage] = {}
         self._states: dict[str, str | None] = {}
         self._modules: dict[str, BaseDataModule] = {}
+        self._arguments_of = cache(arguments_of)
+        self._module_by = cache(self._module_of_options)
         self._taken: set[str] = set()
         self._fitted: set[str] = set()
         self.notes: dict[str, str] = {}  # what was chosen for the user, by kind of fit
@@ -180,7 +183,8 @@ class Plan:
         for row in self.rows:
             for stage in row.stages():
                 model = {**stage.config["model"], "init_args": {**stage.config["model"]["init_args"], "seed": 0}}
-                key = json.dumps([stage.kind, model, stage.config["data"], stage.config["trainer"]], default=str)
+                facts = stage.facts(row.data)
+                key = json.dumps([stage.kind, model, facts, stage.config["trainer"]], default=str)
                 if key not in tried:
                     stage.require_buildable(row.data)
                 tried.add(key)
@@ -264,9 +268,12 @@ class Plan:
             ConfigError: A leaf of the recipe does not fit the data set.
         """
         try:
-            return self._module(configuration("eval", [], options_of(data))["data"])
+            return self._module_by(tuple(options_of(data)))
         except ConfigError as error:
             raise ConfigError(f"{data.name}: {str(error).replace('--data.', 'data.')}") from error
+
+    def _module_of_options(self, options: tuple[str, ...]) -> BaseDataModule:
+        return self._module(configuration("eval", [], options)["data"])
 
     def _called(self, data: Entry) -> str:
         """Return what a data set is called: as rows do where it has a name of its own, else as the recipe does."""
@@ -357,8 +364,8 @@ class Plan:
 
         What no method takes, all refuse; a method that trains nothing refuses nothing.
         """
-        known = [arguments_of(m.name) for m in self.recipe.all_methods() if m.name != FULL]
-        own = arguments_of(method.name)
+        known = [self._arguments_of(m.name) for m in self.recipe.all_methods() if m.name != FULL]
+        own = self._arguments_of(method.name)
 
         def takes(key: str) -> bool:
             first = key.partition(".")[0]

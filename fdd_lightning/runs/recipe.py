@@ -11,6 +11,7 @@ from typing import Any
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import leaves
 from fdd_lightning.errors import ConfigError
+from fdd_lightning.utils.paths import TABLES
 from fdd_lightning.utils.plain_text import require_name
 
 KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval", "report"}
@@ -167,6 +168,24 @@ class _Reader:
         if value is not None and not isinstance(value, Mapping):
             raise self.fail(key, "is no mapping of settings")
         return dict(value or {})
+
+
+def is_own_images(text: str) -> bool:
+    """Tell whether what was typed is a folder or a table of images rather than a recipe; the menu's names are recipes.
+
+    Example:
+        >>> is_own_images("quickstart"), is_own_images("labels.csv")
+        (False, True)
+    """
+    path = Path(text)
+    if is_table(text):
+        return True
+    return path.is_dir() and (text.endswith(("/", "\\")) or menu.file_of("recipes", path) is None)
+
+
+def is_table(text: str) -> bool:
+    """Tell by its ending whether a file is a table of images."""
+    return Path(text).suffix.lower() in TABLES
 
 
 def below(stage: str, flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.base import source_state
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import StageModule
-from fdd_lightning.stages.buildable import require_buildable, require_devices
+from fdd_lightning.stages.buildable import known_facts, require_buildable, require_devices
 from fdd_lightning.stages.parser import STAGES, resolve
 from fdd_lightning.utils.files import sha256_path
 
@@ -142,6 +142,10 @@ class Stage:
         except ConfigError as error:
             told = str(error).replace("--model.", f"{self.section or self.kind}.").replace("--data.", "data.")
             raise ConfigError(f"{self.kind} {self.title}: {told}") from error
+
+    def facts(self, data: BaseDataModule) -> dict[str, Any] | None:
+        """Return what the model takes from the data; None where that cannot be known."""
+        return known_facts(data, STAGES[self.kind][2])
 
     def require_buildable(self, data: BaseDataModule) -> None:
         """Refuse what could only fail when it is the stage's turn: nothing is run, and nothing takes memory.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from json import dumps, loads
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -57,10 +58,17 @@ def _steps(stage: Stage) -> float:
 
 
 def _read() -> dict[str, float]:
+    file = cache_root() / "rates.json"
     try:
-        rates = read_json(cache_root() / "rates.json")
+        status = file.stat()
+        return _rates(file.resolve(), status.st_size, status.st_mtime_ns)
     except (OSError, FileFormatError):
         return {}
+
+
+@cache
+def _rates(file: Path, size: int, changed: int) -> dict[str, float]:
+    rates = read_json(file)
     return {} if any(misfits(rates, dict[str, float], "")) else dict(rates)
 
 

@@ -32,9 +32,8 @@ def require_buildable(model: Spec, data: BaseDataModule, facts: tuple[str, ...])
     Raises:
         ConfigError: With the option, where a network is at fault, and the reason.
     """
-    try:
-        known = {name: getattr(data, name) for name in facts}
-    except FDDError:  # said where the data are read
+    known = known_facts(data, facts)
+    if known is None:
         return
     with _without_memory("--model"):
         build(model)(**known)
@@ -42,6 +41,14 @@ def require_buildable(model: Spec, data: BaseDataModule, facts: tuple[str, ...])
     for key, spec in _networks(model, "model"):
         with _without_memory(f"--{key}"):
             build(spec)(*shape)
+
+
+def known_facts(data: BaseDataModule, facts: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return what a model takes from its data; None where they cannot be had, which is said where they are read."""
+    try:
+        return {name: getattr(data, name) for name in facts}
+    except FDDError:
+        return None
 
 
 def _networks(value: Any, key: str) -> Iterator[tuple[str, Spec]]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from enum import Enum
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import yaml
-from jsonargparse import set_parsing_settings
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 import fdd_lightning.algorithms
@@ -21,10 +17,9 @@ import fdd_lightning.datamodules
 import fdd_lightning.matching.selectors
 import fdd_lightning.networks  # noqa: F401 (imported, so that their classes can be named without a path)
 from fdd_lightning.artefacts.checkpoint import read_checkpoint
-from fdd_lightning.configuration.arguments import SECTIONS, Arguments, read
-from fdd_lightning.configuration.choices import Spec, class_path, import_class, leaves
-from fdd_lightning.configuration.defaults import complete, current_spec, spec_named
-from fdd_lightning.configuration.menu import merged
+from fdd_lightning.configuration.arguments import SECTIONS, read
+from fdd_lightning.configuration.choices import class_path, import_class, leaves
+from fdd_lightning.configuration.defaults import IMPORTED
 from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.datamodules import BaseDataModule, ColoredDigits
 from fdd_lightning.datamodules.base import spec_of_set
@@ -37,8 +32,11 @@ from fdd_lightning.modules.experts import Experts  # noqa: F401
 from fdd_lightning.modules.selection import Selection  # noqa: F401
 from fdd_lightning.modules.supcon import SupCon
 from fdd_lightning.modules.trajectory_matching import TrajectoryMatching  # noqa: F401
+from fdd_lightning.stages import settling
 from fdd_lightning.stages.buildable import require_moderate
-from fdd_lightning.stages.messages import explain, with_help
+from fdd_lightning.stages.parts import NoParts, checked
+from fdd_lightning.stages.refusal import FDDParser, Refusal, worded
+from fdd_lightning.stages.settling import Settled, StageKind
 from fdd_lightning.trainer import FDDTrainer, hushed
 
 STAGES: dict[str, tuple[type[StageModule], type[StageModule], tuple[str, ...]]] = {
@@ -48,126 +46,34 @@ STAGES: dict[str, tuple[type[StageModule], type[StageModule], tuple[str, ...]]] 
 }
 """Base class of each stage's model, its default, and the facts that it takes from the data."""
 
-set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
-"""Lightning switches the latter on: a choice could be an address, fetched while the command line is parsed."""
-# Lightning's callbacks have enumerations as defaults, which YAML knows by their words.
-yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, value: dumper.represent_data(value.value))
-
 MAIN_PARSER = {"prog": "fdd", "description": "fair dataset distillation"}
 
 
-class Refusal(ValueError):
-    """What the parser says: a tree of many lines, which parsers inside parsers put together.
-
-    Example:
-        >>> raise Refusal("unrecognized arguments: --size 3")
-        Traceback (most recent call last):
-        fdd_lightning.stages.parser.Refusal: unrecognized arguments: --size 3
-    """
-
-
-@contextmanager
-def worded(stage: str) -> Iterator[None]:
-    """Word what the parser, the classes that it builds, or Lightning refuse as one line.
-
-    Raises:
-        ConfigError: With that line.
-    """
-    try:
-        yield
-    except Refusal as error:
-        raise ConfigError(explain(str(error), stage)) from error
-    except ConfigError as error:
-        raise ConfigError(with_help(str(error), stage)) from error
-    except MisconfigurationException as error:
-        raise ConfigError(" ".join(str(error).split())) from error
+def stage_kind(stage: str) -> StageKind:
+    """Return what is known of a kind of stage, by the classes that are imported."""
+    base, default, facts = STAGES[stage]
+    return StageKind(
+        name=stage,
+        base=base,
+        default=default.__name__,
+        data=BaseDataModule,
+        default_data=ColoredDigits.__name__,
+        facts=facts,
+        flags=base.flags(),
+        classes=IMPORTED,
+        is_below=issubclass,
+        implied=lambda cls, given: dict(cls.implied(given)),
+        data_of_set=spec_of_set,
+    )
 
 
-class FDDParser(LightningArgumentParser):
-    """A parser whose errors are raised, without the usage block; options are written out in full.
-
-    Example:
-        >>> FDDParser().parse_args(["--size", "3"])
-        Traceback (most recent call last):
-        fdd_lightning.stages.parser.Refusal: unrecognized arguments: --size 3
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise the message; see :func:`worded`."""
-        raise Refusal(message) from ex
-
-    def parse_object(self, cfg_obj: Any, *args: Any, **kwargs: Any) -> Any:
-        """Parse an object, a checkpoint's settings say; class paths of earlier releases are brought up to date."""
-        return super().parse_object(current_spec(cfg_obj), *args, **kwargs)
-
-
-def settled(stage: str, args: Sequence[str]) -> list[str]:
+def settled(stage: str, args: Sequence[str]) -> Settled:
     """Return the arguments of a stage with model and data as whole specs, every default of their classes filled in.
-
-    ``eval --synthetic FILE`` without a data set takes the one that the file names. How arguments are read stands in
-    :mod:`fdd_lightning.configuration.arguments`.
 
     Raises:
         ConfigError: A class, an option or an entry of the menu does not exist.
     """
-    base, default, facts = STAGES[stage]
-    arguments = read(args)
-    data, model = (arguments.specs.get(section) or {"init_args": {}} for section in ("data", "model"))
-    if "class_path" not in data:
-        synthetic = arguments.values.get("synthetic") if "synthetic" in base.flags() else None
-        data = merged(
-            spec_of_set(synthetic, data.get("init_args")) if synthetic else {"class_path": ColoredDigits.__name__}, data
-        )
-    model = _with_implied({"class_path": default.__name__, **model}, base)
-    for fact in facts:  # they come from the data
-        model["init_args"].pop(fact, None)
-    _refuse_others(stage, base, arguments)
-    specs = {"model": complete(model, (base,), "model"), "data": complete(data, (BaseDataModule,), "data")}
-    return [*(f"--{section}={json.dumps(spec)}" for section, spec in specs.items()), *arguments.others]
-
-
-def _refuse_others(stage: str, base: type[StageModule], arguments: Arguments) -> None:
-    """Refuse what a stage has no place for, and options that would name nothing.
-
-    Raises:
-        ConfigError: Names the first.
-    """
-    paths = ("ckpt_path", *base.flags())
-    known = {"trainer", "seed_everything", "output", *paths}
-    for key, file in arguments.sections.items():
-        if key not in known:
-            keys = ", ".join(sorted({*known, *SECTIONS}))
-            raise ConfigError(f"{file}: {key!r} is no key of a configuration of `fdd {stage}`: the keys are {keys}")
-    if arguments.values.get("output", "") is None:
-        raise ConfigError("--output null names no folder: name one, or leave the option out")
-    for key in paths:
-        said = arguments.values.get(key)
-        if isinstance(said, str) and not said.strip():
-            raise ConfigError(f"--{key} {said!r} names nothing: name a file or folder, or leave the option out")
-    if arguments.values.get("seed_everything", 0) not in (0, "0", False, "false"):
-        raise ConfigError(
-            "--seed_everything has no effect here: every draw comes from --model.seed (networks, batches, images) and "
-            "--data.seed (the data set, where it is drawn)"
-        )
-
-
-def _with_implied(model: Spec, base: type[StageModule]) -> Spec:
-    """Return a model's spec with the arguments that a preset implies, so that parts of them can be changed."""
-    named = spec_named(str(model["class_path"]), (base,))
-    if named is None:
-        return {"init_args": {}, **model}
-    model = merged(named, {"init_args": model.get("init_args") or {}})
-    cls: Any = import_class(model["class_path"])
-    if not (isinstance(cls, type) and issubclass(cls, base)):
-        raise ConfigError(f"--model: {model['class_path']} is no {base.__name__}")
-    try:
-        implied = cls.implied(model["init_args"])
-    except ConfigError as error:
-        raise ConfigError(f"--model.{error}") from None
-    return dict(merged({"class_path": model["class_path"], "init_args": implied}, model))
+    return settling.settled(stage_kind(stage), read(args))
 
 
 class StageParser(LightningCLI):
@@ -180,7 +86,7 @@ class StageParser(LightningCLI):
         model_is_given: Whether the user gave some of the model's arguments.
 
     Example:
-        >>> StageParser("eval").resolve(settled("eval", ["--model.preset=quick"]))["output"]
+        >>> StageParser("eval").resolve(settled("eval", ["--model.preset=quick"]).words())["output"]
         'runs/eval'
     """
 
@@ -273,6 +179,28 @@ def _stage_parser(stage: str, flags: tuple[str, ...]) -> StageParser:
     return StageParser(stage)
 
 
+@cache
+def _around(stage: str, flags: tuple[str, ...], others: tuple[str, ...]) -> str:
+    """Return what a stage's parser makes of all but model and data, as JSON."""
+    config = _stage_parser(stage, flags).resolve([*settled(stage, []).words(), *others])
+    return json.dumps({key: value for key, value in config.items() if key not in SECTIONS})
+
+
+def _by_parts(stage: str, flags: tuple[str, ...], given: Settled) -> dict[str, Any]:
+    """Return a stage's whole configuration, its parts checked one by one."""
+    base, _, facts = STAGES[stage]
+    around = json.loads(_around(stage, flags, given.others))
+    if around["ckpt_path"] is not None:
+        raise NoParts("a checkpoint brings its settings with it")
+    config = {
+        **around,
+        "model": checked(given.specs["model"], (base,), facts),
+        "data": checked(given.specs["data"], (BaseDataModule,)),
+    }
+    require_moderate(config, "")
+    return config
+
+
 def resolve(stage: str, args: list[str]) -> dict[str, Any]:
     """Return a stage's whole configuration as plain values; nothing is built.
 
@@ -280,5 +208,8 @@ def resolve(stage: str, args: list[str]) -> dict[str, Any]:
         FDDError: The arguments do not fit the stage.
     """
     with hushed(), worded(stage):
-        words = settled(stage, args)
-        return _stage_parser(stage, tuple(STAGES[stage][0].flags())).resolve(words)
+        given, flags = settled(stage, args), tuple(STAGES[stage][0].flags())
+        try:
+            return _by_parts(stage, flags, given)
+        except (NoParts, Refusal):  # what is wrong, and whether anything is, the whole parser knows
+            return _stage_parser(stage, flags).resolve(given.words())

@@ -37,7 +37,9 @@ from fdd_lightning.datamodules.base import own_paths, source_state
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError, first_process, say
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.stages.buildable import require_buildable, require_devices
-from fdd_lightning.stages.parser import MAIN_PARSER, STAGES, FDDParser, Refusal, StageParser, settled, worded
+from fdd_lightning.stages.parser import MAIN_PARSER, STAGES, StageParser, settled
+from fdd_lightning.stages.refusal import FDDParser, Refusal, worded
+from fdd_lightning.stages.settling import no_such_file
 from fdd_lightning.trainer import FDDTrainer, hushed
 from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageClock, StageProgress, WholeStage
 from fdd_lightning.utils.files import atomic_path, fingerprint, sha256_path, writing
@@ -112,7 +114,7 @@ class StageRun(StageParser):
         self.record = StageRecord(stage, "")
         self.stage = stage
         self.model_is_given = any(arg.startswith(("--model", "--config")) for arg in args)
-        words = settled(stage, args)  # first: the classes that it imports may bring input files of their own
+        words = settled(stage, args).words()  # first: the classes that it imports may bring input files of their own
         LightningCLI.__init__(  # not StageParser's, which would build a parser without parsing
             self,
             LightningModule,
@@ -151,7 +153,7 @@ class StageRun(StageParser):
             path = self.options[flag]
             if path is not None:
                 if not Path(path).exists():
-                    raise FileFormatError(f"--{flag} {path}: no such file; {what}")
+                    raise FileFormatError(no_such_file(flag, path, what))
                 self.record.inputs[flag] = sha256_path(path)
         self.read = fingerprint([data_of(config), state, self.record.inputs])
         self._check_checkpoint()

@@ -16,6 +16,9 @@ CONFIGS = next(
 )
 """The menu: inside the package in an installed wheel, beside it in a checkout."""
 
+TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
+"""Endings of tables of images."""
+
 
 def data_root() -> Path:
     """Return the data root: ``FDD_DATA``, or ``data`` below the current folder; it need not exist."""

@@ -56,7 +56,7 @@ def test_what_trains_on_the_way_cannot_be_told(planned):
 
 
 def test_a_long_run_says_so_before_it_starts(fdd, monkeypatch):
-    monkeypatch.setattr("fdd_lightning.command_line.run.LONG", 0.0)
+    monkeypatch.setattr("fdd_lightning.command_line.plan_table.LONG", 0.0)
     write_recipe(Path("r.yaml"), methods=["random"], fit=None, distill=None)
     said = fdd("run", "r.yaml")
     assert said.code == 0
