@@ -39,6 +39,9 @@ class Reference:
             dc_aug_param=None, dis_metric="ours",
         )  # fmt: skip
 
+    synthetic: Tensor
+    """The images that the last step that was asked for moves."""
+
     def network(self, width: int, classes: int, size: int) -> nn.Module:
         """Return a new ConvNet of a width, as ``get_network`` builds it."""
         made: nn.Module = self.networks.ConvNet(
@@ -63,7 +66,7 @@ class Reference:
         places: list[list[int]] = [[] for _ in range(options.classes)]
         for place, label in enumerate(labels.tolist()):
             places[label].append(place)
-        synthetic = synthetic.detach().clone().requires_grad_()
+        self.synthetic = synthetic = synthetic.detach().clone().requires_grad_()
         optimizer = torch.optim.SGD([synthetic], lr=LR_IMAGES[method], momentum=0.5)
         siamese = self.utils["DiffAugment"]
         held: list[nn.Module] = []
@@ -113,8 +116,8 @@ class Reference:
                 masks = [color == col for col in torch.unique(color)] if fair else [color >= 0]
                 for mask in masks:
                     part = criterion(output[mask], of_real[mask])
-                    wanted = torch.autograd.grad(part, parameters, retain_graph=fair)
-                    wanted = [gradient.detach().clone() for gradient in wanted]
+                    found = torch.autograd.grad(part, parameters, retain_graph=fair)
+                    wanted = [gradient.detach().clone() for gradient in found]
                     loss += self.utils["match_loss"](gradients, wanted, self.args)
             move(loss)
 
@@ -142,7 +145,7 @@ def _module(file: Path) -> ModuleType:
 def _functions(file: Path, known: dict[str, Any]) -> dict[str, Any]:
     """Return the functions and classes of a file, and its tables, without what it imports."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    kept = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Assign)]
+    kept: list[ast.stmt] = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef | ast.Assign)]
     names = {**known, "torch": torch, "np": np, "F": F, "nn": nn, "random": random, "time": time}
     names["Dataset"] = torch.utils.data.Dataset
     exec(compile(ast.Module(kept, []), str(file), "exec"), names)
