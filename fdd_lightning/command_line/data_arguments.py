@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.command_line.data_names import refuse_early
-from fdd_lightning.errors import FDDError, in_one_line, say
+from fdd_lightning.errors import ConfigError, FDDError, in_one_line, say
 from fdd_lightning.utils.stopping import Stopped
 
 if TYPE_CHECKING:
@@ -72,11 +72,14 @@ def in_turn(names: Sequence[str], options: Sequence[str], work: Callable[[BaseDa
     """Do the work for each data set; with several, one that fails does not keep the others from their turn."""
     refuse_early(names, options)
     from fdd_lightning.command_line.data_by_name import find
-    from fdd_lightning.stages.noting import note_classes
 
-    note_classes()
+    try:
+        modules = [find(name).data(options) for name in names]  # all are checked before the first begins
+    except ConfigError:
+        from fdd_lightning.stages.noting import note_classes
 
-    modules = [find(name).data(options) for name in names]  # all are checked before the first begins
+        note_classes()  # the next time it is told at once
+        raise
     failed = 0
     for module in modules:
         try:

@@ -104,11 +104,11 @@ def refuse_early(names: Sequence[str], options: Sequence[str]) -> None:
     Raises:
         ConfigError: With the line.
     """
+    found = {name: data_named(name) for name in names}
     noted = NotedClasses.read()
-    for name in names:
-        named = data_named(name)
-        if noted is None:
-            continue
+    if noted is None:
+        return
+    for name, named in found.items():
         try:
             _refuse_arguments(name, named, options, noted)
         except NotNotedError:

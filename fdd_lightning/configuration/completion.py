@@ -51,10 +51,10 @@ def spec_named(name: str, bases: Iterable[Any], classes: Classes) -> Spec | None
         ConfigError: It is a class path that cannot be imported, or a file that holds no spec.
     """
     menu.refuse_address(name)
-    known = [cls for base in bases for cls in (base, *classes.below(base))]
-    kinds = list(dict.fromkeys(filter(None, (classes.menu(cls) for cls in known)))) or [""]
     if "." in name and Path(name).suffix not in menu.ENDINGS:
         return {"class_path": classes.path(classes.named(name))}
+    known = [cls for base in bases for cls in (base, *classes.below(base))]
+    kinds = list(dict.fromkeys(filter(None, (classes.menu(cls) for cls in known)))) or [""]
     if cls := next((cls for cls in known if classes.name(cls) == name), None):
         return {"class_path": classes.path(cls)}
     files = ((kind, menu.file_of(kind, name)) for kind in kinds if kind or Path(name).suffix in menu.ENDINGS)

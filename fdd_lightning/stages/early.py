@@ -75,7 +75,7 @@ def problem_of(kind: Any, value: Any, key: str) -> str | None:
     """Return what the parser says of a value that is not of a type, if it says anything.
 
     Example:
-        >>> print(problem_of(int, "x", "model.seed"))
+        >>> print(*problem_of(int, "x", "model.seed").split())
         Parser key "model.seed": Expected a <class 'int'>. Got value: x
     """
     try:
