@@ -40,6 +40,7 @@ from fdd_lightning.modules.workload import Extent, Workload
 from fdd_lightning.training import Preset, named, refuse_mixing, regime_of
 from fdd_lightning.training.batches import Batches
 from fdd_lightning.utils.checks import require
+from fdd_lightning.utils.devices import moved
 from fdd_lightning.utils.rng import generator
 
 
@@ -281,7 +282,7 @@ class Evaluator(ManyNetworks):
         """Return the training images at some places, on the device."""
         if self.synthetic is None:
             return super().examples(index)
-        index = index.to(self.labels.device)
+        index = moved(index, self.labels.device)
         batch = {"image": self.images[index], "target": self.labels[index], "index": index}
         return batch if self.soft_labels is None else {**batch, "soft_target": self.soft_labels[index]}
 
