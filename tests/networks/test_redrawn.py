@@ -23,7 +23,7 @@ class Halved(Network):
             self.classifier.weight.mul_(0.5)
 
     def embed(self, x):
-        return self.features(x)
+        return x.flatten(1)
 
 
 @pytest.mark.parametrize(
