@@ -20,7 +20,7 @@ class Halved(Network):
         super().__init__(num_classes, image_shape)
         self.stack([nn.Flatten()], 3 * 8 * 8)
         with torch.no_grad():
-            self.classifier.weight.mul_(0.5)
+            next(self.classifier.parameters()).mul_(0.5)
 
     def embed(self, x):
         return x.flatten(1)
