@@ -15,7 +15,6 @@ others share by naming it after what they change (``based_on: [idc, _recommended
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache, reduce
@@ -174,7 +173,7 @@ class DuplicateKeyError(ConfigError, yaml.YAMLError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves dates, and words such as on and no, as they are written: here they are names. Takes no key twice."""
+    """Leaves dates as they are written: here they are names. Takes no key twice."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Return a mapping in which each key stands once; what is merged into it later is under it."""
@@ -190,14 +189,13 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool"))]
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:[Tt]rue|TRUE|[Ff]alse|FALSE)$"), list("tTfF"))
 
 
 def load_yaml(text: str) -> Any:
-    """Read YAML; dates are text, and so are on, off, yes and no (as in YAML 1.2).
+    """Read YAML; dates are text.
 
     Raises:
         DuplicateKeyError: A mapping says one key twice.

@@ -10,6 +10,7 @@ import torch
 
 from fdd_lightning.configuration.choices import Spec, build, import_class
 from fdd_lightning.configuration.sizes import sized_by_data
+from fdd_lightning.errors import FDDError
 
 AUTO = "auto"
 
@@ -19,14 +20,16 @@ def settled_by_data(config: Mapping[str, Any]) -> dict[str, Any]:
 
     A class names its open arguments by ``open_choices`` and settles them by a class method ``settle``.
     """
-    config = sized_by_data(config)
+    config = _in_words(sized_by_data(config))
     model, left = config["model"], left_open(config["model"])
     if not left:
         return config
     data, cls = build(config["data"])(), cast(Any, import_class(model["class_path"]))
-    found: dict[str, Any] = cls.settle(
-        model["init_args"], data.num_classes, data.image_shape, device_of(config["trainer"])
-    )
+    try:
+        facts = data.num_classes, data.image_shape
+    except FDDError:  # they are missing, which is said where they are read
+        return config
+    found: dict[str, Any] = cls.settle(model["init_args"], *facts, device_of(config["trainer"]))
     return _with(config, {key: found[key] for key in left})
 
 
@@ -46,6 +49,13 @@ def settled_as_before(
     if not left or is_known(settled):
         return settled
     return next((other for other in _others(settled, left) if is_known(other)), settled)
+
+
+def _in_words(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration with ``on`` and ``off`` where YAML has made true and false of them."""
+    given = config["model"]["init_args"]
+    choices: Mapping[str, Any] = getattr(import_class(config["model"]["class_path"]), "open_choices", {})
+    return _with(config, {key: "on" if given[key] else "off" for key in choices if isinstance(given.get(key), bool)})
 
 
 def left_open(model: Spec) -> dict[str, tuple[str, ...]]:

@@ -20,7 +20,7 @@ from fdd_lightning.configuration.choices import build, spec_of
 from fdd_lightning.networks.base import NetworkFactory
 
 T = TypeVar("T")
-Compile: TypeAlias = Literal["auto", "on", "off"]
+Compile: TypeAlias = Literal["auto", "on", "off"] | bool  # YAML reads on and off as bool
 TargetPrecision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 
 WORTH = {"cpu": 3e13, "cuda": 3e14}
@@ -103,7 +103,7 @@ def chosen(compile: Compile, targets: TargetPrecision, device: str, operations: 
         (False, False)
     """
     enough = operations >= WORTH.get(device, float("inf")) and has_compiler(device)
-    compiled = enough if compile == "auto" else compile == "on"
+    compiled = enough if compile == "auto" else compile in ("on", True)
     return compiled, compiled and has_bfloat16(device) if targets == "auto" else targets == "bfloat16"
 
 

@@ -21,6 +21,7 @@ from fdd_lightning.configuration.arguments import SECTIONS, read
 from fdd_lightning.configuration.choices import class_path, import_class, leaves
 from fdd_lightning.configuration.defaults import IMPORTED
 from fdd_lightning.configuration.named_by_files import require_known
+from fdd_lightning.configuration.settled import AUTO
 from fdd_lightning.datamodules import BaseDataModule, ColoredDigits
 from fdd_lightning.datamodules.base import spec_of_set
 from fdd_lightning.errors import ConfigError
@@ -144,7 +145,9 @@ class StageParser(LightningCLI):
         super()._parse_ckpt_path()
         after = leaves(self.resolved()["model"]) if before else {}
         told = [
-            f"--model.{key.replace('init_args.', '')}={after[key]}" for key in after if before.get(key) != after[key]
+            f"--model.{key.replace('init_args.', '')}={after[key]}"
+            for key in after
+            if before.get(key) not in (AUTO, after[key])
         ]
         if told:
             said = ", ".join(told[:5]) + (f" and {len(told) - 5} more" if len(told) > 5 else "")

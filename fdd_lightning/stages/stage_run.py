@@ -31,7 +31,7 @@ from fdd_lightning.artefacts.stage_folder import (
     data_of,
 )
 from fdd_lightning.configuration.choices import import_class, leaves
-from fdd_lightning.configuration.settled import left_open, settled_as_before, settled_by_data
+from fdd_lightning.configuration.settled import settled_as_before, settled_by_data
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.base import own_paths, source_state
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError, first_process, say
@@ -146,7 +146,8 @@ class StageRun(StageParser):
             settled,
             lambda other: found is None or config_fingerprint(self.stage, other, state) == found.fingerprint,
         )
-        for key in left_open(asked["model"]):
+        chosen: Any = import_class(asked["model"]["class_path"])
+        for key in getattr(chosen, "open_choices", ()):  # a class of Lightning's own is refused later
             self.options["model"]["init_args"][key] = config["model"]["init_args"][key]
         self.record.fingerprint = config_fingerprint(self.stage, config, state)
         for flag, what in self.flags.items():
