@@ -1,13 +1,19 @@
 """The loops of the published FairDD code, around its own functions, from a folder that holds it (``--against``).
 
 Only ``networks.py`` and the functions of ``utils.py`` are read: its data sets and what they import are not needed.
+
+As a script it times them in a process of their own, as they are run by whoever has them: nothing that this package sets
+for its own process (what is kept of freed memory, say) helps them. It prints the seconds of a step or an epoch.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import importlib.util
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -150,3 +156,59 @@ def _functions(file: Path, known: dict[str, Any]) -> dict[str, Any]:
     names["Dataset"] = torch.utils.data.Dataset
     exec(compile(ast.Module(kept, []), str(file), "exec"), names)
     return names
+
+
+def now() -> float:
+    """Return the time, once the device has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def repeated(function: Callable[[], Any], warmup: int, times: int) -> float:
+    """Return the seconds that a function takes on average."""
+    for _ in range(warmup):
+        function()
+    started = now()
+    for _ in range(times):
+        function()
+    return (now() - started) / times
+
+
+NUMBERS = ("classes", "groups", "width", "size", "batch", "ipc", "per_class", "networks", "warmup", "times")
+
+
+def timed(folder: Path, what: str, fair: bool, numbers: dict[str, int]) -> float:
+    """Return the seconds that a process of its own takes for a step of ``dm`` or ``dc``, or for an ``epoch``."""
+    words = [f"--{key.replace('_', '-')}={numbers[key]}" for key in NUMBERS]
+    command = [sys.executable, __file__, str(folder), what, *(["--fair"] if fair else []), *words]
+    said = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    return float(said.split()[-1])
+
+
+def main() -> None:
+    """Print the seconds."""
+    parser = argparse.ArgumentParser(description="time one loop of the published code")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("what", choices=["dm", "dc", "epoch"])
+    parser.add_argument("--fair", action="store_true")
+    for key in NUMBERS:
+        parser.add_argument(f"--{key.replace('_', '-')}", type=int, required=True)
+    options = parser.parse_args()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    reference = Reference(options.folder, device)
+    count, shape = options.classes * options.per_class, (3, options.size, options.size)
+    synthetic = torch.randn(options.classes * options.ipc, *shape, device=device)
+    if options.what == "epoch":
+        labels = (torch.arange(len(synthetic)) % options.classes).to(device)
+        epochs = [reference.epoch(options.width, options.classes, synthetic, labels) for _ in range(options.networks)]
+        print(repeated(lambda: [epoch() for epoch in epochs], options.warmup, options.times))
+        return
+    images, labels = torch.randn(count, *shape, device=device), torch.arange(count) % options.classes
+    groups = torch.where(torch.rand(count) < 0.9, labels, torch.randint(options.groups, (count,))).to(device)
+    step = reference.step(options.what, options.fair, images, labels, groups, synthetic, options)
+    print(repeated(step, options.warmup, options.times))
+
+
+if __name__ == "__main__":
+    main()

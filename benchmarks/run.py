@@ -26,7 +26,7 @@ import torch
 from groups import EMBEDDING, WEIGHTINGS, RandomImages, device_name, distiller
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from reference import Reference
+from reference import now, repeated, timed
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -115,13 +115,6 @@ class Span(Callback):
             self.seconds = (now() - self.started) / self.steps
 
 
-def now() -> float:
-    """Return the time, once the device has done what it was given."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
 def trained(module: LightningModule, data: RandomImages, warmup: int, steps: int) -> float:
     """Return the seconds of a step of a stage's module."""
     span = Span(warmup, steps)
@@ -132,16 +125,6 @@ def trained(module: LightningModule, data: RandomImages, warmup: int, steps: int
     with hushed():
         trainer.fit(module, datamodule=data)
     return span.seconds
-
-
-def repeated(function: Callable[[], Any], warmup: int, times: int) -> float:
-    """Return the seconds that a function takes on average."""
-    for _ in range(warmup):
-        function()
-    started = now()
-    for _ in range(times):
-        function()
-    return (now() - started) / times
 
 
 class Benchmark:
@@ -155,7 +138,6 @@ class Benchmark:
         self.options = options
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.data = RandomImages(options.classes, options.groups, options.size, options.per_class)
-        self.reference = Reference(options.against, self.device) if options.against else None
 
     def ceiling(self) -> list[Timing]:
         """Matrix products and copies: what the machine reaches; the network's convolutions against it."""
@@ -201,20 +183,15 @@ class Benchmark:
     def step(self) -> list[Timing]:
         """A step of the images of every class, for each method and weighting."""
         o, found = self.options, []
-        self.data.setup()
-        real = self.data.train
-        images = real.batch(torch.arange(len(real)))["image"].to(self.device)
-        synthetic = torch.randn(o.classes * o.ipc, 3, o.size, o.size, device=self.device)
         for method in o.methods:
             few = 1 if method in ("dm", "idm", "cafe") else 5
             counts = max(1, o.warmup // few), max(1, o.steps // few)
             for weighting in o.weightings:
                 ways: dict[str, Callable[[], float]]
                 ways = {name: partial(self._step, method, weighting, WAYS[name], *counts) for name in o.ways}
-                if self.reference is not None and method in ("dm", "dc") and weighting in ("vanilla", "fairdd"):
-                    facts = (images, real.targets, real.groups.to(self.device), synthetic, o)
-                    step = self.reference.step(method, weighting == "fairdd", *facts)
-                    ways["reference"] = partial(repeated, step, *counts)
+                if o.against and method in ("dm", "dc") and weighting in ("vanilla", "fairdd"):
+                    numbers = vars(o) | {"warmup": counts[0], "times": counts[1]}
+                    ways["reference"] = partial(timed, o.against, method, weighting == "fairdd", numbers)
                 found.append(by_turns(f"step of {method}, {weighting}", ways, o.turns))
         return found
 
@@ -237,10 +214,9 @@ class Benchmark:
             ways: dict[str, Callable[[], float]] = {"ours": partial(ours, None)}
             if self.device.type == "cuda":
                 ways["one by one"] = partial(ours, False)
-            if self.reference is not None:
-                facts = width, o.classes, (images / 0.5 - 1).to(self.device), labels.to(self.device)
-                theirs = [self.reference.epoch(*facts) for _ in range(o.networks)]
-                ways["reference"] = partial(repeated, partial(_one_by_one, theirs), 0, max(1, epochs // 3))
+            if o.against:
+                numbers = vars(o) | {"width": width, "size": size, "warmup": 1, "times": max(1, epochs // 3)}
+                ways["reference"] = partial(timed, o.against, "epoch", False, numbers)
             found.append(by_turns(f"epoch of {o.networks} networks, {width} wide, {size} px", ways, o.turns))
         return found
 
@@ -286,11 +262,6 @@ class Benchmark:
 
 def _convolved(images: Tensor, weight: Tensor, gradient: Tensor) -> None:
     torch.autograd.grad(F.conv2d(images, weight, padding=1), (images, weight), gradient)
-
-
-def _one_by_one(functions: Sequence[Callable[[], None]]) -> None:
-    for function in functions:
-        function()
 
 
 def _command(words: Sequence[str]) -> float:
