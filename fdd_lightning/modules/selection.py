@@ -15,7 +15,7 @@ from fdd_lightning.matching.extractors import Extractor, TrainedNetwork
 from fdd_lightning.matching.selectors import Random, Selector
 from fdd_lightning.matching.sources import AsIs, Source
 from fdd_lightning.matching.weightings import Weighting
-from fdd_lightning.modules.distiller import BaseDistiller
+from fdd_lightning.modules.base_distiller import BaseDistiller
 from fdd_lightning.modules.workload import Extent, Workload
 from fdd_lightning.utils.rng import generator
 

@@ -24,7 +24,7 @@ from fdd_lightning.matching.initialisers import Initialiser, Real
 from fdd_lightning.matching.parameterisations import Parameterisation, Pixels
 from fdd_lightning.matching.weighted_epochs import several_rows_objection
 from fdd_lightning.matching.weightings import Vanilla, Weighting
-from fdd_lightning.modules.distiller import BaseDistiller
+from fdd_lightning.modules.base_distiller import BaseDistiller
 from fdd_lightning.networks import Network
 from fdd_lightning.training import OptimizerFactory, ScheduleFactory
 from fdd_lightning.training.image_optimizers import image_optimizer, refuse_what_has_no_effect

@@ -24,7 +24,7 @@ from fdd_lightning.datamodules.base import data_module
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError
 from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.base import fit_kinds
-from fdd_lightning.modules.distiller import BaseDistiller
+from fdd_lightning.modules.base_distiller import BaseDistiller
 from fdd_lightning.modules.row_identity import evaluation_identity
 from fdd_lightning.modules.weighing import require_images
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name

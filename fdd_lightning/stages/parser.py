@@ -26,8 +26,9 @@ from fdd_lightning.datamodules import BaseDataModule, ColoredDigits
 from fdd_lightning.datamodules.base import spec_of_set
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import FitModule, StageModule
+from fdd_lightning.modules.base_distiller import BaseDistiller
 from fdd_lightning.modules.classifier import Classifier  # noqa: F401
-from fdd_lightning.modules.distiller import BaseDistiller, Distiller
+from fdd_lightning.modules.distiller import Distiller
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.modules.experts import Experts  # noqa: F401
 from fdd_lightning.modules.selection import Selection  # noqa: F401

@@ -15,7 +15,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from fdd_lightning.artefacts.stage_folder import StageFolder
 from fdd_lightning.errors import ConfigError, UnfinishedError
 from fdd_lightning.modules.base import StageModule
-from fdd_lightning.modules.distiller import BaseDistiller
+from fdd_lightning.modules.base_distiller import BaseDistiller
 from fdd_lightning.utils.progress import Display, display
 from fdd_lightning.utils.stopping import Deferral, Stopped
 

@@ -16,7 +16,7 @@ from fdd_lightning.configuration.trainer_settings import decisive, refuse_nothin
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import StageModule
-from fdd_lightning.modules.distiller import BaseDistiller
+from fdd_lightning.modules.base_distiller import BaseDistiller
 from fdd_lightning.modules.evaluator import Evaluator
 from fdd_lightning.trainer.callbacks import FiniteCheck, StageProgress
 from fdd_lightning.trainer.checkpoint_io import WholeCheckpointIO
