@@ -39,9 +39,7 @@ class _Compiled:
         if self.tried:
             return self.current(*arguments)
         self.tried = True
-        logging.getLogger("torch.utils.cpp_extension").setLevel(
-            logging.ERROR
-        )  # it tells of CUDA where none is asked for
+        _announce()
         try:
             return self.current(*arguments)
         except Exception as error:  # whatever torch, a compiler or a driver comes to raise
@@ -53,6 +51,12 @@ class _Compiled:
 
 
 _compiled = cache(_Compiled)
+
+
+@cache
+def _announce() -> None:
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # tells of CUDA where none is asked for
+    sys.stderr.write("compiling networks (torch.compile): up to a minute before the first steps, less the next time\n")
 
 
 @dataclass(frozen=True)
