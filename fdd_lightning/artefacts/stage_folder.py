@@ -15,7 +15,7 @@ import torch
 from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.configuration.trainer_settings import INDIFFERENT
-from fdd_lightning.errors import ConfigError, FileFormatError
+from fdd_lightning.errors import ConfigError, FDDError, FileFormatError
 from fdd_lightning.utils.files import PART, fingerprint, read_json, sha256_file, sha256_path, write_json
 from fdd_lightning.utils.typed_json import misfits
 
@@ -176,6 +176,14 @@ class StageFolder:
             return record
         except TypeError:
             raise FileFormatError(f"{file} is no record of a stage: choose another --output, or delete it") from None
+
+    def known(self) -> str | None:
+        """Return the fingerprint of the work that it holds; what cannot be read is told where it is needed."""
+        try:
+            found = self.read()
+        except (OSError, FDDError):
+            return None
+        return None if found is None else found.fingerprint
 
     def finished(self, wanted: StageRecord) -> bool:
         """Tell whether just this work was finished here and its artefacts are what they were."""

@@ -34,7 +34,10 @@ def settled_by_data(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settled_as_before(
-    asked: Mapping[str, Any], settled: Mapping[str, Any], is_known: Callable[[Mapping[str, Any]], bool]
+    asked: Mapping[str, Any],
+    settled: Mapping[str, Any],
+    known: str | None,
+    fingerprint: Callable[[Mapping[str, Any]], str],
 ) -> Mapping[str, Any]:
     """Return a settled configuration, or, where only another way to settle it is known, that one.
 
@@ -43,12 +46,13 @@ def settled_as_before(
     Args:
         asked: The configuration before it was settled.
         settled: As it is settled here.
-        is_known: Tells whether an output folder holds work of a configuration.
+        known: The fingerprint of the work that the output folder holds; None where it holds none.
+        fingerprint: Returns that of a configuration.
     """
     left = left_open(asked["model"])
-    if not left or is_known(settled):
+    if not left or known is None or fingerprint(settled) == known:
         return settled
-    return next((other for other in _others(settled, left) if is_known(other)), settled)
+    return next((other for other in _others(settled, left) if fingerprint(other) == known), settled)
 
 
 def _in_words(config: dict[str, Any]) -> dict[str, Any]:

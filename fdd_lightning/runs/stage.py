@@ -123,10 +123,7 @@ class Stage:
         with self._worded():
             asked = configuration(self.kind, self.args, self.data)
             settled = settled_by_data(asked)
-        found = self.folder.read()
-        if found is None:
-            return settled
-        return dict(settled_as_before(asked, settled, lambda other: self._fingerprint(other) == found.fingerprint))
+        return dict(settled_as_before(asked, settled, self.folder.known(), self._fingerprint))
 
     def _fingerprint(self, config: Mapping[str, Any]) -> str:
         key = json.dumps(config["data"], sort_keys=True)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from traceback import walk_tb
@@ -140,12 +141,8 @@ class StageRun(StageParser):
         asked = self.resolved()
         require_devices(asked["trainer"])
         settled, state = settled_by_data(asked), source_state(asked["data"])
-        found = self.folder.read()
-        config = settled_as_before(
-            asked,
-            settled,
-            lambda other: found is None or config_fingerprint(self.stage, other, state) == found.fingerprint,
-        )
+        named = partial(config_fingerprint, self.stage, state=state)
+        config = settled_as_before(asked, settled, self.folder.known(), named)
         chosen: Any = import_class(asked["model"]["class_path"])
         for key in getattr(chosen, "open_choices", ()):  # a class of Lightning's own is refused later
             self.options["model"]["init_args"][key] = config["model"]["init_args"][key]
