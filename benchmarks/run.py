@@ -291,10 +291,10 @@ def picture(timings: Sequence[Timing], file: Path) -> None:
             names.append(f"{timing.what}: {way}")
             middles.append(middle)
             spreads.append((middle - ratios[0], ratios[-1] - middle))
-    axes.barh(names, middles, xerr=list(zip(*spreads, strict=True)), color="#4477aa", ecolor="#222222")
+    bars = axes.barh(names, middles, xerr=list(zip(*spreads, strict=True)), color="#4477aa", ecolor="#222222")
+    axes.bar_label(bars, fmt="%.1f", padding=6)
+    axes.margins(x=0.15)
     axes.axvline(1, color="#222222", linewidth=1)
-    for place, middle in enumerate(middles):
-        axes.text(0.02, place, f"{middle:.1f}", color="white", va="center", transform=axes.get_yaxis_transform())
     axes.set_xlabel("times as long as ours")
     figure.savefig(file, dpi=120)
 
