@@ -63,12 +63,12 @@ class Judge:
         return 0.0 if row is None else float(row["metrics"]["accuracy"]["mean"])
 
 
-def ours(data: BaseDataModule, weighting: str, width: int, steps: int) -> tuple[float, Tensor]:
+def ours(data: BaseDataModule, weighting: str, width: int, steps: int, lr: float) -> tuple[float, Tensor]:
     """Return the seconds of a whole distillation, and its images."""
     started = now()
     given: dict[str, Any] = {key: build(value) for key, value in find("method", "dm_recommended")["init_args"].items()}
     given |= {"weighting": build(find("weighting", weighting)), "surrogate": Fresh(partial(ConvNet, width=width))}
-    given |= {"iterations": steps, "initialiser": Noise(), "images_per_class": 10}
+    given |= {"iterations": steps, "initialiser": Noise(), "images_per_class": 10, "lr_images": lr}
     model = Distiller.for_data(data, **given)
     made = FDDTrainer(**SILENT).distill(model, datamodule=data)
     return now() - started, made.tensors(normalised=True)[0]
@@ -89,7 +89,8 @@ def main() -> None:
     parser.add_argument("--goal", type=float, default=0.85, help="the accuracy to reach")
     parser.add_argument("--widths", type=int, nargs="+", default=[32, 128], help="of our networks")
     parser.add_argument("--weightings", nargs="+", default=["vote", "fairdd"], help="of ours")
-    parser.add_argument("--steps", type=int, nargs="+", default=[25, 50, 100, 200], help="lengths of our runs")
+    parser.add_argument("--steps", type=int, nargs="+", default=[50, 100, 200, 400], help="lengths of our runs")
+    parser.add_argument("--lr", type=float, default=0.5, help="of our images: noise has further to go than real ones")
     parser.add_argument("--most", type=int, default=200, help="steps after which the reference's loop is given up")
     parser.add_argument("--every", type=int, default=10, help="steps between two looks at its images")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
@@ -126,7 +127,7 @@ def main() -> None:
         above = note(f"drawn images, {weighting}", 0, 0.0, control(data, weighting)) + 0.01
         for width in options.widths:
             for steps in options.steps:
-                seconds, images = ours(data, weighting, width, steps)
+                seconds, images = ours(data, weighting, width, steps, options.lr)
                 if note(f"ours, {weighting}, width {width}", steps, seconds, images) >= max(options.goal, above):
                     break
     if options.json is not None:
