@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
 
 from fdd_lightning.__main__ import main
 from fdd_lightning.datamodules import ColoredDigits
@@ -87,3 +88,11 @@ def refused(fdd: Command) -> Callable[..., str]:
         return said.err.removeprefix("fdd: error: ").strip()
 
     return call
+
+
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """Sets torch's number of threads, for one test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)

@@ -114,16 +114,13 @@ def test_the_choice_is_no_part_of_the_fingerprint():
     assert len({config_fingerprint("eval", config) for config in configs}) == 1
 
 
-def test_two_threads_come_to_what_one_comes_to_bit_for_bit(digits, chosen):
+def test_two_threads_come_to_what_one_comes_to_bit_for_bit(digits, chosen, set_threads):
     found = {}
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            model = evaluator(chosen, stacked=None)
-            row = trainer().eval(model, digits)
-            found[threads] = row, state(model), model.threaded
-    finally:
-        torch.set_num_threads(1)
+    for threads in (1, 2):
+        set_threads(threads)
+        model = evaluator(chosen, stacked=None)
+        row = trainer().eval(model, digits)
+        found[threads] = row, state(model), model.threaded
     (row, alone, threaded), (other_row, other, other_threaded) = found.values()
     assert (threaded, other_threaded) == (False, True)
     assert other_row == row

@@ -26,12 +26,9 @@ DIVERGING = {"name": "dm", "lr_images": 1e38, "weightings": ["fairdd"]}
 
 
 @pytest.fixture
-def one_thread():
+def one_thread(set_threads):
     """As many threads as each of two stages has on two cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    set_threads(1)
 
 
 def test_the_results_are_those_of_one_after_another(fdd, one_thread):

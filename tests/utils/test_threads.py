@@ -10,12 +10,9 @@ from fdd_lightning.utils.threads import in_threads
 
 
 @pytest.fixture
-def threads():
+def threads(set_threads):
     """Four threads, and as many as before afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    yield
-    torch.set_num_threads(before)
+    set_threads(4)
 
 
 def test_each_has_its_share_of_the_threads(threads):
