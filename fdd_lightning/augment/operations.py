@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.utils.devices import moved
+from fdd_lightning.utils.devices import moved, moved_like
 
 BRIGHTNESS: Final = 1.0
 SATURATION: Final = 2.0
@@ -75,7 +75,7 @@ def draw_color(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_color(images: Tensor, parameters: Tensor) -> Tensor:
     """Shift the brightness, then scale each pixel about its mean over channels, then each image about its mean."""
-    shift, saturation, contrast = moved(parameters.to(images.dtype), images.device).view(-1, 3, 1, 1, 1).unbind(1)
+    shift, saturation, contrast = moved_like(parameters, images).view(-1, 3, 1, 1, 1).unbind(1)
     images = images + shift
     grey = images.mean(1, keepdim=True)
     images = (images - grey) * saturation + grey
@@ -134,7 +134,7 @@ def draw_scale(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_scale(images: Tensor, parameters: Tensor) -> Tensor:
     """Stretch about the centre by one over the parameters (bilinear, 0 outside)."""
-    return _resample(images, torch.diag_embed(moved(parameters.to(images.dtype), images.device)))
+    return _resample(images, torch.diag_embed(moved_like(parameters, images)))
 
 
 def draw_rotate(count: int, size: Size, generator: Generator) -> Tensor:
@@ -144,7 +144,7 @@ def draw_rotate(count: int, size: Size, generator: Generator) -> Tensor:
 
 def apply_rotate(images: Tensor, parameters: Tensor) -> Tensor:
     """Rotate about the centre by an angle, positive as seen counter-clockwise (bilinear, 0 outside)."""
-    angles = moved(parameters.to(images.dtype), images.device)
+    angles = moved_like(parameters, images)
     sine, cosine = angles.sin(), angles.cos()
     return _resample(images, torch.stack([cosine, -sine, sine, cosine], 1).view(-1, 2, 2))
 

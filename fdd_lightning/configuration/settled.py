@@ -58,20 +58,25 @@ def settled_as_before(
 def _in_words(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration with ``on`` and ``off`` where YAML has made true and false of them."""
     given = config["model"]["init_args"]
-    choices: Mapping[str, Any] = getattr(import_class(config["model"]["class_path"]), "open_choices", {})
-    return _with(config, {key: "on" if given[key] else "off" for key in choices if isinstance(given.get(key), bool)})
+    keys = open_choices(config["model"]["class_path"])
+    return _with(config, {key: "on" if given[key] else "off" for key in keys if isinstance(given.get(key), bool)})
+
+
+def open_choices(class_path: str) -> Mapping[str, tuple[str, ...]]:
+    """Return the arguments of a class that may be left to us, and what each can be settled as; the plain one first."""
+    found: Mapping[str, tuple[str, ...]] = getattr(import_class(class_path), "open_choices", {})
+    return found
 
 
 def left_open(model: Spec) -> dict[str, tuple[str, ...]]:
     """Return the arguments of a model that are left to us, and what each can be settled as."""
-    choices: Mapping[str, tuple[str, ...]] = getattr(import_class(model["class_path"]), "open_choices", {})
+    choices = open_choices(model["class_path"])
     return {key: values for key, values in choices.items() if model["init_args"].get(key) == AUTO}
 
 
 def plain_choices(class_path: str) -> dict[str, tuple[str, ...]]:
     """Return the values of a class's open arguments that leave its results as they are: ``auto``, and the plain one."""
-    choices: Mapping[str, tuple[str, ...]] = getattr(import_class(class_path), "open_choices", {})
-    return {key: (AUTO, values[0]) for key, values in choices.items()}
+    return {key: (AUTO, values[0]) for key, values in open_choices(class_path).items()}
 
 
 def device_of(trainer: Mapping[str, Any]) -> str:

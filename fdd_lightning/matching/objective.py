@@ -16,7 +16,7 @@ from fdd_lightning.matching.distances import Distance
 from fdd_lightning.matching.signals import ClassBatch, Layers, Signal
 from fdd_lightning.matching.weightings import WeightMatrix
 from fdd_lightning.networks import Network
-from fdd_lightning.utils.devices import moved
+from fdd_lightning.utils.devices import moved, moved_like
 
 
 def unreduced(targets: list[Layers]) -> list[Layers]:
@@ -52,7 +52,7 @@ def matching_losses(
     own = signal.synthetic(network, synthetic)
     if vars(type(distance)).get("row_by_row"):
         return _all_at_once(weights, targets, own, distance)
-    factors = (moved(w.coefficients.to(s[0].dtype), s[0].device) for w, s in zip(weights, own, strict=True))
+    factors = (moved_like(w.coefficients, s[0]) for w, s in zip(weights, own, strict=True))
     return torch.stack([(a * distance(t, s)).sum() for a, t, s in zip(factors, targets, own, strict=True)])
 
 
@@ -61,9 +61,9 @@ def _all_at_once(
 ) -> Tensor:
     """Return the losses by one call of the distance: a GPU has little to do for each class, and is asked once."""
     counts = [len(w.coefficients) for w in weights]
-    device, dtype = own[0][0].device, own[0][0].dtype
+    device = own[0][0].device
     of_rows = moved(torch.arange(len(weights)).repeat_interleave(torch.tensor(counts)), device)
-    factors = moved(torch.cat([w.coefficients for w in weights]).to(dtype), device)
+    factors = moved_like(torch.cat([w.coefficients for w in weights]), own[0][0])
     wanted = [torch.cat(layer) for layer in zip(*targets, strict=True)]
     reached = [torch.stack(layer)[of_rows] for layer in zip(*own, strict=True)]
     own_rows = of_rows == torch.arange(len(weights), device=device).unsqueeze(1)

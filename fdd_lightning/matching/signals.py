@@ -18,7 +18,7 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.networks import ConvNet, Network
 from fdd_lightning.networks.arithmetic import WRITTEN, Arithmetic, rounding
 from fdd_lightning.utils.checks import require
-from fdd_lightning.utils.devices import moved
+from fdd_lightning.utils.devices import moved_like
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,10 @@ class Features(Signal):
         """Return the weighted feature means of each class, one layer (T_c, F)."""
         with torch.no_grad():
             images = torch.cat([batch.images for batch in batches])
-            embed, rounded = self.arithmetic, self.arithmetic.rounded
-            chunk = self.chunk if images.device.type == "cpu" else 8 * self.chunk
-            found = [embed(_embedded, network, part, rounded).to(images) for part in images.split(chunk)]
-            features = torch.cat(found)
-            means = moved(torch.block_diag(*rows).to(features.dtype), features.device) @ features
+            parts = images.split(self.chunk if images.device.type == "cpu" else 8 * self.chunk)
+            found = [self.arithmetic(_embedded, network, part, self.arithmetic.rounded) for part in parts]
+            features = torch.cat([part.to(images) for part in found])
+            means = moved_like(torch.block_diag(*rows), features) @ features
             return [[part] for part in means.split([len(w) for w in rows])]
 
     def synthetic(self, network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:

@@ -32,7 +32,7 @@ from fdd_lightning.artefacts.stage_folder import (
     data_of,
 )
 from fdd_lightning.configuration.choices import import_class, leaves
-from fdd_lightning.configuration.settled import settled_as_before, settled_by_data
+from fdd_lightning.configuration.settled import open_choices, settled_as_before, settled_by_data
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.base import own_paths, source_state
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError, first_process, say
@@ -143,8 +143,7 @@ class StageRun(StageParser):
         settled, state = settled_by_data(asked), source_state(asked["data"])
         named = partial(config_fingerprint, self.stage, state=state)
         config = settled_as_before(asked, settled, self.folder.known(), named)
-        chosen: Any = import_class(asked["model"]["class_path"])
-        for key in getattr(chosen, "open_choices", ()):  # a class of Lightning's own is refused later
+        for key in open_choices(asked["model"]["class_path"]):
             self.options["model"]["init_args"][key] = config["model"]["init_args"][key]
         self.record.fingerprint = config_fingerprint(self.stage, config, state)
         for flag, what in self.flags.items():

@@ -16,3 +16,13 @@ def moved(tensor: Tensor, device: torch.device | str) -> Tensor:
         tensor(3)
     """
     return tensor.to(device, non_blocking=not tensor.is_cuda)
+
+
+def moved_like(tensor: Tensor, other: Tensor) -> Tensor:
+    """Return a tensor where another is, and of its kind of numbers; see :func:`moved`.
+
+    Example:
+        >>> moved_like(torch.tensor([3]), torch.zeros(1))
+        tensor([3.])
+    """
+    return moved(tensor.to(other.dtype), other.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -111,8 +112,16 @@ class Surrogate(Choice, ABC):
 
     def drawn(self, number: int) -> Network:
         """Return a new random network; its weights depend on the run's seed and the number only."""
-        with seeded(self.seed, "surrogate", number):
-            return self.architecture(self.num_classes, self.image_shape).to(self.device, non_blocking=True)
+        with self.seeded(number):
+            return self.built().to(self.device, non_blocking=True)
+
+    def built(self) -> Network:
+        """Return a new network on the host, by torch's global generator."""
+        return self.architecture(self.num_classes, self.image_shape)
+
+    def seeded(self, number: int) -> AbstractContextManager[None]:
+        """Return the context in which torch's global generator has the seed of a network's number."""
+        return seeded(self.seed, "surrogate", number)
 
     @abstractmethod
     def network(self, step: int) -> Network:

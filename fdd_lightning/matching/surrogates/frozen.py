@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.surrogates.base import Surrogate
 from fdd_lightning.networks import ConvNet, Network, NetworkFactory
 from fdd_lightning.networks.redrawn import Redrawn
-from fdd_lightning.utils.rng import seeded
 
 
 class Fresh(Surrogate):
@@ -30,8 +31,8 @@ class Fresh(Surrogate):
     def network(self, step: int) -> Network:
         """Return the network of a step; that of the step before is gone."""
         if self._redrawn is None:
-            self._redrawn = Redrawn(lambda: self.architecture(self.num_classes, self.image_shape), self.device)
-        return self._redrawn(lambda: seeded(self.seed, "surrogate", step))
+            self._redrawn = Redrawn(self.built, self.device)
+        return self._redrawn(partial(self.seeded, step))
 
 
 class Frozen(Surrogate):
