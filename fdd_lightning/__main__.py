@@ -31,7 +31,16 @@ Each takes --help. `fdd run configs/recipes/quickstart.yaml` shows all of it in 
 """
 
 
-COMMANDS = ("data", "audit", "run", "fit", "distill", "eval", "report")
+COMMANDS = {
+    "data": "data.data",
+    "audit": "audit.audit",
+    "run": "run.run",
+    "fit": "stage.fit",
+    "distill": "stage.distill",
+    "eval": "stage.evaluate",
+    "report": "report.report",
+}
+"""Each command and its function, below ``fdd_lightning.command_line``."""
 
 
 def dispatch(args: list[str]) -> int:
@@ -54,22 +63,8 @@ def dispatch(args: list[str]) -> int:
 
 def _carry_out(name: str, rest: list[str]) -> int:
     """Run a command by its arguments and return its exit code."""
-    if name in ("fit", "distill", "eval"):
-        from fdd_lightning.stages.early import refuse_early
-        from fdd_lightning.stages.noted_classes import NotedClasses
-
-        noted = NotedClasses.read()
-        if noted is not None:
-            refuse_early(name, rest, noted)
-        from fdd_lightning.stages.stage_run import run_stage
-
-        if noted is None:
-            from fdd_lightning.stages.noting import note_classes
-
-            note_classes()
-        run_stage(name, rest)
-        return 0
-    command = getattr(import_module(f"fdd_lightning.command_line.{name}"), name)
+    module, function = COMMANDS[name].split(".")
+    command = getattr(import_module(f"fdd_lightning.command_line.{module}"), function)
     return int(command(rest))
 
 

@@ -28,7 +28,7 @@ def audit(args: list[str]) -> int:
     Returns:
         The exit code: 0, or 2 where one of several data sets failed (its line has then been said).
     """
-    parser = LineParser(prog="fdd audit", usage=USAGE, add_help=False)
+    parser = LineParser(prog="fdd audit", usage=USAGE, add_help=False, example="fdd audit colored_digits")
     parser.add_argument("--output", default="audit", metavar="DIR", help="folder of the page (audit)")
     asked = ask(parser, args)
     if asked is None:

@@ -49,7 +49,8 @@ def data(args: list[str]) -> int:
 
 
 def _list(action: str, args: list[str]) -> int:
-    asked = ask(LineParser(prog=f"fdd data {action}", usage="fdd data list [NAME ...]", add_help=False), args)
+    usage, example = "fdd data list [NAME ...]", "fdd data list cmnist cmnist_fg"
+    asked = ask(LineParser(prog=f"fdd data {action}", usage=usage, add_help=False, example=example), args)
     if asked is None:
         return 0
     from fdd_lightning.command_line.data_list import print_table
@@ -105,7 +106,8 @@ def _verified(data: BaseDataModule) -> None:
 
 def _show(action: str, args: list[str]) -> int:
     flags = "[--split train|val|test] [--per_cell N] [--output FILE.png] "
-    parser = LineParser(prog=f"fdd data {action}", usage=USAGE.format(action, flags), add_help=False)
+    usage, example = USAGE.format(action, flags), "fdd data show cmnist --data.conflict_ratio 0.01"
+    parser = LineParser(prog=f"fdd data {action}", usage=usage, add_help=False, example=example)
     parser.add_argument("--split", choices=("train", "val", "test"), default="train", help="which images (train)")
     parser.add_argument("--per_cell", type=int, metavar="N", help="images shown of each cell; as many as fit")
     parser.add_argument("--output", metavar="FILE.png", help="the picture (NAME_SPLIT.png here)")
@@ -156,7 +158,8 @@ USAGE = "fdd data {} NAME ... {}[--data.ARGUMENT VALUE ...]"
 
 def _each(work: Callable[[BaseDataModule], None], action: str, args: list[str]) -> int:
     """Do an action that has no options of its own."""
-    asked = ask(LineParser(prog=f"fdd data {action}", usage=USAGE.format(action, ""), add_help=False), args)
+    usage, example = USAGE.format(action, ""), f"fdd data {action} colored_digits"
+    asked = ask(LineParser(prog=f"fdd data {action}", usage=usage, add_help=False, example=example), args)
     return 0 if asked is None else in_turn(*asked[:2], work)
 
 

@@ -12,7 +12,11 @@ from fdd_lightning.utils.outputs import require_output
 
 def report(args: list[str]) -> int:
     """Print one table of several runs, write it with its pictures where ``--output`` says, return the exit code."""
-    parser = LineParser(prog="fdd report", description="Table and pictures of runs, beside the published figures.")
+    parser = LineParser(
+        prog="fdd report",
+        description="Table and pictures of runs, beside the published figures.",
+        example="fdd report runs/quickstart",
+    )
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or their results.json")
     parser.add_argument("--output", default="runs/report", help="folder for table and pictures")
     parser.add_argument(

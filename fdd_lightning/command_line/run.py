@@ -23,6 +23,7 @@ def run(args: list[str]) -> int:
         prog="fdd run",
         description="Run a recipe: fit, distill and eval for a grid of choices. Of a folder or table of images a "
         "recipe is made first; arguments of data set `folder` go into it (--data.group sex, ...).",
+        example="fdd run quickstart\nfdd run photos/ --data.group sex --dry-run",
     )
     parser.add_argument("recipe", help="a YAML file, a name of configs/recipes, a folder or a table of images")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")

@@ -1,0 +1,28 @@
+"""``fdd fit``, ``fdd distill``, ``fdd eval``: what is plainly wrong is told before torch and Lightning are imported."""
+
+from __future__ import annotations
+
+from functools import partial
+
+
+def stage(name: str, args: list[str]) -> int:
+    """Run a stage by the arguments after its name, and return the exit code."""
+    from fdd_lightning.stages.early import refuse_early
+    from fdd_lightning.stages.noted_classes import NotedClasses
+
+    noted = NotedClasses.read()
+    if noted is not None:
+        refuse_early(name, args, noted)
+    from fdd_lightning.stages.stage_run import run_stage
+
+    if noted is None:
+        from fdd_lightning.stages.noting import note_classes
+
+        note_classes()
+    run_stage(name, args)
+    return 0
+
+
+fit = partial(stage, "fit")
+distill = partial(stage, "distill")
+evaluate = partial(stage, "eval")
