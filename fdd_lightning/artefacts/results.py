@@ -18,7 +18,9 @@ from fdd_lightning.utils.files import read_json, write_json
 from fdd_lightning.utils.plain_text import cleaned
 from fdd_lightning.utils.typed_json import even_lines, misfits
 
-FORMAT = 1
+FORMAT = 2
+POPULATION = 1
+"""The format before: its deviations divide by the number of values, and are computed again when it is read."""
 ACCURACY, BALANCED = "accuracy", "balanced_accuracy"
 """Metrics that rows are compared by."""
 
@@ -29,12 +31,14 @@ class MetricSummary:
 
     Attributes:
         mean: Mean over all values that exist.
-        std: Population standard deviation (division by their number) over the same values; 0 for a single one.
-        values: ``values[i][j]`` belongs to distillation seed i and network j; None where it does not exist.
+        std: Standard deviation of the sample (division by one less than their number) over the same values; 0 for a
+            single one.
+        values: ``values[i][j]`` belongs to distillation seed i and network j; None where it does not exist. The
+            networks of the first evaluation seed stand first, then those of the second, and so on.
 
     Example:
-        >>> MetricSummary.of([[0.5, 1.0]])
-        MetricSummary(mean=0.75, std=0.25, values=[[0.5, 1.0]])
+        >>> MetricSummary.of([[0.5, 1.0, 0.0]])
+        MetricSummary(mean=0.5, std=0.5, values=[[0.5, 1.0, 0.0]])
     """
 
     mean: float
@@ -45,12 +49,33 @@ class MetricSummary:
     def of(cls, values: Iterable[Iterable[float | None]]) -> MetricSummary | None:
         """Summarise a metric; nan or None stand for values that do not exist, and the result is None if none does."""
         clean = [[None if v is None or math.isnan(v) else float(v) for v in line] for line in values]
-        existing = [v for line in clean for v in line if v is not None]
-        if not existing:
+        summary = cls(0.0, 0.0, clean)
+        if not summary.existing:
             return None
-        mean = math.fsum(existing) / len(existing)
-        std = math.sqrt(math.fsum((v - mean) ** 2 for v in existing) / len(existing))
-        return cls(mean, std, clean)
+        summary.mean = math.fsum(summary.existing) / len(summary.existing)
+        summary.std = _deviation(summary.existing, summary.mean)
+        return summary
+
+    @property
+    def existing(self) -> list[float]:
+        """All values that exist."""
+        return [v for line in self.values for v in line if v is not None]
+
+    def follows(self, form: int = FORMAT) -> bool:
+        """Tell whether mean and deviation are those of the values, as files of a format have them."""
+        again = MetricSummary.of(self.values)
+        if again is None:
+            return True
+        std = _deviation(again.existing, again.mean, lost=0) if form == POPULATION else again.std
+        pairs = ((again.mean, self.mean), (std, self.std))
+        return all(math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-6) for one, other in pairs)
+
+
+def _deviation(values: Sequence[float], mean: float, lost: int = 1) -> float:
+    """Return the standard deviation of values, by their number less the degrees of freedom that are lost."""
+    if len(values) < 2:
+        return 0.0
+    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - lost))
 
 
 def full_method(method: str, variant: str) -> str:
@@ -74,7 +99,8 @@ class Identity:
         settings: Leaves of data, fit and distill that differ from the method's preset.
         preset: Evaluation preset.
         distill_seeds: Seeds of the distilled sets, the first index of ``values``.
-        eval_networks: Networks per distilled set, the second index of ``values``.
+        eval_networks: Networks per distilled set over all evaluation seeds, the second index of ``values``.
+        eval_seeds: Seeds of the evaluations of every set; None where each set's went with its distillation seed.
         eval_settings: Leaves of the evaluation that differ from its preset; the oldest files lack them.
         variant: ``published``, or ``recommended`` by this project; older files lack it.
 
@@ -95,6 +121,7 @@ class Identity:
     preset: str
     distill_seeds: list[int]
     eval_networks: int
+    eval_seeds: list[int] | None = None
     eval_settings: dict[str, Any] = field(default_factory=dict)
     variant: str = "published"
 
@@ -152,8 +179,12 @@ class Row(Identity):
     more: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, document: Any) -> Row:
-        """Check a row of a file and return it.
+    def from_json(cls, document: Any, form: int = FORMAT) -> Row:
+        """Check a row of a file and return it as files have it today.
+
+        Args:
+            document: The row.
+            form: Format of the file.
 
         Raises:
             FileFormatError: Says what is wrong with the row, in words that go on from "row 3".
@@ -170,8 +201,11 @@ class Row(Identity):
         if isinstance(keys["metrics"], dict):
             keys["metrics"] = {name: _summary(name, each) for name, each in keys["metrics"].items()}
         row = cls(**keys)
-        for problem in row._problems():
+        for problem in row._problems(form):
             raise FileFormatError(problem)
+        if form == POPULATION:
+            for summary in filter(None, row.metrics.values()):
+                summary.std = _deviation(summary.existing, summary.mean)
         return row
 
     def to_json(self) -> dict[str, Any]:
@@ -192,7 +226,7 @@ class Row(Identity):
     def std(self, metric: str) -> float | None:
         """Return a metric's standard deviation; None where it does not exist or rests on a single value."""
         summary = self.metrics.get(metric)
-        if summary is None or sum(v is not None for values in summary.values for v in values) < 2:
+        if summary is None or len(summary.existing) < 2:
             return None
         return summary.std
 
@@ -219,7 +253,7 @@ class Row(Identity):
         summary = self.metrics.get(metric)
         return summary.values if summary else [[None] * self.eval_networks for _ in range(self.num_sets)]
 
-    def _problems(self) -> Iterator[str]:
+    def _problems(self, form: int) -> Iterator[str]:
         hints = get_type_hints(Row)
         for key in fields(self):
             for name, problem in misfits(getattr(self, key.name), hints[key.name], key.name):
@@ -227,18 +261,13 @@ class Row(Identity):
         for name in ("cell_accuracy", "cell_count"):
             if not even_lines(getattr(self, name)):
                 yield f"has {name!r} that is no matrix of classes by groups"
+        if self.eval_seeds is not None and (not self.eval_seeds or self.eval_networks % len(self.eval_seeds)):
+            yield "has 'eval_networks' that are not equally many for each of 'eval_seeds'"
         for name, summary in self.metrics.items():
             if summary and [len(line) for line in summary.values] != [self.eval_networks] * self.num_sets:
                 yield f"has a metric {name!r} whose values are not one for each distillation seed and network"
-            if summary and not _follows(summary):
+            if summary and not summary.follows(form):
                 yield f"has a metric {name!r} whose mean and std are not those of its values"
-
-
-def _follows(summary: MetricSummary) -> bool:
-    """Tell whether mean and deviation are those of the values."""
-    again = MetricSummary.of(summary.values)
-    pairs = () if again is None else ((again.mean, summary.mean), (again.std, summary.std))
-    return all(math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-6) for one, other in pairs)
 
 
 def _summary(name: str, document: Any) -> MetricSummary | None:
@@ -259,31 +288,52 @@ def merge(*sources: Iterable[Row]) -> list[Row]:
 
 
 def join_seeds(rows: Sequence[Row]) -> Row:
-    """Join rows that differ in nothing but their distillation seeds into one.
+    """Join rows that differ in nothing but their distillation and evaluation seeds into one.
 
     Args:
-        rows: At least one row; their seeds do not overlap.
+        rows: At least one row; no two are of the same seeds, and every set has the same evaluation seeds.
 
     Returns:
         A row with all seeds in the given order, means and deviations over all values, the seconds of each stage
-        summed (as far as they are known), the cells' accuracies averaged (each row counts by its number of seeds), and
+        summed (as far as they are known), the cells' accuracies averaged (each row counts by its number of values), and
         every warning once.
 
     Raises:
         ValueError: The rows differ in another key, or a seed occurs twice.
     """
+    by_set: dict[tuple[int, ...], list[Row]] = {}
+    for row in rows:
+        by_set.setdefault(tuple(row.distill_seeds), []).append(row)
+    sets = [_join(of_set, "eval_seeds") for of_set in by_set.values()]
+    return _join(sets, "distill_seeds")
+
+
+def _join(rows: Sequence[Row], along: str) -> Row:
+    """Join rows that differ in one kind of seed, along whose axis their values are put together."""
     first = rows[0]
-    seeds = [seed for row in rows for seed in row.distill_seeds]
+    if len(rows) == 1:
+        return first
+    seeds = [seed for row in rows for seed in getattr(row, along) or [None]]
     if len(set(seeds)) != len(seeds):
-        raise ValueError(f"distillation seeds occur twice: {seeds}")
-    for key in (*(key for key in IDENTITY if key != "distill_seeds"), "cell_count"):
+        raise ValueError(f"{along.replace('_', ' ')} occur twice: {seeds}")
+    for key in (*(key for key in IDENTITY if key != along), "cell_count"):
         if any(getattr(row, key) != getattr(first, key) for row in rows):
             raise ValueError(f"rows to be joined differ in {key}")
+
+    def joined(metric: str) -> MetricSummary | None:
+        values = [row.values(metric) for row in rows]
+        if along == "distill_seeds":
+            return MetricSummary.of(line for of_row in values for line in of_row)
+        return MetricSummary.of([v for line in lines for v in line] for lines in zip(*values, strict=True))
+
     names = dict.fromkeys(name for row in rows for name in row.metrics)
+    changed: dict[str, Any] = {along: seeds}
+    if along == "eval_seeds":
+        changed["eval_networks"] = first.eval_networks * len(rows)
     return replace(
         first,
-        distill_seeds=seeds,
-        metrics={name: MetricSummary.of([line for row in rows for line in row.values(name)]) for name in names},
+        **changed,
+        metrics={name: joined(name) for name in names},
         seconds={stage: _sum(row.seconds.get(stage) for row in rows) for row in rows for stage in row.seconds},
         warnings=list(dict.fromkeys(word for row in rows for word in row.warnings)),
         cell_accuracy=_mean_cells([(row.cell_accuracy, row.num_sets) for row in rows if row.cell_accuracy]),
@@ -338,15 +388,16 @@ def parse_results(document: Any, where: str) -> list[Row]:
     """
     if not isinstance(document, dict) or not isinstance(document.get("rows"), list):
         raise FileFormatError(f"{where} is not a results file (no 'rows'): name a results.json written by fdd")
-    if document.get("format") != FORMAT:
+    form = document.get("format")
+    if form not in (POPULATION, FORMAT):
         raise FileFormatError(
-            f"{where} has format version {document.get('format')!r}, this code reads version {FORMAT}: "
+            f"{where} has format version {form!r}, this code reads versions {POPULATION} and {FORMAT}: "
             "use the version of fdd-lightning that wrote it"
         )
     rows = []
     for number, row in enumerate(document["rows"]):
         try:
-            rows.append(Row.from_json(row))
+            rows.append(Row.from_json(row, form))
         except FileFormatError as error:
             raise FileFormatError(f"{where}: row {number} {error}: run the evaluation again") from None
     return rows

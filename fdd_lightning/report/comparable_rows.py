@@ -13,7 +13,7 @@ FROM_THE_SET = {"lr": "learned", "labels": "soft"}
 """Settings of an evaluation that come with the set: they say nothing of how the user evaluates."""
 LENGTH = "epochs"
 """Setting of an evaluation that depends on the set's size: a whole set takes fewer epochs than a distilled one."""
-COUNTS = ("distill_seeds", "eval_networks")
+COUNTS = ("distill_seeds", "eval_networks", "eval_seeds")
 """Keys of a row's identity that say how often something was repeated, not what."""
 
 

@@ -1,11 +1,13 @@
 import copy
 import json
 import math
+import statistics
 from dataclasses import replace
 
 import pytest
 
 from fdd_lightning.artefacts.results import (
+    FORMAT,
     IDENTITY,
     Identity,
     MetricSummary,
@@ -37,7 +39,7 @@ def test_metric_summary_against_a_loop():
     summary = MetricSummary.of(values)
     assert summary is not None
     assert summary.mean == pytest.approx(mean)
-    assert summary.std == pytest.approx(math.sqrt(squares / count))
+    assert summary.std == pytest.approx(math.sqrt(squares / (count - 1)))
     assert summary.values == [[0.5, 0.7, None], [0.9, 0.1, 0.4]]
 
 
@@ -60,7 +62,7 @@ def test_round_trip_and_shape(tmp_path):
     write_results(path, rows)
     document = json.loads(path.read_text())
     assert set(document) == {"format", "rows"}
-    assert document["format"] == 1
+    assert document["format"] == FORMAT
     assert document["rows"][0] == rows[0].to_json()
     assert read_results(path) == rows
 
@@ -68,7 +70,33 @@ def test_round_trip_and_shape(tmp_path):
 def test_eval_settings_may_be_absent():
     old = row().to_json()
     del old["eval_settings"]
-    assert parse_results({"format": 1, "rows": [old]}, "x")[0].eval_settings == {}
+    assert parse_results({"format": FORMAT, "rows": [old]}, "x")[0].eval_settings == {}
+
+
+def of_format_1(made):
+    """The row as format 1 had it: no evaluation seeds, and deviations of the population."""
+    document = made.to_json()
+    del document["eval_seeds"]
+    for summary in document["metrics"].values():
+        values = [value for line in summary["values"] for value in line]
+        summary["std"] = statistics.pstdev(values)
+    return document
+
+
+def test_deviations_of_format_1_are_computed_again():
+    made = row(seeds=(0, 1))
+    old = of_format_1(made)
+    (read,) = parse_results({"format": 1, "rows": [old]}, "x")
+    for name, summary in read.metrics.items():
+        was = old["metrics"][name]["std"]
+        assert summary is not None
+        assert summary.std == pytest.approx(was * math.sqrt(6 / 5))
+        assert summary == made.metrics[name]
+    assert read == made
+    with pytest.raises(FileFormatError, match="not those of its values"):
+        parse_results({"format": FORMAT, "rows": [old]}, "x")
+    with pytest.raises(FileFormatError, match="not those of its values"):
+        parse_results({"format": 1, "rows": [made.to_json()]}, "x")
 
 
 def test_later_releases_may_add_keys_and_metrics_and_older_ones_lack_metrics(tmp_path):
@@ -76,7 +104,7 @@ def test_later_releases_may_add_keys_and_metrics_and_older_ones_lack_metrics(tmp
     document |= {"licence": "mine", "odd": {"a": [1]}}
     document["metrics"]["mine"] = {"mean": 1, "std": 0.0, "values": [[1, 1.0, None]]}
     del document["metrics"]["deo_max"]
-    (read,) = parse_results({"format": 1, "rows": [document]}, "x")
+    (read,) = parse_results({"format": FORMAT, "rows": [document]}, "x")
     assert read.mean("deo_max") is None
     assert read.mean("mine") == 1
     assert read.to_json() == document
@@ -88,7 +116,7 @@ def test_later_releases_may_add_keys_and_metrics_and_older_ones_lack_metrics(tmp
 def broken(change):
     made = row().to_json()
     change(made)
-    return {"format": 1, "rows": [row().to_json(), made]}
+    return {"format": FORMAT, "rows": [row().to_json(), made]}
 
 
 @pytest.mark.parametrize(
@@ -106,6 +134,9 @@ def broken(change):
         (lambda r: r["metrics"]["accuracy"].update(mean=NAN), "not finite"),
         (lambda r: r["metrics"]["accuracy"].update(values=[[0.5]]), "each distillation seed and network"),
         (lambda r: r["metrics"]["accuracy"].update(values=[0.5]), "'metrics.accuracy.values.0' of type float"),
+        (lambda r: r.update(eval_seeds=[0, 1]), "not equally many for each of 'eval_seeds'"),
+        (lambda r: r.update(eval_seeds=[]), "not equally many for each of 'eval_seeds'"),
+        (lambda r: r["metrics"]["accuracy"].update(std=1.0), "whose mean and std are not those of its values"),
         (lambda r: r["metrics"]["accuracy"].update(values=0.5), "'metrics.accuracy.values' of type float"),
     ],
 )
@@ -131,7 +162,7 @@ def test_other_files_are_refused(tmp_path):
         read_results(path)
     for text, words in (
         ("[]", "not a results file"),
-        ('{"format": 2, "rows": []}', "version 2"),
+        ('{"format": 3, "rows": []}', "version 3"),
         ('{"format": 1, "rows": [3]}', "not an object"),
         ('{"format": 1, "ro', "not valid JSON"),
     ):
@@ -178,6 +209,24 @@ def test_join_seeds_against_a_loop():
     assert Row.from_json(joined.to_json()) == joined
 
 
+def test_join_seeds_puts_evaluation_seeds_beside_each_other():
+    rows = [row(seeds=(seed,), eval_seeds=[other]) for seed in (3, 4) for other in (0, 9)]
+    rows[1].metrics["deo_max"] = None
+    one, two, three, four = rows
+    joined = join_seeds(rows)
+    assert (joined.distill_seeds, joined.eval_seeds, joined.eval_networks) == ([3, 4], [0, 9], 6)
+    values = joined.values("accuracy")
+    assert values == [[*a.values("accuracy")[0], *b.values("accuracy")[0]] for a, b in ((one, two), (three, four))]
+    assert joined.metrics["accuracy"] == MetricSummary.of(values)
+    assert joined.values("deo_max")[0][3:] == [None] * 3
+    assert joined.seconds == {"fit": 6.0, "distill": 80.0, "eval": 40.0}
+    assert Row.from_json(joined.to_json()) == joined
+    with pytest.raises(ValueError, match="eval seeds occur twice"):
+        join_seeds([one, one])
+    with pytest.raises(ValueError, match="differ in eval_networks"):
+        join_seeds(rows[:3])
+
+
 def test_join_seeds_with_a_metric_that_does_not_exist():
     one, two = row(seeds=(0,)), row(seeds=(1,))
     one.metrics["deo_max"] = two.metrics["deo_max"] = None
@@ -195,6 +244,8 @@ def test_join_seeds_with_a_metric_that_does_not_exist():
 def test_join_seeds_refuses_strangers():
     with pytest.raises(ValueError, match="twice"):
         join_seeds([row(), row()])
+    with pytest.raises(ValueError, match="distill seeds occur twice"):
+        join_seeds([row(), row(seeds=(1, 0))])
     with pytest.raises(ValueError, match="weighting"):
         join_seeds([row(), row(weighting="kde", seeds=(1,))])
 

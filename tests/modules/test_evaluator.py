@@ -43,6 +43,7 @@ KEYS = [
     "preset",
     "distill_seeds",
     "eval_networks",
+    "eval_seeds",
     "eval_settings",
     "variant",
     "seconds",
@@ -202,7 +203,7 @@ def test_the_row_holds_what_was_measured(digits, chosen):
         values = [s[name] for s in scores]
         assert summary["values"] == [pytest.approx(values, abs=1e-6)]
         assert summary["mean"] == pytest.approx(sum(values) / 2, abs=1e-6)
-        assert summary["std"] == pytest.approx(abs(values[0] - values[1]) / 2, abs=1e-6)
+        assert summary["std"] == pytest.approx(abs(values[0] - values[1]) / math.sqrt(2), abs=1e-6)
     assert row["metrics"]["accuracy"]["mean"] > 0.2
     counts, cells = row["cell_count"], row["cell_accuracy"]
     assert sum(map(sum, counts)) == len(digits.test) == 5000
@@ -229,6 +230,7 @@ def test_the_row_says_what_was_done(digits, chosen):
         "preset": "quick",
         "distill_seeds": [4],
         "eval_networks": 2,
+        "eval_seeds": None,
         "eval_settings": {"network.width": 4, "network.depth": 2, "epochs": 3, "batch_size": 16, "lr": 0.05},
         "variant": "published",
         "seconds": {"fit": None, "distill": None, "eval": None},

@@ -26,7 +26,7 @@ def literal(rows):
         if all(getattr(biased, key) == getattr(unbiased, key) for key in (*same, "eval_settings")):
             a, b = values(unbiased), values(biased)
             drop = sum(a) / len(a) - sum(b) / len(b)
-            spread = math.sqrt(statistics.pstdev(a) ** 2 + statistics.pstdev(b) ** 2)
+            spread = math.sqrt(statistics.stdev(a) ** 2 + statistics.stdev(b) ** 2)
             found[id(biased)] = [biased, drop, spread, drop / (sum(a) / len(a)), None, None]
     for line in found.values():
         for other in found.values():

@@ -64,7 +64,7 @@ def test_a_whole_run(fdd):
     document = json.loads((ROOT / "results.json").read_text())
     assert set(document) == {"format", "planned", "failed", "rows"}
     assert (document["planned"], document["failed"]) == (4, [])
-    assert document["format"] == 1
+    assert document["format"] == 2
     rows = document["rows"]
     check_shape(rows, seeds=2, networks=2)
     assert [(row["method"], row["weighting"]) for row in rows] == [
