@@ -20,7 +20,7 @@ from fdd_lightning.augment import Augmentation
 from fdd_lightning.configuration.choices import spec_of
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.sizes import sized
-from fdd_lightning.datamodules.base import entry_of
+from fdd_lightning.datamodules.named import entry_of
 from fdd_lightning.datasets.label_table import shortened
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError

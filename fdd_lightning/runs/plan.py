@@ -20,7 +20,7 @@ from fdd_lightning.configuration.defaults import complete, parameters
 from fdd_lightning.configuration.row_settings import distill_settings
 from fdd_lightning.configuration.trainer_settings import decisive, refuse_nothing_to_do
 from fdd_lightning.datamodules import BaseDataModule
-from fdd_lightning.datamodules.base import data_module
+from fdd_lightning.datamodules.named import data_module
 from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError
 from fdd_lightning.matching.weightings import Weighting
 from fdd_lightning.modules.base import fit_kinds

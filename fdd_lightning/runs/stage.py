@@ -17,7 +17,7 @@ from fdd_lightning.configuration.row_settings import below
 from fdd_lightning.configuration.settled import settled_as_before, settled_by_data
 from fdd_lightning.configuration.trainer_settings import decisive
 from fdd_lightning.datamodules import BaseDataModule
-from fdd_lightning.datamodules.base import source_state
+from fdd_lightning.datamodules.named import source_state
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.stages.buildable import known_facts, require_buildable, require_devices

@@ -23,7 +23,7 @@ from fdd_lightning.configuration.defaults import IMPORTED
 from fdd_lightning.configuration.named_by_files import require_known
 from fdd_lightning.configuration.settled import AUTO
 from fdd_lightning.datamodules import BaseDataModule, ColoredDigits
-from fdd_lightning.datamodules.base import spec_of_set
+from fdd_lightning.datamodules.named import spec_of_set
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import FitModule, StageModule
 from fdd_lightning.modules.base_distiller import BaseDistiller

@@ -34,7 +34,7 @@ from fdd_lightning.artefacts.stage_folder import (
 from fdd_lightning.configuration.choices import import_class, leaves
 from fdd_lightning.configuration.settled import open_choices, settled_as_before, settled_by_data
 from fdd_lightning.datamodules import BaseDataModule
-from fdd_lightning.datamodules.base import own_paths, source_state
+from fdd_lightning.datamodules.named import own_paths, source_state
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError, first_process, say
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.stages.buildable import require_buildable, require_devices

@@ -23,7 +23,7 @@ from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.named_by_files import require_known
-from fdd_lightning.datamodules.base import spec_of_set
+from fdd_lightning.datamodules.named import spec_of_set
 from fdd_lightning.datasets import cache
 from fdd_lightning.errors import FDDError, in_one_line
 from fdd_lightning.modules.base import fit_kinds

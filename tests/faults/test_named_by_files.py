@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.datamodules import BaseDataModule, Folder
-from fdd_lightning.datamodules.base import data_module
+from fdd_lightning.datamodules.named import data_module
 from tests.tiny import write_recipe
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
