@@ -67,7 +67,7 @@ def test_with_one_set_it_rests_on_its_networks_and_says_so():
     assert found.over == NETWORKS
     assert interval([[0.5]]) is None
     assert interval([[None], [0.5]]) is None
-    assert interval([[0.5], [0.5]]).low == sure_interval([[0.5], [0.5]]).high == 0.5
+    assert interval([[0.5], [0.5]]) == Interval(0.5, 0.5)
 
 
 def test_rows_with_equal_seeds_are_compared_seed_by_seed():
