@@ -121,9 +121,11 @@ class SupCon(FitModule):
 
     @classmethod
     def row_settings(cls, model: Spec) -> dict[str, Any]:
-        """Return which of the menu's encoders it is, if not the paper's, and how it differs; without a prefix."""
-        name = complete(model)["init_args"].get("preset", cls.entry)
+        """Return which of the menu's encoders it is, if not the paper's, and how it differs; a seed has a prefix."""
+        given = complete(model)["init_args"]
+        name = given.get("preset", cls.entry)
         settings = {k: v for k, v in differences(model, reference(model, name)).items() if k != "preset"}
+        settings |= {"encoder.seed": given["seed"]} if given.get("seed") else {}
         return settings if name == cls.entry else {"encoder": name, **settings}
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from fdd_lightning.artefacts.results import Identity, Row, join_seeds, read_results
@@ -13,7 +14,8 @@ from fdd_lightning.errors import FileFormatError, WriteError, say
 from fdd_lightning.report.row_names import names_of
 from fdd_lightning.report.summary import write_summary
 from fdd_lightning.runs.carry_out import Here
-from fdd_lightning.runs.plan import Plan, PlannedRow
+from fdd_lightning.runs.plan import Plan
+from fdd_lightning.runs.planned_row import PlannedRow
 from fdd_lightning.runs.side_by_side import SideBySide, longest_first, side_by_side
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import note_rate
@@ -157,8 +159,14 @@ class Execution:
 
 
 def _row(planned: PlannedRow) -> Row:
-    """Return a planned row's result: the rows of its evaluations, combined over the distillation seeds."""
-    rows = [read_results(stage.folder.path / "rows.json")[0] for stage in planned.evaluations]
+    """Return a planned row's result: the rows of its evaluations, combined over both kinds of seed."""
+    seeded = planned.identity["eval_seeds"] is not None
+    rows = []
+    for stage in planned.evaluations:
+        (found,) = read_results(stage.folder.path / "rows.json")
+        # A set of one seed says that seed of what was fitted for it; the row, that each had its own.
+        own = [stage.config["model"]["init_args"]["seed"]] if seeded else None
+        rows.append(replace(found, settings=planned.identity["settings"], eval_seeds=own))
     row = join_seeds(rows)
     for path in planned.evaluations[0].config["model"]["init_args"].get("metrics") or ():
         import_class(path)  # the table asks the class for its heading

@@ -6,95 +6,41 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fdd_lightning.algorithms.group_labels import refuse_groups
 from fdd_lightning.artefacts.results import Identity
 from fdd_lightning.artefacts.stage_folder import StageFolder
-from fdd_lightning.configuration.choices import Spec, build, import_class
+from fdd_lightning.configuration.choices import Spec, import_class
 from fdd_lightning.configuration.defaults import complete, parameters
 from fdd_lightning.configuration.row_settings import distill_settings
 from fdd_lightning.configuration.trainer_settings import decisive, refuse_nothing_to_do
 from fdd_lightning.datamodules import BaseDataModule
 from fdd_lightning.datamodules.named import data_module
-from fdd_lightning.errors import ConfigError, DatasetNotFoundError, FDDError
-from fdd_lightning.matching.weightings import Weighting
+from fdd_lightning.errors import ConfigError
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.modules.base_distiller import BaseDistiller
 from fdd_lightning.modules.row_identity import evaluation_identity
-from fdd_lightning.modules.weighing import require_images
+from fdd_lightning.runs.planned_row import PlannedRow, trainer_class, weighting_of
 from fdd_lightning.runs.recipe import FULL, Entry, Recipe, is_file_name
-from fdd_lightning.runs.stage import Stage, configuration, options
+from fdd_lightning.runs.stage import PER_SET, Stage, configuration, options
 from fdd_lightning.runs.time_estimates import estimate
-from fdd_lightning.training import refuse_mixing, regime_of
 from fdd_lightning.utils.files import fingerprint
 
 ELSEWHERE = {
     "fit": {"experts.weighting": "weightings"},
     "distill": {"images_per_class": "ipcs", "seed": "distill_seeds", "weighting": "weightings"},
-    "eval": {"seed": "distill_seeds", "network": "eval.networks", "learner": "eval.trainers"},
+    "eval": {
+        "seed": "eval.seeds",
+        "seeds": "eval.seeds of the recipe, the same for all its rows",
+        "network": "eval.networks",
+        "learner": "eval.trainers",
+    },
 }
 """Leaves that a recipe says by keys of its own."""
-
-
-@dataclass
-class PlannedRow:
-    """One row to come.
-
-    Attributes:
-        identity: The row's identity keys.
-        evaluations: Its evaluation of each distilled set, in the order of the seeds.
-        data: The data module, not set up.
-
-    Example:
-        >>> from fdd_lightning.datamodules import ColoredDigits
-        >>> PlannedRow({"dataset": "colored_digits"}, evaluations=[], data=ColoredDigits()).stages()
-        []
-    """
-
-    identity: dict[str, Any]
-    evaluations: list[Stage]
-    data: BaseDataModule
-
-    def stages(self) -> list[Stage]:
-        """Return all stages of the row once, inputs first."""
-        return list({id(stage): stage for each in self.evaluations for stage in each.with_inputs()}.values())
-
-    def check_data(self, *, built: bool = True) -> None:
-        """Refuse data that are missing or do not suffice, before the first of many stages runs.
-
-        Args:
-            built: Build the data where only that tells how many images a class has.
-
-        Raises:
-            DatasetNotFoundError: They are missing.
-            ConfigError: The row's weighting or trainer needs groups, and the data have none, a class has fewer images
-                than its method takes, or the trainer does not go with the evaluation's preset.
-        """
-        if self.data.missing is not None:
-            raise DatasetNotFoundError(self.data.missing)
-        made = self.evaluations[0].inputs.get("synthetic")
-        if made is not None and self.data.num_groups < 2 and weighting_of(made.config["model"]).needs_groups:
-            raise ConfigError(
-                f"weighting {self.identity['weighting']} needs groups, and data set {self.data.name} has none: name a "
-                "column of groups, or leave the weighting out (vanilla and kde need none)"
-            )
-        counts = self.data.class_counts()
-        if counts is None and built:
-            with suppress(FDDError):  # said when it is the first stage's turn: rows of other data go on
-                self.data.prepare_data()
-                counts = self.data.class_counts()
-        if made is not None and counts is not None and issubclass(made.module, BaseDistiller):
-            require_images(made.module.real_images_needed(made.config["model"]["init_args"]), counts, self.data)
-        evaluation = self.evaluations[0].config["model"]
-        arguments, trainer = evaluation["init_args"], trainer_class(evaluation)
-        inferred = not build(arguments["groups"]).needs_groups
-        refuse_groups(trainer, self.identity["train_on"], self.data.num_classes if inferred else self.data.num_groups)
-        refuse_mixing(regime_of(arguments), trainer, f"preset {arguments['preset']}")
 
 
 class Plan:
@@ -155,7 +101,9 @@ class Plan:
             if key not in self._taken:
                 raise ConfigError(f"recipe {self.recipe.name}: distill.{key}: no method of the recipe takes it")
         for entry in self.recipe.data if self.recipe.fit else ():
-            _ = self._fit("encoder", entry).config  # misspelt leaves are refused also where nothing needs an encoder
+            _ = self._fit(
+                "encoder", entry, seed=0
+            ).config  # misspelt leaves are refused also where nothing needs an encoder
         made = {flag for row in self.rows for stage in row.stages() for flag in stage.inputs}
         self.notes = {kind: note for kind, note in self.notes.items() if kind in made}
         for key in self.recipe.fit:
@@ -224,7 +172,12 @@ class Plan:
         self, data: Entry, method: Entry, weighting: Entry, ipc: int | None, network: Entry, trainer: Entry
     ) -> PlannedRow:
         seeds = (0,) if ipc is None else self.recipe.distill_seeds
-        evaluations = [self._eval(data, method, weighting, ipc, network, trainer, seed) for seed in seeds]
+        again = self.recipe.eval_seeds
+        evaluations = [
+            self._eval(data, method, weighting, ipc, network, trainer, seed, own)
+            for seed in seeds
+            for own in again or (None,)
+        ]
         first = evaluations[0]
         module = self._module(first.config["data"])
         made = first.inputs.get("synthetic")
@@ -248,6 +201,7 @@ class Plan:
             "conflict_ratio": module.conflict_ratio,
             "settings": settings,
             "distill_seeds": list(seeds) if made else [],
+            "eval_seeds": None,
             **evaluation_identity(
                 first.config["model"],
                 train_on,
@@ -255,6 +209,8 @@ class Plan:
                 decisive(first.config["trainer"]),
             ),
         }
+        if again is not None:
+            identity |= {"eval_seeds": list(again), "eval_networks": identity["eval_networks"] * len(again)}
         return PlannedRow(identity, evaluations, module)
 
     def _module(self, spec: Spec) -> BaseDataModule:
@@ -301,16 +257,27 @@ class Plan:
         return known
 
     def _fit(
-        self, kind: str, data: Entry, weighting: Entry | None = None, given: Mapping[str, Any] | None = None
+        self,
+        kind: str,
+        data: Entry,
+        seed: int,
+        weighting: Entry | None = None,
+        given: Mapping[str, Any] = MappingProxyType({}),
     ) -> Stage:
         """Return the stage of a kind of fit; one for each weighting where it weighs images.
 
-        What is ``given`` are a method's own leaves of its fits, over the recipe's.
+        What is ``given`` are a method's own leaves of its fits, over the recipe's. The distillation ``seed`` counts
+        where the recipe says ``seed: per_set``: of one kind by its own leaf, of all others by that without a prefix.
         """
         fit = fit_kinds()[kind]
-        own = {key: value for key, value in (given or {}).items() if kind_of(key) == kind}
-        self._fitted |= set(own)
-        leaves = {k: v for k, v in {**self.recipe.fit, **data.of("fit"), **own}.items() if kind_of(k) == kind}
+        own = {key: value for key, value in given.items() if kind_of(key) == kind}
+        asked = {**self.recipe.fit, **data.of("fit"), **given}
+        leaves = {k: v for k, v in asked.items() if kind_of(k) == kind}
+        per_set = leaves.get(fit.leaf("seed"), asked.get("seed")) == PER_SET
+        self._fitted |= {*own, *({"seed"} if per_set else ())}
+        if per_set:
+            own.pop(fit.leaf("seed"), None)
+            leaves[fit.leaf("seed")] = seed
         entry, why = fit.entry_here()
         if why and kind not in leaves:
             self.notes[kind] = f"{kind} {entry}, as the recipe names none and {why} (fit.{kind} says another)"
@@ -331,15 +298,21 @@ class Plan:
             folder += f"-{slug(Entry(weighting.name, weighs | variant))}"
         elif variant:
             folder += f"-{slug(Entry(name, {k: v for k, v in variant.items() if k != kind}))}"
+        folder += f"-seed{seed}" if per_set else ""
         args += options("model", leaves)
         stage = self._stage("fit", folder, f"{kind} for {folder}", args, data)
         stage.section = "fit" if not fit.leaf() else f"fit.{kind}"
-        return self._with_inputs(stage, data, weighting, given)
+        stage.per_set = per_set
+        return self._with_inputs(stage, data, seed, weighting, given)
 
     def _with_inputs(
-        self, stage: Stage, data: Entry, weighting: Entry | None, given: Mapping[str, Any] | None = None
+        self, stage: Stage, data: Entry, seed: int, weighting: Entry | None, given: Mapping[str, Any]
     ) -> Stage:
-        """Return a stage with the stages that make its inputs."""
+        """Return a stage with the stages that make its inputs.
+
+        Raises:
+            ConfigError: Its arguments cannot go together, or one for all sets reads what each set has its own of.
+        """
         if stage.inputs or weighting is None:
             return stage
         arguments = stage.config["model"]["init_args"]
@@ -347,7 +320,13 @@ class Plan:
             flags = stage.module.needs(arguments)
         except ConfigError as error:
             raise ConfigError(f"recipe {self.recipe.name}: {error}") from error
-        stage.inputs = {flag: self._fit(flag, data, weighting, given) for flag in flags}
+        stage.inputs = {flag: self._fit(flag, data, seed, weighting, given) for flag in flags}
+        for flag, before in stage.inputs.items():
+            if before.per_set and stage.kind == "fit" and not stage.per_set:
+                raise ConfigError(
+                    f"recipe {self.recipe.name}: {stage.section}.seed: say {PER_SET} here too: what is one for all "
+                    f"sets cannot read what each set has its own of ({flag})"
+                )
         return stage
 
     def _distill(self, data: Entry, method: Entry, weighting: Entry, ipc: int, seed: int) -> Stage:
@@ -357,7 +336,8 @@ class Plan:
         args += options("model", {**leaves, "images_per_class": ipc, "seed": seed})
         name = f"{self._name(data)}/{slug(method)}-{slug(weighting)}-ipc{ipc}-seed{seed}"
         title = f"{method.name} {slug(weighting)}, IPC {ipc}, seed {seed}, {self._name(data)}"
-        return self._with_inputs(self._stage("distill", name, title, args, data), data, weighting, method.of("fit"))
+        stage = self._stage("distill", name, title, args, data)
+        return self._with_inputs(stage, data, seed, weighting, method.of("fit"))
 
     def _shared_leaves(self, data: Entry, method: Entry) -> dict[str, Any]:
         """Return those of the recipe's and the data set's distillation leaves that the method takes.
@@ -383,19 +363,30 @@ class Plan:
                 raise ConfigError(f"recipe {self.recipe.name}: {kind}.{key}: say it by {ELSEWHERE[kind][key]}")
 
     def _eval(
-        self, data: Entry, method: Entry, weighting: Entry, ipc: int | None, network: Entry, trainer: Entry, seed: int
+        self,
+        data: Entry,
+        method: Entry,
+        weighting: Entry,
+        ipc: int | None,
+        network: Entry,
+        trainer: Entry,
+        seed: int,
+        own_seed: int | None,
     ) -> Stage:
+        """Return the evaluation of the set of a distillation seed: with that seed, or one of its own."""
         args = []
         for flag, entry in (("network", network), ("trainer", trainer)):
             key = "learner" if flag == "trainer" else flag
             args += [f"--model.{key}={entry.name}", *options(f"model.{key}", entry.leaves)]
         leaves = {**self.recipe.eval, **data.of("eval"), **method.of("eval")}
         self._reserved("eval", leaves)
-        args += options("model", {**leaves, "seed": seed})
+        args += options("model", {**leaves, "seed": seed if own_seed is None else own_seed})
         made = None if ipc is None else self._distill(data, method, weighting, ipc, seed)
         name = made.folder.path.relative_to(self.root / "distill") if made else Path(self._name(data)) / FULL
         title = f"{made.title if made else f'{FULL}, {self._name(data)}'}, {slug(network)}, {slug(trainer)}"
         folder = f"{name}/{slug(network)}-{slug(Entry(trainer.name, trainer.leaves | method.of('eval')))}"
+        if own_seed is not None:
+            folder, title = f"{folder}-seed{own_seed}", f"{title}, evaluation seed {own_seed}"
         return self._stage("eval", folder, title, args, data, {"synthetic": made} if made else {})
 
 
@@ -432,16 +423,3 @@ def slug(entry: Entry) -> str:
     text = re.sub(r"[^\w.=+-]+", "_", ",".join(words).replace(",", "+"))
     # Folder names have a limit; what was cut off still counts.
     return text if len(text) <= 120 else f"{text[:110]}-{fingerprint(words)[:8]}"
-
-
-def trainer_class(model: dict[str, Any]) -> type:
-    """Return the class of an evaluator's learner."""
-    return import_class(model["init_args"]["learner"]["class_path"])
-
-
-def weighting_of(model: dict[str, Any]) -> Weighting:
-    """Return a distiller's weighting; what it needs may depend on its arguments."""
-    found = build(model["init_args"]["weighting"])
-    if not isinstance(found, Weighting):
-        raise ConfigError(f"{type(found).__name__} is no Weighting")
-    return found

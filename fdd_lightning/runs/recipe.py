@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,15 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils.paths import TABLES
 from fdd_lightning.utils.plain_text import require_name
 
-KEYS = {"name", "data", "methods", "weightings", "ipcs", "distill_seeds", "fit", "distill", "eval", "report"}
+KEYS = {"name", "data", "ratios", "methods", "weightings", "ipcs", "distill_seeds"}
+KEYS |= {"fit", "distill", "eval", "report"}
 STAGED = {"data": ("fit", "distill", "eval"), "method": ("fit", "eval")}
 """Stages that entries may have settings for, over the recipe's; a method's other leaves are those of `distill`."""
-LISTED = {"data": ("methods",), "method": ("weightings", "ipcs", "trainers")}
+LISTED = {"data": ("ratios", "methods"), "method": ("weightings", "ipcs", "trainers")}
 """Parts of the grid that entries may have of their own."""
+
+RATIO = "conflict_ratio"
+"""The leaf of a data set that ``ratios`` say."""
 
 FULL = "full"
 """The method that distils nothing: the whole training set."""
@@ -36,6 +40,7 @@ class Entry:
         trainers: A method's own trainers, or None.
         stages: Settings of a data set or method that are a whole stage's, by ``fit``, ``distill`` or ``eval``.
         methods: A data set's own methods, or None.
+        ratios: A data set's own conflict ratios, or None; each is a data set of the recipe.
 
     Example:
         >>> Entry("dm", stages={"eval": {"count": 5}}).of("eval")
@@ -49,6 +54,7 @@ class Entry:
     trainers: tuple[Entry, ...] | None = None
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     methods: tuple[Entry, ...] | None = None
+    ratios: tuple[float | None, ...] | None = None
 
     def of(self, stage: str) -> dict[str, Any]:
         """Return the settings of its own that a stage takes, by ``fit``, ``distill`` or ``eval``."""
@@ -61,7 +67,7 @@ class Recipe:
 
     Attributes:
         name: Results go to ``runs/NAME`` below the current folder.
-        data: Data sets.
+        data: Data sets, one for each of their ratios.
         methods: Distillation methods and controls, of every data set without methods of its own.
         weightings: Weightings of every method without weightings of its own.
         ipcs: Images per class.
@@ -69,6 +75,7 @@ class Recipe:
         fit: Leaves of the encoder's training; ``encoder`` names its file in the menu.
         distill: Leaves of every distillation.
         eval: Leaves of every evaluation.
+        eval_seeds: Seeds of the evaluations of every set; None for one evaluation of each, with the set's own seed.
         networks: Networks that are evaluated, by name in the menu, with leaves of their own.
         trainers: Ways to train them, by name in the menu; of every method without trainers of its own.
         figures: Figures of the user's own, by class path.
@@ -87,6 +94,7 @@ class Recipe:
     fit: dict[str, Any]
     distill: dict[str, Any]
     eval: dict[str, Any]
+    eval_seeds: tuple[int, ...] | None
     networks: tuple[Entry, ...]
     trainers: tuple[Entry, ...]
     figures: tuple[str, ...]
@@ -132,16 +140,30 @@ class _Reader:
         self.known(key, name, kind)
         lists = {part: own.pop(part, None) for part in LISTED.get(kind, ())}
         read: dict[str, Any] = {
-            part: self.numbers(f"{key}.ipcs", value, least=1)
-            if part == "ipcs"
-            else self.entries(f"{key}.{part}", value, part.removesuffix("s"))
-            for part, value in lists.items()
-            if value is not None
+            part: self.part(f"{key}.{part}", part, value) for part, value in lists.items() if value is not None
         }
         flat = {**arguments, **flatten(own)}
         stages = {stage: below(stage, flat) for stage in STAGED.get(kind, ())}
         flat = {k: v for k, v in flat.items() if k.partition(".")[0] not in stages}
         return Entry(name, flat, stages={stage: found for stage, found in stages.items() if found}, **read)
+
+    def part(self, key: str, part: str, value: Any) -> tuple[Any, ...]:
+        """Read a part of the grid that an entry has of its own."""
+        if part == "ipcs":
+            return self.numbers(key, value, least=1)
+        return self.ratios(key, value) if part == "ratios" else self.entries(key, value, part.removesuffix("s"))
+
+    def data(self, value: Any, ratios: Any) -> tuple[Entry, ...]:
+        """Read the data sets, each once for every ratio of its own, or else of the recipe's."""
+        shared = self.ratios("ratios", ratios) if ratios is not None else ()
+        found = []
+        for entry in self.entries("data", value, "data"):
+            if entry.ratios and RATIO in entry.leaves:
+                raise self.fail("data", f"{entry.name} has both {RATIO} and ratios: say it once")
+            chosen = entry.ratios or (() if RATIO in entry.leaves else shared)
+            plain = replace(entry, ratios=None)
+            found += [replace(plain, leaves={**entry.leaves, RATIO: ratio}) for ratio in chosen] or [plain]
+        return tuple(found)
 
     def known(self, key: str, name: str, kind: str) -> None:
         own = "." in name and not is_file_name(name)
@@ -156,6 +178,14 @@ class _Reader:
             raise self.fail(key, f"{value!r} is not a list of whole numbers of at least {least}")
         if len(set(found)) != len(found):
             raise self.fail(key, f"{value!r} names a number twice")
+        return found
+
+    def ratios(self, key: str, value: Any) -> tuple[float | None, ...]:
+        found = tuple(self.listed(value))
+        if not found or any(isinstance(n, bool) or not isinstance(n, int | float | None) for n in found):
+            raise self.fail(key, f"{value!r} is not a list of numbers, or null for the unbiased twin")
+        if len(set(found)) != len(found):
+            raise self.fail(key, f"{value!r} names a ratio twice")
         return found
 
     def figures(self, value: Any) -> tuple[str, ...]:
@@ -238,7 +268,7 @@ def read_recipe(path: str | Path) -> Recipe:
     missing = sorted({"name", "data"} - set(content))
     if missing:
         raise read.fail(missing[0], "is missing")
-    data = read.entries("data", content["data"], "data")
+    data = read.data(content["data"], content.get("ratios"))
     if "methods" not in content and any(entry.methods is None for entry in data):
         raise read.fail("methods", "is missing")
     name = require_name(f"{file}: name", content["name"])
@@ -247,6 +277,7 @@ def read_recipe(path: str | Path) -> Recipe:
     evaluation = read.mapping("eval", content.get("eval"))
     networks = evaluation.pop("networks", ["convnet"])
     trainers = evaluation.pop("trainers", ["erm"])
+    seeds = evaluation.pop("seeds", None)
     return Recipe(
         name=name,
         data=data,
@@ -257,6 +288,7 @@ def read_recipe(path: str | Path) -> Recipe:
         fit=flatten(read.mapping("fit", content.get("fit"))),
         distill=flatten(read.mapping("distill", content.get("distill"))),
         eval=flatten(evaluation),
+        eval_seeds=None if seeds is None else read.numbers("eval.seeds", seeds, least=0),
         networks=read.entries("eval.networks", networks, "network"),
         trainers=read.entries("eval.trainers", trainers, "trainer"),
         figures=read.figures(content.get("report")),

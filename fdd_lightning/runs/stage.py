@@ -31,6 +31,9 @@ def options(prefix: str, leaves: dict[str, Any]) -> list[str]:
     return [f"--{key if key.startswith('trainer.') else f'{prefix}.{key}'}={text}" for key, text in texts.items()]
 
 
+PER_SET = "per_set"
+"""Seed of a fit that is trained once for each distillation seed, with that seed."""
+
 COUNTED = re.compile(r"--model\.(images_per_class|seed)=(\d+)")
 """Options in which the rows of a grid differ; the others are parsed once for all of them."""
 
@@ -64,6 +67,7 @@ class Stage:
         data: The arguments of the data.
         inputs: The stages whose artefacts it reads, by flag.
         section: Where a recipe has its leaves, if not below its kind.
+        per_set: Whether its seed is the distillation seed, so that every set has one of its own.
         states: States of source files that were looked up, by the data's spec; one for all stages of a plan.
 
     Example:
@@ -79,6 +83,7 @@ class Stage:
     data: list[str]
     inputs: dict[str, Stage] = field(default_factory=dict)
     section: str = ""
+    per_set: bool = False
     states: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -104,6 +109,7 @@ class Stage:
         for stage in self.inputs.values():
             fit: Any = stage.module
             own = fit.row_settings(stage.config["model"]) | below(fit.kind, decisive(stage.config["trainer"]))
+            own |= {f"{fit.kind}.seed": PER_SET} if stage.per_set else {}
             found |= stage.inherited_settings() | own
         return found
 

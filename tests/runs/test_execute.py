@@ -112,6 +112,31 @@ def metadata(path):
     return SyntheticSet.load(path).metadata
 
 
+def test_seeds_of_encoders_and_evaluations(fdd):
+    """Each set with an encoder of its own, and evaluated twice with the same networks as all others."""
+    evaluation = {"count": 2, "epochs": 2, "networks": [{"name": "convnet", "width": 4, "depth": 2}]}
+    fit = {"encoder": "supcon_small", "steps": 2, "network.width": 4}
+    grid = {"methods": ["random"], "weightings": ["kde"], "distill_seeds": [0, 7], "distill": {}}
+    run(fdd, "--output=plain", **grid, fit=fit, eval=evaluation)
+    grid |= {"fit": {**fit, "seed": "per_set"}, "eval": {**evaluation, "seeds": [7, 3]}}
+    assert len(ran(run(fdd, "--plan=plan.json", **grid))) == 2 + 2 + 4
+    rows = written_rows(ROOT / "results.json")
+    planned = json.loads(Path("plan.json").read_text())
+    assert planned == [{key: row[key] for key in planned[0]} for row in rows]
+    check_shape(rows, seeds=2, networks=4)
+    (row,), (plain,) = rows, written_rows("plain/results.json")
+    assert (row["eval_seeds"], plain["eval_seeds"]) == ([7, 3], None)
+    assert row["settings"] == {**plain["settings"], "encoder.seed": "per_set"}
+    made = {m["distill_seed"]: m["settings"] for m in map(metadata, ROOT.rglob("synthetic.safetensors"))}
+    assert made == {0: plain["settings"], 7: {**plain["settings"], "encoder.seed": 7}}
+    assert ran(run(fdd, **grid)) == []
+    # One more seed is one more evaluation of each set.
+    grid |= {"eval": {**evaluation, "seeds": [7, 3, 5]}}
+    assert [text.split()[0] for text in ran(run(fdd, **grid))] == ["eval"] * 2
+    (more,) = written_rows(ROOT / "results.json")
+    assert [line[:4] for line in more["metrics"]["accuracy"]["values"]] == row["metrics"]["accuracy"]["values"]
+
+
 def test_a_row_that_fails_is_listed_and_the_others_go_on(fdd):
     diverging = {"name": "dm", "lr_images": 1e38, "weightings": ["fairdd"]}
     write_recipe(Path("r.yaml"), methods=[diverging, "random"], weightings=["vanilla"])

@@ -86,6 +86,7 @@ def test_identity_has_every_key_and_the_settings_of_every_stage(plan):
         "preset": "quick",
         "distill_seeds": [0, 5],
         "eval_networks": 4,
+        "eval_seeds": None,
         "eval_settings": {"lr": 0.1, "network.width": 8},
     }
     assert json.loads(json.dumps(cell.identity)) == cell.identity
@@ -103,6 +104,85 @@ def test_an_encoder_is_trained_once_and_only_where_it_is_needed(plan):
     for stage in made.stages():
         for before in stage.inputs.values():
             assert order.index(before.folder.path) < order.index(stage.folder.path)
+
+
+def seeds_of(plan, kind):
+    """The seeds of the stages of a kind by their folders."""
+    stages = [stage for stage in plan.stages() if stage.kind == kind]
+    return {stage.folder.path.name: stage.config["model"]["init_args"]["seed"] for stage in stages}
+
+
+def test_evaluation_seeds_are_the_same_for_all_sets(plan):
+    grid = {"methods": ["full", "dm"], "distill_seeds": [0, 7]}
+    plain = plan(**grid)
+    assert column(plain, "eval_seeds", "eval_networks") == [(None, 2)] * 2
+    evaluation = {"count": 2, "epochs": 2, "networks": [{"name": "convnet", "width": 4}], "seeds": [3, 0]}
+    made = plan(**grid, eval=evaluation)
+    assert column(made, "distill_seeds", "eval_seeds", "eval_networks") == [([], [3, 0], 4), ([0, 7], [3, 0], 4)]
+    whole, dm = made.rows
+    assert [stage.config["model"]["init_args"]["seed"] for stage in dm.evaluations] == [3, 0, 3, 0]
+    assert [stage.inputs["synthetic"].title[-22:] for stage in dm.evaluations][::2] == [
+        f"seed {seed}, colored_digits" for seed in (0, 7)
+    ]
+    assert [stage.folder.path.name for stage in whole.evaluations] == [f"convnet+width=4-erm-seed{n}" for n in (3, 0)]
+    assert [stage.kind for stage in made.stages()].count("distill") == 2, "sets are made once"
+
+
+def test_an_encoder_of_each_sets_own(plan):
+    grid = {"weightings": ["vanilla", "kde"], "distill_seeds": [0, 7]}
+    small = {"encoder": "supcon_small", "steps": 2, "network.width": 4}
+    one, own = plan(**grid, fit=small), plan(**grid, fit={**small, "seed": "per_set"})
+    assert seeds_of(one, "fit") == {"colored_digits-encoder": 0}
+    assert seeds_of(own, "fit") == {f"colored_digits-encoder-seed{seed}": seed for seed in (0, 7)}
+    for evaluation in own.rows[1].evaluations:
+        made = evaluation.inputs["synthetic"]
+        seeds = [stage.config["model"]["init_args"]["seed"] for stage in (made, made.inputs["encoder"])]
+        assert len(set(seeds)) == 1
+    plain, kde = (row.identity["settings"] for row in one.rows)
+    assert [row.identity["settings"] for row in own.rows] == [plain, {**kde, "encoder.seed": "per_set"}]
+
+
+def test_everything_that_is_fitted_may_be_each_sets_own(plan):
+    mtt = {"name": "mtt", "student_steps": 2, "max_start": 1}
+    grid = {"methods": [mtt], "weightings": ["kde"], "distill_seeds": [0, 7], "distill": None}
+    tiny = {"encoder": "supcon_small", "steps": 2, "experts.count": 1, "experts.epochs": 2}
+    made = plan(**grid, fit={**tiny, "seed": "per_set"})
+    assert sorted(seeds_of(made, "fit").values()) == [0, 0, 7, 7]
+    (row,) = made.rows
+    settings = row.identity["settings"]
+    assert [settings[f"{kind}.seed"] for kind in ("encoder", "experts")] == ["per_set"] * 2
+    for stage in row.evaluations:
+        experts = stage.inputs["synthetic"].inputs["experts"]
+        assert experts.config["model"]["init_args"]["seed"] == stage.config["model"]["init_args"]["seed"]
+        assert experts.inputs["encoder"].folder.path.name.endswith(experts.folder.path.name[-1])
+    made = plan(**{**grid, "weightings": ["vanilla"]}, fit={**tiny, "experts.seed": "per_set"})
+    assert sorted(seeds_of(made, "fit").values()) == [0, 7]
+    made = plan(**grid, fit={**tiny, "experts.seed": "per_set"})
+    assert sorted(seeds_of(made, "fit").values()) == [0, 0, 7], "one encoder, experts of each set's own"
+
+
+def test_seeds_of_the_encoder_are_rows(plan):
+    methods = ["dm", {"name": "dm", "fit.seed": 3}, {"name": "dm", "fit.seed": "per_set"}]
+    made = plan(methods=methods, weightings=["kde"], distill_seeds=[0, 1])
+    assert [row.identity["settings"].get("encoder.seed") for row in made.rows] == [None, 3, "per_set"]
+    assert sorted(seeds_of(made, "fit").values()) == [0, 0, 1, 3]
+
+
+def test_the_whole_grid(plan):
+    made = plan(
+        data=["colored_digits"],
+        ratios=[0.1, None],
+        methods=["random", "dm"],
+        weightings=["vanilla", "kde"],
+        ipcs=[1, 2],
+        distill_seeds=[0, 1],
+        fit={"encoder": "supcon_small", "seed": "per_set"},
+        eval={"networks": ["convnet", "mlp"], "trainers": ["erm", "lff"], "seeds": [0, 1], "count": 3},
+    )
+    assert len(made.rows) == 2**6
+    assert all(len(row.evaluations) == 4 and row.identity["eval_networks"] == 6 for row in made.rows)
+    kinds = [stage.kind for stage in made.stages()]
+    assert [kinds.count(kind) for kind in ("fit", "distill", "eval")] == [2 * 2, 2 * 2**4, 4 * 2**6]
 
 
 @pytest.mark.parametrize(("gpu", "name"), [(True, "supcon"), (False, "supcon_small")])
@@ -175,6 +255,15 @@ def test_real_sets_are_planned_without_being_there(plan):
         ({"distill": {"images_per_class": 3}}, ["distill.images_per_class: say it by ipcs"]),
         ({"methods": [{"name": "dm", "weighting": "x"}]}, ["distill.weighting: say it by weightings"]),
         ({"eval": {"network": "x"}}, ["eval.network: say it by eval.networks"]),
+        ({"eval": {"seed": 1}}, ["eval.seed: say it by eval.seeds"]),
+        ({"methods": [{"name": "dm", "eval.seeds": [1]}]}, ["eval.seeds: say it by eval.seeds of the recipe"]),
+        ({"fit": {"seed": "per_seed"}}, ["fit.seed: expected int, not 'per_seed'"]),
+        ({"fit": {"experts.seed": "per_set"}}, ["fit.experts.seed: no method of the recipe needs experts"]),
+        (
+            {"methods": ["mtt"], "weightings": ["kde"], "distill": {}, "fit": {"seed": "per_set", "experts.seed": 0}},
+            ["fit.experts.seed: say per_set here too"],
+        ),
+        ({"data": "bffhq", "ratios": [0.1]}, ["bffhq: data.conflict_ratio: no such option"]),
         ({"methods": ["random"], "distill": {"iteration": 3}}, ["distill.iteration: no method of the recipe takes it"]),
         ({"weightings": ["vanilla", "vanilla"]}, ["two rows are the same"]),
         (

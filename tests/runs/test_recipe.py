@@ -54,6 +54,27 @@ def test_entries_and_leaves(tmp_path):
     assert recipe.eval == {"count": 2}
 
 
+def test_ratios_are_data_sets(tmp_path):
+    both = [
+        "colored_digits",
+        {"name": "cmnist", "conflict_ratio": 0.3},
+        {"name": "cmnist", "ratios": [None], "seed": 2},
+    ]
+    recipe = read(tmp_path, data=both, ratios=[0.01, 0.05, None])
+    assert [(entry.name, entry.leaves) for entry in recipe.data] == [
+        *(("colored_digits", {"conflict_ratio": ratio}) for ratio in (0.01, 0.05, None)),
+        ("cmnist", {"conflict_ratio": 0.3}),
+        ("cmnist", {"seed": 2, "conflict_ratio": None}),
+    ]
+    assert read(tmp_path, data=["colored_digits"]).data == (Entry("colored_digits"),)
+
+
+def test_seeds_of_the_evaluation(tmp_path):
+    recipe = read(tmp_path, eval={"seeds": [0, 4], "count": 2})
+    assert (recipe.eval_seeds, recipe.eval) == ((0, 4), {"count": 2})
+    assert read(tmp_path).eval_seeds is None
+
+
 def test_flatten_keeps_empty_mappings_and_lists():
     assert flatten({"a": {}, "b": [1, {"c": 2}], "d": {"e": None}}, "") == {"a": {}, "b": [1, {"c": 2}], "d.e": None}
 
@@ -100,6 +121,13 @@ def test_a_method_of_ones_own_is_a_file(tmp_path, monkeypatch):
         ({"ipcs": []}, ["ipcs: []"]),
         ({"ipcs": [1, 1]}, ["ipcs: [1, 1] names a number twice"]),
         ({"distill_seeds": [-1]}, ["distill_seeds: [-1]", "at least 0"]),
+        ({"ratios": ["few"]}, ["ratios: ['few'] is not a list of numbers, or null"]),
+        ({"ratios": []}, ["ratios: []"]),
+        ({"ratios": [True]}, ["ratios: [True]"]),
+        ({"data": {"name": "cmnist", "ratios": [0.1, 0.1]}}, ["data.ratios: [0.1, 0.1] names a ratio twice"]),
+        ({"data": {"name": "cmnist", "ratios": 0.1, "conflict_ratio": 0.2}}, ["data: cmnist has both"]),
+        ({"eval": {"seeds": []}}, ["eval.seeds: []"]),
+        ({"eval": {"seeds": [0, 0]}}, ["eval.seeds: [0, 0] names a number twice"]),
         ({"fit": [1]}, ["fit: is no mapping"]),
         ({"distill": "x"}, ["distill: is no mapping"]),
         ({"eval": [3]}, ["eval: is no mapping"]),
