@@ -7,11 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 
 from fdd_lightning.__about__ import __version__
+from fdd_lightning.command_line import COMMANDS, carry_out
 from fdd_lightning.errors import FDDError, UnfinishedError, in_one_line, say
 from fdd_lightning.utils.stopping import Stopped, stoppable
 
@@ -26,21 +26,12 @@ fdd: distil a biased image data set into a small fair one, and measure the bias 
   fdd distill           distil the data into a few synthetic images per class
   fdd eval              train fresh networks on a set, score them on the real test set
   fdd report RUN ...    table and pictures of finished runs, beside the published figures
+  fdd list [KIND ...]   the names that these take: methods, weightings, recipes, networks, data, ...
+  fdd doctor            what this installation has, lacks and finds
+  fdd completion SHELL  names and options at a press of Tab: eval "$(fdd completion bash)"
 
 Each takes --help. `fdd run configs/recipes/quickstart.yaml` shows all of it in a few minutes, without any download.
 """
-
-
-COMMANDS = {
-    "data": "data.data",
-    "audit": "audit.audit",
-    "run": "run.run",
-    "fit": "stage.fit",
-    "distill": "stage.distill",
-    "eval": "stage.evaluate",
-    "report": "report.report",
-}
-"""Each command and its function, below ``fdd_lightning.command_line``."""
 
 
 def dispatch(args: list[str]) -> int:
@@ -54,18 +45,11 @@ def dispatch(args: list[str]) -> int:
     if args[0] not in COMMANDS:
         raise FDDError(f"unknown command {args[0]!r}: choose one of {', '.join(COMMANDS)}")
     name, rest = args[0], args[1:]
-    if rest in (["-h"], ["--help"]):
+    if rest in (["-h"], ["--help"], ["--trainer.help"]):
         from fdd_lightning.command_line.help_cache import kept_help
 
-        return kept_help(name, lambda: _carry_out(name, rest))
-    return _carry_out(name, rest)
-
-
-def _carry_out(name: str, rest: list[str]) -> int:
-    """Run a command by its arguments and return its exit code."""
-    module, function = COMMANDS[name].split(".")
-    command = getattr(import_module(f"fdd_lightning.command_line.{module}"), function)
-    return int(command(rest))
+        return kept_help(f"{name} {rest[0]}", lambda: carry_out(name, rest))
+    return carry_out(name, rest)
 
 
 def _hush() -> None:

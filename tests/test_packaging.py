@@ -95,7 +95,15 @@ def test_metadata(metadata: Message) -> None:
     assert metadata["Version"] == version
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert metadata.get_all("Provides-Extra") == ["dev", "release", "corruptions", "parquet", "bolts", "notebooks"]
+    assert metadata.get_all("Provides-Extra") == [
+        "dev",
+        "release",
+        "corruptions",
+        "parquet",
+        "completion",
+        "bolts",
+        "notebooks",
+    ]
 
 
 def test_metadata_lists_exactly_the_requirements(metadata: Message) -> None:
@@ -110,7 +118,7 @@ def test_entry_point(wheel: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "block", ["install_requires", "dev", "release", "corruptions", "parquet", "bolts", "notebooks"]
+    "block", ["install_requires", "dev", "release", "corruptions", "parquet", "completion", "bolts", "notebooks"]
 )
 def test_every_requirement_has_its_reason(block: str) -> None:
     lines = requirement_blocks()[block]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from fdd_lightning.configuration import menu
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.runs.recipe import is_own_images
 from fdd_lightning.utils.locks import held
+from fdd_lightning.utils.next_step import say_next
 from fdd_lightning.utils.outputs import require_output
 
 if TYPE_CHECKING:
@@ -56,4 +58,8 @@ def audit(args: list[str]) -> int:
         with held(folder):
             print(write_audit(findings, data.train, folder)[-1])
 
-    return in_turn(names, options, audited)
+    code = in_turn(names, options, audited)
+    typed, typed_options = asked[:2]
+    said = ["fdd", "distill", "--data", *typed] if names == typed else ["fdd", "run", *typed]
+    say_next(shlex.join([*said, *typed_options]) if len(typed) == 1 and code == 0 else "")
+    return code

@@ -1,7 +1,8 @@
-"""``fdd data``: list, prepare, verify, show."""
+"""``fdd data``: list, prepare, verify, show, clean."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.command_line.data_arguments import ask, in_turn
+from fdd_lightning.command_line.data_clean import clean
 from fdd_lightning.errors import ConfigError, FDDError
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import atomic_path
+from fdd_lightning.utils.next_step import say_next
 from fdd_lightning.utils.outputs import require_output
 
 if TYPE_CHECKING:
@@ -27,10 +30,15 @@ fdd data: the data sets, from their source files to what networks see
   fdd data prepare NAME ...     build into the cache (FDD_CACHE), once
   fdd data verify NAME ...      check what was built against its manifest, to the last byte
   fdd data show NAME ...        a picture: classes by groups, with the number of images of each cell
+  fdd data clean [NAME ...]     remove what was built from the cache; it asks first
 
 NAME is one of configs/data, the path of a YAML file with a section `data`, or a class path. Arguments of the data set
 follow, spelt as in the other commands: fdd data prepare cmnist --data.conflict_ratio 0.01
 `fdd data prepare NAME --help` lists those of one data set.
+
+example:
+  fdd data list
+  fdd data show colored_digits
 """
 
 
@@ -58,6 +66,7 @@ def _list(action: str, args: list[str]) -> int:
 
     names, options, _ = asked
     print_table(names or menu.names("data"), options)
+    say_next("fdd data show colored_digits")
     return 0
 
 
@@ -118,7 +127,9 @@ def _show(action: str, args: list[str]) -> int:
     require({"--per_cell": how.per_cell}, least=1, of=f"fdd data {action}:")
     if how.output is not None and len(names) > 1:
         raise ConfigError(f"fdd data {action}: one --output cannot take the pictures of {len(names)} data sets")
-    return in_turn(names, options, lambda data: _shown(data, how.split, how.output, how.per_cell))
+    code = in_turn(names, options, lambda data: _shown(data, how.split, how.output, how.per_cell))
+    say_next(shlex.join(["fdd", "audit", *names, *options]) if code == 0 else "")
+    return code
 
 
 def _shown(data: BaseDataModule, split: str, output: str | None, per_cell: int | None) -> None:
@@ -160,7 +171,12 @@ def _each(work: Callable[[BaseDataModule], None], action: str, args: list[str]) 
     """Do an action that has no options of its own."""
     usage, example = USAGE.format(action, ""), f"fdd data {action} colored_digits"
     asked = ask(LineParser(prog=f"fdd data {action}", usage=usage, add_help=False, example=example), args)
-    return 0 if asked is None else in_turn(*asked[:2], work)
+    if asked is None:
+        return 0
+    names, options, _ = asked
+    code = in_turn(names, options, work)
+    say_next(shlex.join(["fdd", "data", "show", names[0], *options]) if code == 0 else "")
+    return code
 
 
 ACTIONS: dict[str, Callable[[str, list[str]], int]] = {
@@ -168,6 +184,7 @@ ACTIONS: dict[str, Callable[[str, list[str]], int]] = {
     "prepare": partial(_each, _prepared),
     "verify": partial(_each, _verified),
     "show": _show,
+    "clean": clean,
 }
 
 

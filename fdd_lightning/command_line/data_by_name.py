@@ -28,7 +28,7 @@ class NamedData:
         name: A name of the menu, a class path, or the path of a YAML file.
         kind: The class of its data module.
         arguments: Init arguments that its YAML file gives.
-        note: What the first line of its YAML file says, up to the first colon; empty without one.
+        note: What the first sentence of its YAML file says, up to the first colon; empty without one.
 
     Example:
         >>> find("cmnist").data(["--data.conflict_ratio=0.01"]).conflict_ratio

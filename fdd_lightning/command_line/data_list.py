@@ -35,7 +35,7 @@ def print_table(names: Sequence[str], options: Sequence[str] = ()) -> None:
             named = find(name)
             note = named.note
             data = named.data(options)
-            state, missing = _state(data)
+            state, missing = state_of(data)
             facts = _facts(data)
         except FDDError as error:  # one that cannot be had as it is still has its line
             missing, state, facts = str(error), "see below", (UNKNOWN,) * 3
@@ -48,7 +48,7 @@ def print_table(names: Sequence[str], options: Sequence[str] = ()) -> None:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
-def _state(data: BaseDataModule) -> tuple[str, str | None]:
+def state_of(data: BaseDataModule) -> tuple[str, str | None]:
     """Return whether a data set is built, in a word, and why it cannot be had.
 
     Folders of images are not listed for it, which takes seconds for large ones. So a set whose images have changed

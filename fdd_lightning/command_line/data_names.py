@@ -29,7 +29,7 @@ class DataName:
         where: What names the class: the file, or the name itself.
         class_path: A class path, or the name alone of a class of ours.
         arguments: Init arguments that its YAML file gives.
-        note: What the first line of its YAML file says, up to the first colon; empty without one.
+        note: What the first sentence of its YAML file says, up to the first colon; empty without one.
 
     Example:
         >>> data_named("cmnist").class_path
@@ -81,8 +81,7 @@ def _read(file: Path) -> DataName:
     content = menu.read_yaml(file)
     several = isinstance(content, dict) and len(content) > 1 and is_spec(content.get(COMMAND))
     spec: Spec = content[COMMAND] if several else menu.spec_in(file, COMMAND)
-    first = file.read_text(encoding="utf-8-sig").partition("\n")[0]
-    note = first.lstrip("# ").partition(":")[0].strip() if first.startswith("#") else ""
+    note = menu.note(file).partition(":")[0]
     return DataName(str(file), str(spec["class_path"]), dict(spec.get("init_args") or {}), note)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.utils.locks import held
+from fdd_lightning.utils.next_step import say_next
 from fdd_lightning.utils.outputs import require_output
 
 
@@ -39,4 +40,5 @@ def report(args: list[str]) -> int:
     with held(Path(options.output)):
         for path in write_summary(options.output, RunResults(rows, planned, failed), figures=options.figures):
             print(path)
+    say_next("fdd list recipes")
     return 0

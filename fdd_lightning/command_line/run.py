@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from fdd_lightning.runs.jobs import number_of_jobs
 from fdd_lightning.runs.recipe import is_own_images, read_recipe
 from fdd_lightning.utils.files import write_json
 from fdd_lightning.utils.locks import held
+from fdd_lightning.utils.next_step import say_next
 from fdd_lightning.utils.outputs import require_output
 
 
@@ -81,6 +83,7 @@ def run(args: list[str]) -> int:
         say(note)
     if options.dry_run:
         show(plan)
+        say_next(f"fdd run {shlex.quote(options.recipe)}")
         return 0
     for row in plan.rows:
         row.check_data()
@@ -93,6 +96,7 @@ def run(args: list[str]) -> int:
     print(f"results: {plan.root / 'results.json'}" + (f" ({results.state})" if results.state else ""))
     for stage, error in dict.fromkeys((failure.stage, failure.error) for failure in results.failed):
         say(f"failed: {stage}: {error}")
+    say_next(f"fdd report {shlex.quote(str(plan.root))}")
     return 1 if results.failed else 0
 
 

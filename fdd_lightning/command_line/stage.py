@@ -7,6 +7,13 @@ from functools import partial
 
 def stage(name: str, args: list[str]) -> int:
     """Run a stage by the arguments after its name, and return the exit code."""
+    asked = {"-h", "--help", "--trainer.help"} & {*args}
+    if asked:
+        from fdd_lightning.stages.help import stage_help, trainer_help
+
+        left = [word for word in args if word not in asked]
+        print(trainer_help() if "--trainer.help" in asked else stage_help(name, left), end="")
+        return 0
     from fdd_lightning.stages.early import refuse_early
     from fdd_lightning.stages.noted_classes import NotedClasses
 

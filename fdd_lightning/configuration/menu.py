@@ -15,9 +15,11 @@ others share by naming it after what they change (``based_on: [idc, _recommended
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache, reduce
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,42 @@ LONGEST = 250
 def roots() -> list[Path]:
     """Return the folders that a menu lies in: the user's, then ours."""
     return [Path("configs"), CONFIGS]
+
+
+def kinds() -> list[str]:
+    """Return what kinds of entries there are, each a folder of a menu."""
+    folders = (path for root in roots() if root.is_dir() for path in root.iterdir() if path.is_dir())
+    return sorted({folder.name for folder in folders if names(folder.name)})
+
+
+def kind_named(word: str) -> str:
+    """Return the kind that a word stands for, in the singular or the plural.
+
+    Raises:
+        ConfigError: There is none.
+
+    Example:
+        >>> kind_named("methods"), kind_named("recipe")
+        ('method', 'recipes')
+    """
+    known = kinds()
+    found = [kind for kind in known if kind.removesuffix("s") == word.removesuffix("s")]
+    if not found:
+        raise ConfigError(f"there is no folder {word!r} in configs/: choose one of {', '.join(known)}")
+    return found[0]
+
+
+def note(file: Path) -> str:
+    """Return the first sentence of the comment that a file begins with; empty without one.
+
+    Example:
+        >>> note(CONFIGS / "weighting" / "kde.yaml")
+        'KDE reweighting (Cui et al.): needs a bias encoder (--encoder) and no group labels'
+    """
+    lines = [line.strip() for line in file.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
+    comment = takewhile(lambda line: line.startswith("#") and line.strip("# "), lines)
+    text = " ".join(line.lstrip("# ") for line in comment)
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z`\"])", text, maxsplit=1)[0].removesuffix(".")
 
 
 def names(kind: str) -> list[str]:

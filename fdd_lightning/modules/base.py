@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import shlex
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -219,6 +220,10 @@ class StageModule(LightningModule, ABC):
         """Return what is worth saying of the result on one line, or nothing."""
         return ""
 
+    def next_step(self, artefact: Path) -> str:
+        """Return a command that may come next, without its data; empty where none suggests itself."""
+        return ""
+
     @property
     def data(self) -> BaseDataModule:
         """The data module that the trainer was given.
@@ -335,6 +340,10 @@ class FitModule(StageModule, ABC):
         super().__init_subclass__(**kwargs)
         if cls.kind and not cls.asked_by:
             cls.asked_by = f"needs_{cls.kind}"
+
+    def next_step(self, artefact: Path) -> str:
+        """Return the command of a later stage that takes the artefact."""
+        return f"fdd {self.serves[0]} --{self.kind} {shlex.quote(str(artefact))}" if self.kind and self.serves else ""
 
     @classmethod
     def leaf(cls, key: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -206,6 +207,10 @@ class BaseDistiller(WeighingModule):
             "parameterisation": self.parameterisation.name,
             "licence": data.licence,
         }
+
+    def next_step(self, artefact: Path) -> str:
+        """Return the command that evaluates the set."""
+        return f"fdd eval --synthetic {shlex.quote(str(artefact))}"
 
     def save_artefact(self, folder: Path) -> Path:
         """Write ``synthetic.safetensors`` and ``synthetic.png``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -360,6 +361,10 @@ class Evaluator(ManyNetworks):
         row = self.result
         keys = ("method", "weighting", "ipc")
         return super().facts() | ({} if row is None else {key: getattr(row, key) for key in keys})
+
+    def next_step(self, artefact: Path) -> str:
+        """Return the command that shows the row beside published figures."""
+        return f"fdd report {shlex.quote(str(artefact.parent))}"
 
     def remark(self) -> str:
         """Say what came out, the step size that was learned, and why there are no figures of fairness."""

@@ -352,6 +352,10 @@ class Experts(WeighingModule, FitModule):
             part.rename(whole)
         return whole
 
+    def next_step(self, artefact: Path) -> str:
+        """Return the command that matches their trajectories."""
+        return f"{super().next_step(artefact.parent)} --model mtt"
+
     def remark(self) -> str:
         """Say how good the experts are on the test set."""
         if not (rates := self.accuracies):

@@ -228,6 +228,10 @@ class SupCon(FitModule):
         settings = self.row_settings(described["config"]) | below(self.kind, self.trainer_settings)
         return {**described, "settings": settings, "seed": self.seed}
 
+    def next_step(self, artefact: Path) -> str:
+        """Return the command that weighs by its densities."""
+        return f"{super().next_step(artefact)} --model.weighting kde"
+
     def remark(self) -> str:
         """Return the figures of the densities (see the class)."""
         shown = {name: float(value) for name, value in self.figures.items()}

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import yaml
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -69,6 +69,22 @@ def stage_kind(stage: str) -> StageKind:
     )
 
 
+def add_trainer(parser: LightningArgumentParser) -> None:
+    """Add the options of Lightning's Trainer to a parser."""
+    parser.add_lightning_class_args(FDDTrainer, "trainer")
+    parser.set_defaults({"trainer.max_epochs": -1, "trainer.enable_model_summary": False})
+    parser.set_defaults({"trainer.log_every_n_steps": 10})
+
+
+def add_files(parser: LightningArgumentParser, stage: str) -> None:
+    """Add the flags by which stages hand each other files."""
+    parser.add_argument(
+        "--output", type=str, default=f"runs/{stage}", help="folder of the stage: checkpoints, logs, artefact"
+    )
+    for flag, what in STAGES[stage][0].flags().items():
+        parser.add_argument(f"--{flag}", type=str | None, default=None, help=what)
+
+
 def settled(stage: str, args: Sequence[str]) -> Settled:
     """Return the arguments of a stage with model and data as whole specs, every default of their classes filled in.
 
@@ -85,6 +101,7 @@ class StageParser(LightningCLI):
         stage: The subcommand; only its parser is built.
 
     Attributes:
+        left_out: Arguments of a stage's method that are no options.
         model_is_given: Whether the user gave some of the model's arguments.
 
     Example:
@@ -92,6 +109,7 @@ class StageParser(LightningCLI):
         'runs/eval'
     """
 
+    left_out: ClassVar[set[str]] = {"model", "datamodule", "train_dataloaders", "val_dataloaders", "weights_only"}
     model_is_given: bool = False
 
     def __init__(self, stage: str) -> None:
@@ -104,25 +122,18 @@ class StageParser(LightningCLI):
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Return the stage and the arguments of its method that are no options."""
-        return {self.stage: {"model", "datamodule", "train_dataloaders", "val_dataloaders", "weights_only"}}
+        return {self.stage: self.left_out}
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add trainer, model and data, with the stage's own base classes and defaults."""
-        parser.add_lightning_class_args(self.trainer_class, "trainer")
-        parser.set_defaults({"trainer.max_epochs": -1, "trainer.enable_model_summary": False})
-        parser.set_defaults({"trainer.log_every_n_steps": 10})
+        add_trainer(parser)
         parser.add_lightning_class_args(STAGES[self.stage][0], "model", subclass_mode=True)
         parser.add_lightning_class_args(BaseDataModule, "data", subclass_mode=True)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the flags by which stages hand each other files, and the links from data to model."""
-        base, _, facts = STAGES[self.stage]
-        parser.add_argument(
-            "--output", type=str, default=f"runs/{self.stage}", help="folder of the stage: checkpoints, logs, artefact"
-        )
-        for flag, what in base.flags().items():
-            parser.add_argument(f"--{flag}", type=str | None, default=None, help=what)
-        for name in facts:
+        add_files(parser, self.stage)
+        for name in STAGES[self.stage][2]:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:

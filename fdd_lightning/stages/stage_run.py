@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -31,6 +32,7 @@ from fdd_lightning.artefacts.stage_folder import (
     config_fingerprint,
     data_of,
 )
+from fdd_lightning.configuration.arguments import options
 from fdd_lightning.configuration.choices import import_class, leaves
 from fdd_lightning.configuration.settled import open_choices, settled_as_before, settled_by_data
 from fdd_lightning.datamodules import BaseDataModule
@@ -46,6 +48,7 @@ from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageClo
 from fdd_lightning.utils.files import atomic_path, fingerprint, sha256_path, writing
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.memory import keep_freed_memory
+from fdd_lightning.utils.next_step import say_next
 from fdd_lightning.utils.outputs import require_output
 from fdd_lightning.utils.stopping import AGAIN, Stopped
 
@@ -114,6 +117,8 @@ class StageRun(StageParser):
         self.clock: ClockCheckpoint | None = None
         self.record = StageRecord(stage, "")
         self.stage = stage
+        data = (words for key, _, words in options(args) if key.partition(".")[0] == "data")
+        self.data_words = [shlex.quote(word) for words in data for word in words] if stage != "eval" else []
         self.model_is_given = any(arg.startswith(("--model", "--config")) for arg in args)
         words = settled(stage, args).words()  # first: the classes that it imports may bring input files of their own
         LightningCLI.__init__(  # not StageParser's, which would build a parser without parsing
@@ -325,6 +330,8 @@ class StageRun(StageParser):
                 logger.log_hyperparams(plain, figures)  # the values that TensorBoard takes
                 logger.finalize("success")
         print(f"{self.stage}: {artefact}{model.remark()}")
+        if not os.environ.get(INSIDE_RUN) and (step := model.next_step(artefact)):
+            say_next(" ".join([step, *self.data_words]))
 
 
 def run_stage(stage: str, args: list[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fdd_lightning.__main__ import COMMANDS
+from fdd_lightning.command_line import COMMANDS
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_what_is_kept_is_the_parsers_own_help(fdd, cache, command, monkeypatch):
     assert made.out.strip()
     (file,) = cache.iterdir()
     assert file.read_text() == made.out
-    monkeypatch.setattr("fdd_lightning.__main__._carry_out", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr("fdd_lightning.__main__.carry_out", lambda *_: pytest.fail("made again"))
     assert fdd(command, "--help").out == made.out
 
 

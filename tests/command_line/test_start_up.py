@@ -47,7 +47,14 @@ def noted(workdir):
 
 
 @pytest.mark.parametrize(
-    "args", [[], ["--version"], *([name, "--help"] for name in ("data", "audit", "run", "report"))]
+    "args",
+    [
+        [],
+        ["--version"],
+        ["list"],
+        ["list", "methods"],
+        *([name, "--help"] for name in ("data", "audit", "run", "report", "doctor")),
+    ],
 )
 def test_help_without_anything_kept(args, workdir, monkeypatch):
     monkeypatch.setenv("FDD_CACHE", str(workdir / "cache"))
