@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 # One thread a worker: results do not depend on the number of cores, and workers do not crowd each other out.
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test faults lint audit sbom clean
+.PHONY: help demo test faults docs lint audit sbom clean
 
 help:
 	@echo "make demo   set up .venv, distil a biased data set and show the table (results in runs/quickstart)"
 	@echo "make test   set up .venv, check style and types, run the tests"
 	@echo "make faults kill, fill the disk, send signals, damage files (python -m tests.faults --long tries more)"
+	@echo "make docs   build the documentation into build/docs; every warning and dead link is an error"
 	@echo "make lint   style and types only"
 	@echo "make audit  compare the installed dependencies with known advisories (needs the network)"
 	@echo "make sbom   list them in dist/sbom.json (CycloneDX)"
@@ -24,6 +25,10 @@ test: lint
 
 faults: $(VENV)/.dev
 	@$(BIN)/python -m tests.faults $(PYTEST_ARGS)
+
+docs: $(VENV)/.docs
+	@$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs build/docs
+	@echo build/docs/index.html
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .
@@ -40,7 +45,7 @@ sbom: $(VENV)/.release
 	@echo dist/sbom.json
 
 clean:
-	@rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.* htmlcov
+	@rm -rf build dist docs/made *.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.* htmlcov
 	@find fdd_lightning tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps inside .venv: a second call installs nothing, a changed requirement does, and they go when .venv goes.
@@ -58,6 +63,10 @@ $(VENV)/.package: setup.cfg pyproject.toml
 $(VENV)/.dev: setup.cfg pyproject.toml
 	$(call install,.[dev])
 	@touch $(VENV)/.package $@
+
+$(VENV)/.docs: $(VENV)/.package
+	$(call install,.[docs])
+	@touch $@
 
 $(VENV)/.release: $(VENV)/.package
 	$(call install,.[release])

@@ -1,6 +1,6 @@
 """Losses of networks that learn on real data: generalised cross-entropy, supervised contrast, plain and generalised.
 
-Supervised contrast, for embeddings z, temperature tau and the contrast set K:
+Supervised contrast, for embeddings z, temperature tau and the contrast set K::
 
     p_ij = exp(z_i . z_j / tau) / sum_{k in K, k != i} exp(z_i . z_k / tau)
     L_i  = -1/|P(i)| sum_{j in P(i)} f_ij log p_ij,     P(i) = {j in K: same label, j != i}

@@ -140,7 +140,7 @@ class Maps(Signal):
     """
 
     def targets(self, network: Network, batches: Sequence[ClassBatch], rows: Sequence[Tensor]) -> list[Layers]:
-        """Return the weighted mean of each layer, per class and layer (T_c, *shape)."""
+        """Return the weighted mean of each layer, per class and layer ``(T_c, *shape)``."""
         with torch.no_grad():
             layers = self._layers(network, batches, self.arithmetic, self.arithmetic.rounded)
         return [
@@ -149,7 +149,7 @@ class Maps(Signal):
         ]
 
     def synthetic(self, network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
-        """Return the mean of each layer over each class's synthetic images, per class and layer (*shape)."""
+        """Return the mean of each layer over each class's synthetic images, per class and layer ``(*shape)``."""
         return [[part.mean(0) for part in parts] for parts in self._layers(network, batches, self.arithmetic, False)]
 
     def check(self, network: Network) -> int:
@@ -199,7 +199,7 @@ class Gradients(Signal):
         self.layers = layers
 
     def targets(self, network: Network, batches: Sequence[ClassBatch], rows: Sequence[Tensor]) -> list[Layers]:
-        """Return the gradient of each row's weighted loss, per class and weight tensor (T_c, *shape)."""
+        """Return the gradient of each row's weighted loss, per class and weight tensor ``(T_c, *shape)``."""
         model = _Differentiable(network, self.layers)
         return [self._of_class(model, batch, w.to(batch.images)) for batch, w in zip(batches, rows, strict=True)]
 
@@ -218,7 +218,7 @@ class Gradients(Signal):
         return [torch.stack(layer) for layer in zip(*gradients, strict=True)]
 
     def synthetic(self, network: Network, batches: Sequence[ClassBatch]) -> list[Layers]:
-        """Return the gradient of the mean loss of each class's synthetic images, per weight tensor (*shape)."""
+        """Return the gradient of the mean loss of each class's synthetic images, per weight tensor ``(*shape)``."""
         model = _Differentiable(network, self.layers)
         return [model.gradient(model.losses(b.images, b.label).mean(), graph=True) for b in batches]
 
