@@ -136,9 +136,9 @@ def menus(folder: Path) -> Pages:
         "menu.md",
         contents(
             "Menu",
-            "What can be named in recipes and on the command line. Each entry is a small file of `configs/`, which is in the "
-            "installed package too. A file below `configs/` of your current folder is an entry as well, before ours: "
-            "see [entries of your own](../extend/menu.md).",
+            "What can be named in recipes and on the command line. Each entry is a small file of `configs/`, which is "
+            "in the installed package too. A file below `configs/` of your current folder is an entry as well, before "
+            "ours: see [entries of your own](../extend/menu.md).",
             [f"menu/{kind}" for kind in kinds],
         ),
     )
@@ -146,7 +146,8 @@ def menus(folder: Path) -> Pages:
         entries = {name: menu.file_of(kind, name) for name in menu.names(kind)}
         words = {name: comment(path.read_text(encoding="utf-8")) for name, path in entries.items() if path}
         lines = [f"# {KINDS.get(kind, kind)}\n", f"`configs/{kind}/`\n", "| name | what |", "| --- | --- |"]
-        lines += [f"| [`{name}`](#{anchor(kind, name)}) | {prose(first_sentence(text))} |" for name, text in words.items()]
+        for name, text in words.items():
+            lines.append(f"| [`{name}`](#{anchor(kind, name)}) | {prose(first_sentence(text))} |")
         for name, text in words.items():
             path = entries[name]
             assert path is not None
