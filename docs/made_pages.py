@@ -19,14 +19,13 @@ from importlib import import_module
 from pathlib import Path
 from unittest.mock import patch
 
-from fdd_lightning.__main__ import COMMANDS, main
+from fdd_lightning.__main__ import main
+from fdd_lightning.command_line import COMMANDS
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.datamodules import BaseDataModule
-from fdd_lightning.utils.paths import CONFIGS, PACKAGE
-
-LONGEST = 25
-"""Lines of a help's section beyond which it is folded."""
+from fdd_lightning.stages.parser import STAGES
+from fdd_lightning.utils.paths import PACKAGE
 
 KINDS = {
     "method": "Methods",
@@ -83,14 +82,17 @@ def commands(folder: Path) -> Pages:
         "commands.md",
         contents(
             "Command line",
-            f"```text\n{help_of()}\n```\n\nEach page here is what the command says by `--help`; long parts are folded.",
+            f"```text\n{help_of('--help')}\n```\n\nEach page here is what the command says by `--help`. "
+            "[At the command line](../shell.md) has the rest.",
             [f"commands/{name}" for name in COMMANDS],
         ),
     )
     for name in COMMANDS:
-        parts = [f"# fdd {name}\n", *sections(help_of(name))]
+        parts = [f"# fdd {name}\n", f"```text\n{help_of(name, '--help')}\n```\n"]
+        if name in STAGES:
+            parts += ["## Options of the trainer\n", folded("Lightning's Trainer", help_of(name, "--trainer.help"))]
         for action in actions(name):
-            parts += [f"## fdd {name} {action}\n", *sections(help_of(name, action))]
+            parts += [f"## fdd {name} {action}\n", f"```text\n{help_of(name, action, '--help')}\n```\n"]
         yield f"commands/{name}.md", "\n".join(parts)
 
 
@@ -102,27 +104,12 @@ def actions(command: str) -> list[str]:
 
 
 def help_of(*words: str) -> str:
-    """Return what a command says by ``--help``, as wide as a page."""
+    """Return what a command prints of itself, as wide as a page."""
     said = io.StringIO()
     width = {"COLUMNS": "88", "NO_COLOR": "1"}
     with redirect_stdout(said), patch.dict(os.environ, width), patch.object(sys, "argv", ["fdd"]), suppress(SystemExit):
-        main([*words, "--help"])
+        main(list(words))
     return said.getvalue().strip()
-
-
-def sections(text: str) -> Iterator[str]:
-    """Yield a help as blocks of code, the long ones folded."""
-    plain: list[str] = []
-    for part in re.split(r"\n(?=\S)", text):
-        if part.count("\n") < LONGEST:
-            plain.append(part)
-            continue
-        if plain:
-            yield "```text\n" + "\n".join(plain) + "\n```\n"
-            plain = []
-        yield folded(part.partition("\n")[0].rstrip(":")[:90], part)
-    if plain:
-        yield "```text\n" + "\n".join(plain) + "\n```\n"
 
 
 # The menu
@@ -130,8 +117,7 @@ def sections(text: str) -> Iterator[str]:
 
 def menus(folder: Path) -> Pages:
     """Yield a page for each kind of thing in the menu, of the files' own words."""
-    kinds = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir() and any(path.rglob("*.yaml")))
-    kinds.sort(key=lambda kind: (kind not in KINDS, list(KINDS).index(kind) if kind in KINDS else 0))
+    kinds = sorted(menu.kinds(), key=[*KINDS, *menu.kinds()].index)
     yield (
         "menu.md",
         contents(
@@ -143,16 +129,14 @@ def menus(folder: Path) -> Pages:
         ),
     )
     for kind in kinds:
-        entries = {name: menu.file_of(kind, name) for name in menu.names(kind)}
-        words = {name: comment(path.read_text(encoding="utf-8")) for name, path in entries.items() if path}
+        files = {name: file for name in menu.names(kind) if (file := menu.file_of(kind, name))}
         lines = [f"# {KINDS.get(kind, kind)}\n", f"`configs/{kind}/`\n", "| name | what |", "| --- | --- |"]
-        for name, text in words.items():
-            lines.append(f"| [`{name}`](#{anchor(kind, name)}) | {prose(first_sentence(text))} |")
-        for name, text in words.items():
-            path = entries[name]
-            assert path is not None
-            file = folded(f"configs/{kind}/{name}.yaml", path.read_text(encoding="utf-8"), "yaml")
-            lines += [f"\n({anchor(kind, name)})=", f"## `{name}`\n", f"{prose(text)}\n", file]
+        for name, file in files.items():
+            lines.append(f"| [`{name}`](#{anchor(kind, name)}) | {prose(menu.note(file))} |")
+        for name, file in files.items():
+            text = file.read_text(encoding="utf-8")
+            lines += [f"\n({anchor(kind, name)})=", f"## `{name}`\n", f"{prose(comment(text))}\n"]
+            lines.append(folded(f"configs/{kind}/{name}.yaml", text, "yaml"))
         yield f"menu/{kind}.md", "\n".join(lines)
 
 
@@ -166,11 +150,6 @@ def comment(text: str) -> str:
     lines = re.match(r"(?:#.*\n)*", text)
     assert lines is not None
     return " ".join(line.lstrip("# ") for line in lines[0].splitlines())
-
-
-def first_sentence(text: str) -> str:
-    """Return the first sentence of a comment; a full stop ends one where a capital letter follows."""
-    return re.split(r"(?<=[.:;])(?<!al\.:)(?<!al\.) (?=[A-Z`])", text, maxsplit=1)[0].rstrip(":;")
 
 
 # Notebooks

@@ -97,6 +97,7 @@ def test_metadata(metadata: Message) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata.get_all("Provides-Extra") == [
         "dev",
+        "docs",
         "release",
         "corruptions",
         "parquet",
@@ -118,7 +119,8 @@ def test_entry_point(wheel: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "block", ["install_requires", "dev", "release", "corruptions", "parquet", "completion", "bolts", "notebooks"]
+    "block",
+    ["install_requires", "dev", "docs", "release", "corruptions", "parquet", "completion", "bolts", "notebooks"],
 )
 def test_every_requirement_has_its_reason(block: str) -> None:
     lines = requirement_blocks()[block]
