@@ -151,3 +151,5 @@ def test_unpacked_wheel_runs_by_itself(wheel: Path, tmp_path: Path) -> None:
     assert Path(menu) == site / "fdd_lightning" / "configs"
     usage = python("-m", "fdd_lightning", "--help")
     assert all(command in usage for command in ("fit", "distill", "eval", "run"))
+    assert "quickstart" in python("-m", "fdd_lightning", "list", "recipes")
+    assert "dm_recommended" in python("-m", "fdd_lightning", "run", "quickstart", "--dry-run")
