@@ -1,5 +1,6 @@
 """What a public project has beside its code: valid, and saying what is so."""
 
+import json
 import re
 import runpy
 import subprocess
@@ -27,7 +28,14 @@ def test_files_of_the_project_are_valid(pattern):
     pytest.importorskip("check_jsonschema", reason="comes with the extra `dev`")
     files = sorted(ROOT.glob(pattern))
     assert files
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{SCHEMAS[pattern]}", *files]
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        f"vendor.{SCHEMAS[pattern]}",
+        *map(str, files),
+    ]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -83,6 +91,22 @@ def test_paths_that_are_named_exist(name):
     for path in paths:
         if not re.search(r"[A-Z]{3}", path) and path not in ("fdd_lightning/a/b.py", "tests/a/test_b.py"):
             assert (ROOT / path).exists(), path
+
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_notebooks_have_their_outputs_and_nothing_of_whoever_ran_them(file):
+    text = file.read_text(encoding="utf-8")
+    assert len(text) < 200_000
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == [*range(1, len(cells) + 1)], "run all its cells, in order"
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert outputs
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    told = json.dumps([output for output in outputs if "image/png" not in output.get("data", {})])
+    assert not re.search(r"/(home|work|root|tmp|Users)/", told)
 
 
 def test_the_source_archive_has_them():

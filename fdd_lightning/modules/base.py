@@ -343,7 +343,8 @@ class FitModule(StageModule, ABC):
 
     def next_step(self, artefact: Path) -> str:
         """Return the command of a later stage that takes the artefact."""
-        return f"fdd {self.serves[0]} --{self.kind} {shlex.quote(str(artefact))}" if self.kind and self.serves else ""
+        stage = "distill" if "distill" in self.serves else self.serves[-1]
+        return f"fdd {stage} --{self.kind} {shlex.quote(str(artefact))}" if self.kind else ""
 
     @classmethod
     def leaf(cls, key: str = "") -> str:

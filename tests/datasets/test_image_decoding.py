@@ -228,10 +228,10 @@ def test_endings_are_those_that_the_library_reads(tmp_path):
     assert not {".eps", ".h5", ".mpg", ".csv", ".txt", ""} & suffixes()
     write_picture(tmp_path / "0.jpg")
     (tmp_path / "1.JFIF").write_bytes((tmp_path / "0.jpg").read_bytes())
-    for name in ("2.qoi", "3.pgm", "4.jp2", "5.tga"):
+    for name in ("2.tif", "3.pgm", "4.jp2", "5.tga"):
         Image.fromarray(COLOURS).convert("L" if name == "3.pgm" else "RGB").save(tmp_path / name)
     found = image_files(tmp_path)
-    assert [path.name for path in found] == ["0.jpg", "1.JFIF", "2.qoi", "3.pgm", "4.jp2", "5.tga"]
+    assert [path.name for path in found] == ["0.jpg", "1.JFIF", "2.tif", "3.pgm", "4.jp2", "5.tga"]
     assert sum(len(chunk) for chunk in read_images(found, resized(4))) == 6
 
 
