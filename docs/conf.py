@@ -32,6 +32,8 @@ exclude_patterns = ["made/published", "made/facts"]
 root_doc = "index"
 # What docstrings have in single backticks is code.
 default_role = "code"
+# Two dashes before an option are two dashes.
+smartquotes = False
 html_title = "fdd-lightning"
 html_theme = "furo"
 html_static_path = ["static"]

@@ -216,7 +216,7 @@ def facts(name: str, data: type[BaseDataModule]) -> str:
     made = None
     with suppress(Exception):
         made = data(**spec["init_args"])
-    lines = ["| | |", "| --- | --- |", f"| class | `{data.__module__.rpartition('.')[0]}.{data.__name__}` |"]
+    lines = ["| in the code | |", "| --- | --- |", f"| class | `{data.__module__.rpartition('.')[0]}.{data.__name__}` |"]
     if made is not None and name != "folder":
         lines += [
             f"| classes | {listed(made.class_names)} |",

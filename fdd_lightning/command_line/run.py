@@ -83,7 +83,7 @@ def run(args: list[str]) -> int:
         say(note)
     if options.dry_run:
         show(plan)
-        say_next(f"fdd run {shlex.quote(options.recipe)}")
+        say_next(f"fdd run {shlex.quote(str(options.recipe))}")
         return 0
     for row in plan.rows:
         row.check_data()
