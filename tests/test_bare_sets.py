@@ -70,12 +70,15 @@ def test_without_data_the_way_out_is_told(workdir, refused):
     assert not Path("x").exists()
 
 
-def test_two_sets_of_one_name_are_two_rows_and_a_copy_is_none(workdir, fdd):
+def test_two_sets_of_one_name_are_two_rows_and_a_copy_is_compared(workdir, fdd):
     for folder, seed in (("a", 0), ("b", 1), ("c", 0)):
         write(f"{folder}/mine.safetensors", seed=seed)
         said = fdd(*EVAL, DIGITS, "--synthetic", f"{folder}/mine.safetensors", f"--output={folder}")
         assert said.code == 0, said.err
-    assert fdd("report", "a", "b", "c").out.count("set=") == 2
+    rows, _, differences = fdd("report", "a", "b", "c").out.partition("c against a:")
+    assert rows.count("set=") == 3
+    assert "inside the noise" in differences
+    assert "b against" not in rows
 
 
 def test_uneven_classes_and_strange_files(workdir, fdd, refused):

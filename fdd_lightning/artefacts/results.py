@@ -160,6 +160,7 @@ class Row(Identity):
             crowd where only these are known; None where there are none, and where older files do not say.
         warnings: What is doubtful about it, in words (see :mod:`fdd_lightning.artefacts.doubts`).
         more: Keys that this release does not know.
+        run: The run that it was read from, where several stand side by side; no file holds it.
 
     Example:
         >>> Row.from_json({"dataset": "cmnist"})
@@ -177,6 +178,7 @@ class Row(Identity):
     conflict_count: int | None = None
     warnings: list[str] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
+    run: str = ""
 
     @classmethod
     def from_json(cls, document: Any, form: int = FORMAT) -> Row:
@@ -193,6 +195,8 @@ class Row(Identity):
             raise FileFormatError("is not an object")
         keys = {}
         for key in fields(cls):
+            if key.name == "run":
+                continue
             if key.name in document:
                 keys[key.name] = document[key.name]
             elif key.default is MISSING and key.default_factory is MISSING:
@@ -211,7 +215,7 @@ class Row(Identity):
     def to_json(self) -> dict[str, Any]:
         """Return the row as the file holds it."""
         document = asdict(self)
-        more = document.pop("more")
+        more, _ = document.pop("more"), document.pop("run")
         if not self.warnings:
             del document["warnings"]
         return {**document, **more}
@@ -276,15 +280,6 @@ def _summary(name: str, document: Any) -> MetricSummary | None:
     if not isinstance(document, dict) or set(document) != {key.name for key in fields(MetricSummary)}:
         raise FileFormatError(f"has a metric {name!r} without mean, std and values")
     return MetricSummary(**document)
-
-
-def merge(*sources: Iterable[Row]) -> list[Row]:
-    """Put the rows of several runs into one list.
-
-    Returns:
-        Every identity once, where it stood first, with the figures of its last occurrence.
-    """
-    return list({row.identity_key(): row for source in sources for row in source}.values())
 
 
 def join_seeds(rows: Sequence[Row]) -> Row:

@@ -2,43 +2,65 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.command_line import LineParser
+from fdd_lightning.errors import say
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.next_step import say_next
 from fdd_lightning.utils.outputs import require_output
+
+OUTPUT = "runs/report"
 
 
 def report(args: list[str]) -> int:
     """Print one table of several runs, write it with its pictures where ``--output`` says, return the exit code."""
     parser = LineParser(
         prog="fdd report",
-        description="Table and pictures of runs, beside the published figures.",
+        description="Table and pictures of runs, beside the published figures; of several runs, how their equal rows "
+        "differ from the first one's.",
         example="fdd report runs/quickstart",
     )
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or their results.json")
-    parser.add_argument("--output", default="runs/report", help="folder for table and pictures")
+    parser.add_argument("--output", help=f"folder for table and pictures (default: {OUTPUT})")
+    parser.add_argument(
+        "--format",
+        metavar="NAME",
+        help="the table alone, printed, or written where --output says: md, csv (every figure), latex, or the class "
+        "path of a format of your own",
+    )
     parser.add_argument(
         "--figures", action="append", default=[], metavar="CLASS", help="class path of a figure of your own"
     )
     options = parser.parse_args(args)
-    require_output("--output", options.output)
-    runs = {path: RunResults.read(path / "results.json" if path.is_dir() else path) for path in options.runs}
-    from fdd_lightning.artefacts.results import merge
-    from fdd_lightning.report.own_data import told_apart
-    from fdd_lightning.report.summary import print_summary, write_summary  # torch, after what can be refused
+    output = Path(OUTPUT if options.output is None else options.output)
+    if options.format is None or options.output is not None:
+        require_output("--output", str(output) if options.output is None else options.output)
+    files = {path: path / "results.json" if path.is_dir() else path for path in options.runs}
+    once = {file.resolve(): path for path, file in files.items()}.values()
+    runs = {path: RunResults.read(files[path]) for path in once}
+    from fdd_lightning.report.formats import find
+    from fdd_lightning.report.several_runs import joined
+    from fdd_lightning.report.summary import print_summary, write_format, write_summary  # torch, after refusals
 
-    rows = told_apart(merge(*(results.rows for results in runs.values())))
-    print_summary(rows, with_published=True)
-    for path, results in runs.items():
-        if results.state:
-            print(f"{path}: {results.state}")
-    failed = [each for results in runs.values() for each in results.failed]
-    planned = len(rows) + sum((results.planned or 0) - len(results.rows) for results in runs.values() if results.state)
-    with held(Path(options.output)):
-        for path in write_summary(options.output, RunResults(rows, planned, failed), figures=options.figures):
-            print(path)
-    say_next("fdd list recipes")
+    chosen = None if options.format is None else find(options.format)
+    results = joined(runs)
+    states = [f"{path}: {each.state}" for path, each in runs.items() if each.state]
+    if chosen is None:
+        print_summary(results.rows, with_published=True)
+        print(*states, sep="\n", end="\n" if states else "")
+        with held(output):
+            for path in write_summary(output, results, figures=options.figures):
+                print(path)
+        say_next("fdd list recipes")
+        return 0
+    for state in states:
+        say(state)
+    if options.output is None:
+        sys.stdout.write(chosen.text(results))
+    else:
+        with held(output):
+            print(write_format(chosen, results, output))
     return 0

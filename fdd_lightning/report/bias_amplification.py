@@ -21,7 +21,8 @@ from dataclasses import dataclass, replace
 from fdd_lightning.artefacts.results import BALANCED as BALANCED_ACCURACY
 from fdd_lightning.artefacts.results import Row
 from fdd_lightning.report.comparable_rows import any_length, broadest, common_ground, condition, places
-from fdd_lightning.report.results_table import NOTHING, Column, Content, as_markdown, identity_columns
+from fdd_lightning.report.formats.md import as_markdown
+from fdd_lightning.report.results_table import NOTHING, Column, Content, identity_columns
 from fdd_lightning.report.row_names import hashable
 from fdd_lightning.report.uneven_tests import headline_of
 
@@ -196,7 +197,8 @@ def markdown(pairs: Sequence[Amplification]) -> str:
         "drop: Acc(D) - Acc(D_b) in points, what the bias costs (Cui et al. 2024, section 3); relative drop: "
         "drop / Acc(D)",
         *(["minus full's: above 0 distilling amplifies the bias, below it suppresses it"] if compared else []),
-        "±: standard deviation over networks and sets; of a difference, the root of the summed squares of both",
+        "±: standard deviation of the sample, over networks and sets; of a difference, the root of the summed squares "
+        "of both",
     ]
     uneven = dict.fromkeys(pair.biased.dataset for pair in pairs if pair.metric == BALANCED_ACCURACY)
     if uneven:

@@ -7,14 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from fdd_lightning.artefacts.results import Row
-from fdd_lightning.report.row_names import hashable, trainer_settings
+from fdd_lightning.report.row_names import COUNTS, hashable, trainer_settings
 
 FROM_THE_SET = {"lr": "learned", "labels": "soft"}
 """Settings of an evaluation that come with the set: they say nothing of how the user evaluates."""
 LENGTH = "epochs"
 """Setting of an evaluation that depends on the set's size: a whole set takes fewer epochs than a distilled one."""
-COUNTS = ("distill_seeds", "eval_networks", "eval_seeds")
-"""Keys of a row's identity that say how often something was repeated, not what."""
 
 
 def protocol(row: Row) -> dict[str, Any]:
@@ -64,11 +62,12 @@ def condition(row: Row, **changed: Any) -> Hashable:
 def broadest(rows: Iterable[Row], like: Row | None = None) -> Row:
     """Return, of rows that are about the same, the one to compare with.
 
-    A row with as many seeds and networks as ``like`` comes first, then the one that rests on the most values.
+    A row of the same run as ``like`` comes first, then one with as many seeds and networks, then the one that rests on
+    the most values.
     """
 
-    def rank(row: Row) -> tuple[bool, int]:
+    def rank(row: Row) -> tuple[bool, bool, int]:
         equal = like is not None and all(getattr(row, key) == getattr(like, key) for key in COUNTS)
-        return equal, row.num_sets * row.eval_networks
+        return like is not None and row.run == like.run, equal, row.num_sets * row.eval_networks
 
     return max(rows, key=rank)

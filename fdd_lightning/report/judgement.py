@@ -45,9 +45,16 @@ def best_row(rows: Sequence[Row]) -> Row | None:
 
 
 def alike(row: Row, rows: Sequence[Row], **keys: str) -> Row | None:
-    """Return the first row on the same data, of the same size and evaluation, that has the given keys."""
-    same = (other for other in rows if all(getattr(other, key) == getattr(row, key) for key in ELSE))
+    """Return the first row on the same data, of the same size and evaluation, that has the given keys.
+
+    Of several runs, rows of the same one come first.
+    """
+    same = (other for other in _own_run_first(row, rows) if all(getattr(other, k) == getattr(row, k) for k in ELSE))
     return next((other for other in same if all(getattr(other, key) == value for key, value in keys.items())), None)
+
+
+def _own_run_first(row: Row, rows: Sequence[Row]) -> list[Row]:
+    return sorted(rows, key=lambda other: other.run != row.run)
 
 
 def uncorrected(row: Row, rows: Sequence[Row]) -> Row | None:
@@ -110,13 +117,14 @@ def _judgement(row: Row, before: Row, rows: Sequence[Row]) -> list[str]:
     where = f"{row.dataset}, ipc {row.ipc}" + (f", {100 * row.conflict_ratio:g}%" if row.conflict_ratio else "")
     if len({(r.network, r.trainer) for r in rows}) > 1:
         where += f", {row.network}, {row.trainer}"
+    where += f", {row.run}" if row.run else ""
     told = [f"{row.full_method} {row.weighting} ({where})"]
     if row.signal == "none":
         told.append(f"no shortcut was found, so no correction was applied and the set is that of vanilla; {UNSEEN}")
     else:
         told += _with_correction(row, before)
     metrics = _shown_metrics(row, before)
-    whole = next((r for r in rows if r.method == "full" and _same_place(r, row)), None)
+    whole = next((r for r in _own_run_first(row, rows) if r.method == "full" and _same_place(r, row)), None)
     if whole is not None:
         told.append(f"trained on all images instead of {row.ipc} of a class: {_figures(whole, metrics)}")
     drawn = alike(row, rows, method="random", weighting=row.weighting)

@@ -1,8 +1,9 @@
 """The papers' figures, to stand beside our own.
 
-``published.csv`` holds Cui et al. 2024 ("Ameliorate Spurious Correlations in Dataset Condensation", Tables 1 to 8) and
-FairDD (NeurIPS 2025, Tables 1, 2, 9, 16), with random selection and the whole training set where the papers have them.
-Both are for a ConvNet of width 128, which but in Cui et al.'s Table 3 is trained plainly.
+``published.csv`` holds Cui et al. 2024 ("Ameliorate Spurious Correlations in Dataset Condensation", Tables 1 to 8),
+FairDD (NeurIPS 2025, Tables 1, 2, 9, 16) and COBRA (2026, Tables 1 and 2, of which what others quote: DEO_M, and some
+accuracies; its own method stands as weighting ``barycenter``), with random selection and the whole training set where
+the papers have them. All are for a ConvNet of width 128, which but in Cui et al.'s Table 3 is trained plainly.
 """
 
 from __future__ import annotations

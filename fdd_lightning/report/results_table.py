@@ -1,27 +1,20 @@
-"""Rows as a table: what it says (columns, best rows, caption), in the terminal and as Markdown."""
+"""Rows as a table: what it says. How it looks is said by :mod:`terminal_table` and by each of the formats."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-
-from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
 
 from fdd_lightning.artefacts.doubts import in_sentences
 from fdd_lightning.artefacts.results import ACCURACY, BALANCED, Row
-from fdd_lightning.errors import shown
-from fdd_lightning.report.metrics import METRICS, explain, metrics_of
-from fdd_lightning.report.published import published, published_for
-from fdd_lightning.report.row_names import describe, hashable, shared_settings, variants
+from fdd_lightning.report.best_rows import best
+from fdd_lightning.report.metrics import METRICS, Metric, explain, metrics_of
+from fdd_lightning.report.published import PublishedRow, published, published_for
+from fdd_lightning.report.row_names import describe, shared_settings, variants
+from fdd_lightning.report.statistics import NETWORKS, SETS, interval, spread
 from fdd_lightning.report.uneven_tests import remarks_on_tests
 
-CAPTION_WIDTH = 100
 NOTHING = "-"
 """Text where there is no value."""
 
@@ -55,12 +48,13 @@ class Content:
 
     Attributes:
         columns: From left to right.
-        best: For each row that is the best among comparable ones, the heading of the column that says so; else empty.
+        best: For each row that is the best among comparable ones, or is not told from it by the noise, the heading of
+            the column that says so; else empty.
         caption: What all rows share and what the figures are, a line each.
 
     Example:
-        >>> as_markdown(Content((Column("ipc", ("1", "10")),), best=("", ""), caption=("dm",)))
-        '| ipc |\n| ---: |\n| 1 |\n| 10 |\n\n- dm\n'
+        >>> Content((Column("ipc", ("1", "10")),), best=("", ""), caption=("dm",)).columns[0].heading
+        'ipc'
     """
 
     columns: tuple[Column, ...]
@@ -90,7 +84,12 @@ def _seeds(row: Row) -> str:
     return " ".join(map(str, row.distill_seeds))
 
 
+def _eval_seeds(row: Row) -> str:
+    return NOTHING if row.eval_seeds is None else " ".join(map(str, row.eval_seeds))
+
+
 _WHAT = (
+    _Key("run", lambda r: r.run or NOTHING, lambda r: f"run {r.run}"),
     _Key("data", lambda r: r.dataset, lambda r: r.dataset),
     _Key("ratio", _ratio, lambda r: f"{_ratio(r)} bias-conflicting", number=True),
     _Key("method", lambda r: r.full_method, lambda r: r.full_method),
@@ -111,6 +110,7 @@ _HOW = (
         "nets", lambda r: str(r.eval_networks), lambda r: f"{r.eval_networks} network{_s(r.eval_networks)}", number=True
     ),
     _Key("seeds", _seeds, lambda r: f"seed{_s(len(r.distill_seeds))} {_seeds(r)}"),
+    _Key("eval seeds", _eval_seeds, lambda r: f"evaluation seed{_s(len(r.eval_seeds or ()))} {_eval_seeds(r)}"),
 )
 
 
@@ -124,27 +124,33 @@ def content_of(
 
     Args:
         rows: Results in the order of the table.
-        with_published: Add a column with the papers' accuracies, where there are any.
+        with_published: Add columns with the papers' accuracies and gaps between groups, where there are any.
         spreads: Give standard deviations for every metric, not for accuracy alone.
         plus_minus: Sign between mean and deviation.
     """
     columns, caption = identity_columns(rows)
-    headlines = {ACCURACY, *(row.headline for row in rows)}
-    metrics = {name: metric for name, metric in metrics_of(rows).items() if name != BALANCED or name in headlines}
+    metrics = shown_metrics(rows)
     for name, metric in metrics.items():
-        sign = plus_minus if spreads or name in headlines else None
+        sign = plus_minus if spreads or name in _headlines(rows) else None
         columns.append(Column(metric.heading, tuple(_percent(row, name, sign) for row in rows), spare=metric.spare))
     papers = published(rows) if with_published else []
-    if papers:
-        columns.append(Column("published", tuple(_published_text(row) for row in rows)))
+    columns += _published_columns(rows) if papers else []
     if any(row.warnings for row in rows):
         told = tuple(", ".join(row.warnings) or NOTHING for row in rows)
         columns.append(Column("warned", told, number=False, wraps=True))
     columns.append(Column("seconds", tuple(map(_seconds, rows)), spare=4))
-    meanings = [f"percent; {plus_minus}: standard deviation over networks and sets", *explain([*metrics.values()])]
+    meanings = [
+        f"percent; {plus_minus}: standard deviation of the sample, over networks and sets",
+        *explain([*metrics.values()]),
+    ]
     if any(column.heading == "ratio" for column in columns):
         meanings.append("ratio: bias-conflicting training images")
     caption.append("; ".join(meanings))
+    bold = tuple(
+        METRICS[row.headline].heading if is_best else "" for row, is_best in zip(rows, best(rows), strict=True)
+    )
+    if any(bold):
+        caption.append(f"bold: the best, and what the noise cannot tell from it ({_noise(rows)})")
     caption += remarks_on_tests(rows)
     caption += in_sentences(word for row in rows for word in row.warnings)
     ungrouped = dict.fromkeys(row.dataset for row in rows if row.cell_count and len(row.cell_count[0]) == 1)
@@ -152,21 +158,73 @@ def content_of(
         caption.append(f"{', '.join(ungrouped)}: no group labels, so fairness is not measured (no DEO_M, DEO_A, worst)")
     if papers:
         sources = ", ".join(dict.fromkeys(p.source for p in papers))
-        caption.append(f"published: accuracy at the papers' own settings, which may differ from the row's ({sources})")
-    return Content(tuple(columns), _best(rows), tuple(line for line in caption if line))
+        caption.append(f"published: at the papers' own settings, which may differ from the row's ({sources})")
+    return Content(tuple(columns), bold, tuple(line for line in caption if line))
 
 
-def identity_columns(rows: Sequence[Row]) -> tuple[list[Column], list[str]]:
-    """Return the columns that tell rows apart, and what they share as lines of a caption."""
+def spreads_of(rows: Sequence[Row]) -> Content | None:
+    """Return a table of how sure figures are: deviations over both kinds of seed, 95% intervals; None without any."""
+    metrics = {name: m for name, m in shown_metrics(rows).items() if any(interval(row.values(name)) for row in rows)}
+    if not metrics:
+        return None
+    columns, caption = identity_columns(rows)
+    columns += [Column(m.heading, tuple(_sureness(row, name) for row in rows)) for name, m in metrics.items()]
+    caption.append(
+        "percent; standard deviations of the sample: of the means of sets / of the networks on a set; in brackets the "
+        f"95% interval of the mean (Student's t, {_rests_on(rows)})"
+    )
+    return Content(tuple(columns), ("",) * len(rows), tuple(line for line in caption if line))
+
+
+def _sureness(row: Row, metric: str) -> str:
+    """Write a metric's deviations and interval: ``1.2 / 0.8 (88.1 to 92.5)``."""
+    if row.mean(metric) is None:
+        return NOTHING
+    over, found = spread(row.values(metric)), interval(row.values(metric))
+    deviations = (NOTHING if std is None else f"{100 * std:.1f}" for std in (over.sets, over.networks))
+    return " / ".join(deviations) + ("" if found is None else f" ({100 * found.low:.1f} to {100 * found.high:.1f})")
+
+
+def _noise(rows: Sequence[Row]) -> str:
+    """Say what noise is taken into account."""
+    if all(row.std(row.headline) is None for row in rows):
+        return "of single values no noise is known"
+    return f"95% intervals of differences, {_rests_on(rows)}"
+
+
+def _rests_on(rows: Sequence[Row]) -> str:
+    """Say what intervals of rows rest on; the whole training set is one, whatever is distilled."""
+    found = [interval(row.values(row.headline)) for row in rows if row.method != "full"]
+    over = {each.over for each in found if each is not None}
+    told = {
+        SETS: "over the means of sets",
+        NETWORKS: "of one set over its networks, so they say nothing of another set",
+    }
+    return "; ".join(words for name, words in told.items() if name in over) or "over networks"
+
+
+def shown_metrics(rows: Sequence[Row]) -> dict[str, Metric]:
+    """Return the metrics that have a column: those that some row has, balanced accuracy where it is a headline."""
+    return {name: metric for name, metric in metrics_of(rows).items() if name != BALANCED or name in _headlines(rows)}
+
+
+def _headlines(rows: Sequence[Row]) -> set[str]:
+    return {ACCURACY, *(row.headline for row in rows)}
+
+
+def identity_columns(rows: Sequence[Row], without: Collection[str] = ()) -> tuple[list[Column], list[str]]:
+    """Return the columns that tell rows apart, and what they share as lines of a caption; some keys may be left out."""
     columns: list[Column] = []
     facts: list[str] = []
     for key in _WHAT:
-        _place(key, rows, columns, facts)
+        if key.heading not in without:
+            _place(key, rows, columns, facts)
     variant = tuple(variants(rows))
     if any(variant):
         columns.append(Column("variant", variant, number=False, wraps=True))
     for key in _HOW:
-        _place(key, rows, columns, facts)
+        if key.heading not in without:
+            _place(key, rows, columns, facts)
     shared = [f"{method} with {describe(settings)}" for method, settings in shared_settings(rows).items() if settings]
     return columns, [", ".join(facts), *shared]
 
@@ -196,110 +254,22 @@ def _seconds(row: Row) -> str:
     return f"{math.fsum(known):.0f}" if known else NOTHING
 
 
-def _published_text(row: Row) -> str:
-    return " / ".join(f"{100 * p.accuracy:.1f}" for p in published_for(row) if p.accuracy is not None) or NOTHING
+def _published_columns(rows: Sequence[Row]) -> list[Column]:
+    """Return the papers' figures: accuracies, and the gaps between groups where papers publish them."""
+    columns = [Column("published", tuple(_published_text(row, lambda p: p.accuracy) for row in rows))]
+    gaps: dict[str, Callable[[PublishedRow], float | None]] = {
+        METRICS["deo_max"].heading: lambda p: p.deo_max,
+        METRICS["deo_mean"].heading: lambda p: p.deo_mean,
+    }
+    columns += [
+        Column(f"published {heading}", tuple(_published_text(row, figure) for row in rows), spare=3)
+        for heading, figure in gaps.items()
+    ]
+    return [column for column in columns if any(text != NOTHING for text in column.texts)]
 
 
-def _best(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return for each row that no comparable one exceeds the heading of the metric that they go by, else nothing.
-
-    The whole training set does not compete.
-    """
-    keys = ("dataset", "conflict_ratio", "ipc", "network", "trainer", "headline")
-    groups = [hashable([getattr(row, key) for key in keys]) for row in rows]
-    values = [-math.inf if row.method == "full" else row.mean(row.headline) for row in rows]
-    highest: dict[object, float] = {}
-    for group, value in zip(groups, values, strict=True):
-        highest[group] = max(highest.get(group, -math.inf), -math.inf if value is None else value)
-    return tuple(
-        METRICS[row.headline].heading if value == highest[group] > -math.inf and groups.count(group) > 1 else ""
-        for row, group, value in zip(rows, groups, values, strict=True)
-    )
-
-
-def table(
-    rows: Sequence[Row],
-    *,
-    width: int | None = None,
-    with_published: bool = False,
-    plus_minus: str = "±",
-) -> Group:
-    """Lay rows out as a table with a caption, for a rich console.
-
-    The best accuracy is bold, the balanced one where the test set is uneven. The arguments are those of
-    :func:`content_of`, and a width in characters: where it does not suffice, columns move together, then the least
-    needed ones are left out and named in the caption; None is as wide as it takes.
-    """
-    content = content_of(rows, with_published=with_published, plus_minus=plus_minus)
-    shown, gap = _fit(content.columns, width)
-    grid = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0))
-    for column in shown:
-        grid.add_column(
-            column.heading,
-            justify="right" if column.number else "left",
-            no_wrap=not column.wraps,
-            min_width=_narrowest(column),
-            overflow="fold",
-        )
-    for number, best in enumerate(content.best):
-        grid.add_row(*(Text(c.texts[number], "bold" if best == c.heading else "") for c in shown))
-    caption = list(content.caption)
-    left_out = [column.heading for column in content.columns if column not in shown]
-    if left_out:
-        caption.append(f"left out for want of width: {', '.join(left_out)}")
-    return Group(grid, Text(), Text("\n".join(caption), style="dim"))
-
-
-def print_table(rows: Sequence[Row], *, with_published: bool = False) -> None:
-    """Print the :func:`table`; into a pipe or a file in full and plainly, whatever a window's width."""
-    target = Console(highlight=False)
-    plus_minus = "±" if target.encoding.lower().startswith("utf") else "+-"
-    if not target.is_terminal:
-        columns = content_of(rows, with_published=with_published, plus_minus=plus_minus).columns
-        target = Console(highlight=False, width=max(CAPTION_WIDTH, _width(columns, 2)))
-    target.print(table(rows, width=target.width, with_published=with_published, plus_minus=plus_minus))
-
-
-def markdown(rows: Sequence[Row], *, with_published: bool = True) -> str:
-    """Return the rows as a Markdown table with its caption; deviations for every metric, a newline at the end."""
-    return as_markdown(content_of(rows, with_published=with_published, spreads=True))
-
-
-def as_markdown(content: Content) -> str:
-    """Return what a table says as Markdown: the table, then its caption as a list, a newline at the end."""
-    lines = [[column.heading for column in content.columns], ["---:" if c.number else "---" for c in content.columns]]
-    for number, best in enumerate(content.best):
-        texts = [escaped(column.texts[number]) for column in content.columns]
-        if best:
-            texts = [f"**{t}**" if c.heading == best else t for c, t in zip(content.columns, texts, strict=True)]
-        lines.append(texts)
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    notes = "\n".join(f"- {escaped(note)}" for note in content.caption)
-    return f"{text}\n\n{notes}\n"
-
-
-def escaped(text: str) -> str:
-    """Keep characters of a name from being read as Markdown, or as HTML in it."""
-    return re.sub(r"[\\|*`\[<]", r"\\\g<0>", shown(text)).replace("\\<", "&lt;")
-
-
-def _narrowest(column: Column) -> int:
-    """Return the least width in which nothing of a column is cut."""
-    texts = (column.heading, *column.texts)
-    return max(cell_len(word) for text in texts for word in ((text.split() or [""]) if column.wraps else [text]))
-
-
-def _width(columns: Sequence[Column], gap: int) -> int:
-    """Return the width of a table, texts of wrapping columns on as many lines as need be."""
-    return sum(map(_narrowest, columns)) + gap * (len(columns) - 1) + (gap - 1)
-
-
-def _fit(columns: Sequence[Column], width: int | None) -> tuple[list[Column], int]:
-    """Choose what is shown in a width, and how many spaces part the columns."""
-    shown = list(columns)
-    while width is not None and _width(shown, 1) > width:
-        spare = max(shown, key=lambda column: column.spare)
-        if not spare.spare:
-            break
-        shown.remove(spare)
-    return shown, 2 if width is None or _width(shown, 2) <= width else 1
+def _published_text(row: Row, figure: Callable[[PublishedRow], float | None]) -> str:
+    figures = [figure(p) for p in published_for(row)]
+    if all(value is None for value in figures):
+        return NOTHING
+    return " / ".join(NOTHING if value is None else f"{100 * value:.1f}" for value in figures)

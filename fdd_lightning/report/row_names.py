@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from fdd_lightning.artefacts.results import Identity
+from fdd_lightning.artefacts.results import Identity, Row
 
 LONGEST_VALUE = 24
 LONGEST_NAME = 40
 """Characters of settings in a name; beyond them only those stand there that are needed."""
 
+COUNTS = ("distill_seeds", "eval_networks", "eval_seeds")
+"""Keys of a row's identity that say how often something was repeated, not what."""
 ALL = "all rows"
 """Stands for every method in :func:`shared_settings`."""
 
@@ -84,7 +86,7 @@ def names_of(rows: Sequence[Identity]) -> list[str]:
     ``dm fairdd``, or ``dm vanilla (lr_images=10)`` where another row is plain ``dm vanilla``; ``dm vanilla, dfa``.
     Images per class, data set and the rest of the evaluation do not stand in it.
     """
-    settings = [{**row.settings, **trainer_settings(row)} for row in rows]
+    settings = [{**row.settings, **trainer_settings(row), **run} for row, run in zip(rows, _runs(rows), strict=True)]
     short = short_names({key for each in settings for key in each})
     names = []
     for row, all_own in zip(rows, settings, strict=True):
@@ -94,6 +96,17 @@ def names_of(rows: Sequence[Identity]) -> list[str]:
             own = _telling(own, namesakes)
         names.append(_name(row) + (f" ({describe(own, short)})" if own else ""))
     return names
+
+
+def _runs(rows: Sequence[Identity]) -> list[dict[str, str]]:
+    """Return the run of each row where some row is in several, else nothing: rows have other names then."""
+    runs: dict[Hashable, set[str]] = {}
+    keys = [hashable({k: v for k, v in row.identity().items() if k not in COUNTS}) for row in rows]
+    named = [row.run if isinstance(row, Row) else "" for row in rows]
+    for key, run in zip(keys, named, strict=True):
+        runs.setdefault(key, set()).add(run)
+    apart = any(len(each) > 1 for each in runs.values())
+    return [{"run": run} if apart and run else {} for run in named]
 
 
 def _telling(own: dict[str, Any], namesakes: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -10,9 +10,12 @@ from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.pictures.synthetic_sets import sets_side_by_side
 from fdd_lightning.report.figures import Figure, all_figures, draw_all
+from fdd_lightning.report.formats import Format
+from fdd_lightning.report.formats.md import Markdown
 from fdd_lightning.report.judgement import judgements
 from fdd_lightning.report.label_free_sentences import label_free_sentences
-from fdd_lightning.report.results_table import escaped, markdown, print_table
+from fdd_lightning.report.run_differences import run_differences
+from fdd_lightning.report.terminal_table import print_content, print_table
 from fdd_lightning.utils.files import atomic_path
 
 
@@ -45,14 +48,7 @@ def write_summary(
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     if results.rows:
-        state = f"{results.state}\n\n" if results.state else ""
-        with atomic_path(folder / "table.md") as temporary:
-            judged = [
-                "\n".join(["", f"{escaped(title)}:", "", *(f"- {escaped(line)}" for line in lines), ""])
-                for title, *lines in judgements(results.rows)
-            ]
-            temporary.write_text("".join([state, markdown(results.rows), *judged]), encoding="utf-8")
-        written.append(folder / "table.md")
+        written.append(write_format(Markdown(), results, folder))
     if not pictures:
         return written
     (folder / "sets.png").unlink(missing_ok=True)
@@ -62,15 +58,26 @@ def write_summary(
     return written + draw_all(drawn, results.rows, folder)
 
 
+def write_format(chosen: Format, results: RunResults, folder: Path) -> Path:
+    """Write results in a format into a folder that exists, whole or not at all, and return the file."""
+    path = folder / chosen.file
+    with atomic_path(path) as temporary:
+        temporary.write_text(chosen.text(results), encoding="utf-8")
+    return path
+
+
 def print_summary(rows: Sequence[Row], *, with_published: bool = False) -> None:
     """Print the table of a run, and in sentences what corrections came to.
 
     Args:
         rows: Results in the order of the table.
-        with_published: Add a column with the papers' accuracies (``table.md`` always has it).
+        with_published: Add columns with the papers' figures (``table.md`` always has them).
     """
     if rows:
         print_table(rows, with_published=with_published)
+        for title, content in run_differences(rows):
+            print(f"\n{title}:\n")
+            print_content(content)
         for title, *lines in judgements(rows):
             print(f"{title}:", *lines, sep="\n  ")
         for sentence in label_free_sentences(rows):

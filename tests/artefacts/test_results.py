@@ -1,4 +1,3 @@
-import copy
 import json
 import math
 import statistics
@@ -13,7 +12,6 @@ from fdd_lightning.artefacts.results import (
     MetricSummary,
     Row,
     join_seeds,
-    merge,
     parse_results,
     read_results,
     write_results,
@@ -182,14 +180,6 @@ def test_identity_holds_settings_and_evaluation_but_no_figures():
     assert reordered.identity_key() == replace(one, settings={"a": 2, "b": 1}).identity_key()
     planned = {key: value for key, value in one.identity().items() if key != "eval_settings"}
     assert Identity(**planned).identity_key() == one.identity_key()
-
-
-def test_merge_keeps_places_and_takes_the_newest():
-    a, b, c = row(weighting="vanilla"), row(weighting="kde"), row(weighting="fairdd")
-    newer = copy.deepcopy(a)
-    newer.seconds = {"eval": 99.0}
-    assert merge([a, b], [c, newer]) == [newer, b, c]
-    assert merge() == []
 
 
 def test_join_seeds_against_a_loop():

@@ -27,7 +27,7 @@ from fdd_lightning.datamodules.named import spec_of_set
 from fdd_lightning.datasets import cache
 from fdd_lightning.errors import FDDError, in_one_line
 from fdd_lightning.modules.base import fit_kinds
-from fdd_lightning.report.results_table import markdown
+from fdd_lightning.report.formats.md import markdown
 from fdd_lightning.report.row_names import names_of
 from fdd_lightning.runs import time_estimates
 from fdd_lightning.runs.recipe import read_recipe

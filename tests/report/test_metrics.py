@@ -44,7 +44,7 @@ def test_a_metric_of_ones_own_has_its_heading():
 
 def test_built_in_metrics_are_shown_without_torchmetrics():
     code = (
-        "import sys; from fdd_lightning.report.results_table import markdown; from tests.report.fake_rows import row;"
+        "import sys; from fdd_lightning.report.formats.md import markdown; from tests.report.fake_rows import row;"
         "markdown([row()]); assert 'torchmetrics' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

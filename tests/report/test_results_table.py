@@ -5,8 +5,11 @@ import pytest
 from rich.console import Console
 
 from fdd_lightning.artefacts.results import MetricSummary
-from fdd_lightning.report.results_table import content_of, markdown, print_table, table
+from fdd_lightning.artefacts.run_results import RunResults
+from fdd_lightning.report.formats.md import Markdown, markdown
+from fdd_lightning.report.results_table import content_of, spreads_of
 from fdd_lightning.report.row_names import describe, names_of, short_value, variants
+from fdd_lightning.report.terminal_table import print_table, table
 from tests.report.fake_rows import quickstart, row
 
 
@@ -93,7 +96,7 @@ def test_percent_and_spread():
 def test_best_leaves_out_the_whole_training_set_and_compares_equals_only():
     rows = quickstart()
     best = [r.weighting + r.method for r, b in zip(rows, content_of(rows).best, strict=True) if b]
-    assert best == ["fairddrandom"]
+    assert best == ["fairddrandom", "fairdddm"]  # two points apart, by three networks each
     two = [
         row(accuracy=0.5),
         row("random", accuracy=0.4),
@@ -102,6 +105,43 @@ def test_best_leaves_out_the_whole_training_set_and_compares_equals_only():
     ]
     assert content_of(two).best == ("accuracy", "", "accuracy", "")
     assert content_of([row()]).best == ("",)
+
+
+def test_a_difference_inside_the_noise_shares_the_bold():
+    def of(weighting, values, **more):
+        summary = MetricSummary.of(values)
+        assert summary is not None
+        seeds = range(len(values))
+        one = row("dm", weighting, seeds=seeds, networks=len(values[0]), settings={}, **more)
+        one.metrics["accuracy"] = summary
+        return one
+
+    fairdd = of("fairdd", [[0.85], [0.91], [0.88]])
+    near = of("kde", [[0.84], [0.91], [0.875]])  # behind on two seeds of three, by a little
+    behind = of("vanilla", [[0.80], [0.86], [0.83]])  # by five points on each seed
+    assert content_of([fairdd, near, behind]).best == ("accuracy", "accuracy", "")
+    told = "bold: the best, and what the noise cannot tell from it"
+    assert f"{told} (95% intervals of differences, over the means of sets)" in content_of([fairdd, near]).caption
+    one_set = [of("fairdd", [[0.85, 0.86]]), of("kde", [[0.60, 0.61]])]
+    assert content_of(one_set).best == ("accuracy", "")
+    assert any("of one set over its networks" in line for line in content_of(one_set).caption)
+    single = [of("fairdd", [[0.85]]), of("kde", [[0.84]])]
+    assert content_of(single).best == ("accuracy", "")
+    assert f"{told} (of single values no noise is known)" in content_of(single).caption
+    balanced_alone = [of("fairdd", [[0.85], [0.86]]), of("kde", [[0.85], [0.86]])]
+    assert content_of(balanced_alone).best == ("accuracy", "accuracy")
+
+
+def test_how_sure_figures_are():
+    one = row(networks=3, seeds=(0, 1, 2))
+    one.metrics["accuracy"] = MetricSummary.of([[0.80, 0.82, 0.84], [0.70, 0.75, 0.74], [0.79, 0.75, 0.80]])
+    sure = spreads_of([one, row("random", seeds=(0, 1, 2))])
+    assert sure is not None
+    shown = {c.heading: c.texts for c in sure.columns}
+    assert shown["accuracy"][0] == "4.5 / 2.4 (66.5 to 88.9)"
+    assert sure.caption[-1].endswith("(Student's t, over the means of sets)")
+    assert spreads_of([row(networks=1)]) is None
+    assert "How sure each figure is" in Markdown().text(RunResults([one]))
 
 
 def test_a_metric_of_the_users_stands_under_its_own_name():
@@ -211,7 +251,7 @@ def test_markdown():
     table_lines = [line for line in lines if line.startswith("|")]
     assert len(table_lines) == 2 + len(rows)
     assert len({line.replace("\\|", "").count("|") for line in table_lines}) == 1
-    assert text.count("**") == 2
+    assert text.count("**") == 4
     assert text.endswith("\n")
     assert "- colored_digits" in text
 
@@ -220,6 +260,13 @@ def test_published_column():
     rows = [row("dm", w, dataset="cmnist_fg") for w in ("vanilla", "fairdd", "barycenter")]
     shown = {c.heading: c.texts for c in content_of(rows, with_published=True).columns}
     assert shown["published"] == ("25.0", "94.6", "-")
+    assert shown["published DEO_M"] == ("100.0", "17.0", "-")
+    assert shown["published DEO_A"] == ("100.0", "8.0", "-")
+    both = content_of([row("full", "vanilla", dataset="cmnist_bg")], with_published=True)
+    shown_of = {c.heading: c.texts for c in both.columns}
+    assert (shown_of["published"], shown_of["published DEO_M"]) == (("97.8 / -",), ("9.7 / 10.3",))
+    elsewhere = content_of([row("dm", "vanilla", dataset="cmnist", conflict_ratio=0.05)], with_published=True)
+    assert not any(c.heading.startswith("published DEO") for c in elsewhere.columns)
     assert "FairDD" in content_of(rows, with_published=True).caption[-1]
     assert "published" not in headings(rows)
     assert "published" not in headings([row()], with_published=True)
