@@ -7,6 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # type: ignore[import-untyped]
 
 from tests.tiny import DISTILL, EVAL, FIT, QUIET
+from tests.written_rows import written_rows
 
 
 def told(folder):
@@ -59,3 +60,23 @@ def test_other_stages(fdd, args, names):
     scalars, _, metadata = told(Path("x"))
     assert set(names) <= set(scalars)
     assert any(key.startswith("_hparams_") for key in metadata)
+
+
+def test_an_evaluation_says_what_it_measured(fdd):
+    assert fdd(*logged(DISTILL), "--model.weighting=fairdd", "--output=made").code == 0
+    made = "--synthetic=made/synthetic.safetensors"
+    assert fdd(*logged(EVAL), made, "--output=x").code == 0
+    (row,) = written_rows("x/results.json")
+    _, _, metadata = told(Path("x"))
+    facts = {key: row[key] for key in ("dataset", "method", "weighting", "ipc")}
+    assert facts == {"dataset": "colored_digits", "method": "dm", "weighting": "fairdd", "ipc": 1}
+    assert facts.items() <= hparams(metadata).items()
+    events = EventAccumulator("x/tensorboard", {"scalars": 0})
+    events.Reload()
+    for name, metric in row["metrics"].items():
+        if metric is not None:
+            assert events.Scalars(f"hp/eval/{name}")[-1].value == pytest.approx(metric["mean"], abs=1e-6)
+    # Of the whole training set there are no images per class.
+    assert fdd(*logged(EVAL), "--output=whole").code == 0
+    shown = hparams(told(Path("whole"))[2])
+    assert {"method": "full", "weighting": "vanilla", "ipc": "all"}.items() <= shown.items()
