@@ -359,8 +359,8 @@ class Evaluator(ManyNetworks):
     def facts(self) -> dict[str, Any]:
         """Return data set, method, weighting and IPC of the row."""
         row = self.result
-        keys = ("method", "weighting", "ipc")
-        return super().facts() | ({} if row is None else {key: getattr(row, key) for key in keys})
+        told = {} if row is None else {"method": row.method, "weighting": row.weighting, "ipc": row.ipc or "all"}
+        return super().facts() | told
 
     def next_step(self, artefact: Path) -> str:
         """Return the command that shows the row beside published figures."""
