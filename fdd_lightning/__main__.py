@@ -26,6 +26,9 @@ fdd: distil a biased image data set into a small fair one, and measure the bias 
   fdd distill           distil the data into a few synthetic images per class
   fdd eval              train fresh networks on a set, score them on the real test set
   fdd report RUN ...    table and pictures of finished runs, beside the published figures
+  fdd import FILE       somebody else's set (res_*.pt, data.pt, images_best.pt, npz, class folders), to be measured
+  fdd export SET        a set as a folder of PNGs or as Parquet, with its card, as Hugging Face `datasets` loads it
+  fdd card SET          the data card of a set: where it comes from, its bias as measured, how to load it
   fdd list [KIND ...]   the names that these take: methods, weightings, recipes, networks, data, ...
   fdd doctor            what this installation has, lacks and finds
   fdd completion SHELL  names and options at a press of Tab: eval "$(fdd completion bash)"

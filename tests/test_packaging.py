@@ -102,6 +102,7 @@ def test_metadata(metadata: Message) -> None:
         "corruptions",
         "parquet",
         "completion",
+        "hub",
         "bolts",
         "notebooks",
     ]

@@ -7,6 +7,7 @@ A file is a safetensors file with the tensors ``images`` (normalised, as the net
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor
 
+from fdd_lightning.artefacts.exports import in_bytes, write_folder, write_parquet
 from fdd_lightning.artefacts.file_kind import COMMON, FileKind
 from fdd_lightning.errors import DatasetNotFoundError, FileFormatError
 from fdd_lightning.utils.files import atomic_path
@@ -130,6 +132,12 @@ class SyntheticSet:
         return images, self.labels.clone()
 
     @property
+    def digest(self) -> str:
+        """The start of a SHA-256 of images and labels, which tells sets of one name from each other."""
+        content = b"".join(each.numpy().tobytes() for each in (self.images, self.labels))
+        return hashlib.sha256(content).hexdigest()[:8]
+
+    @property
     def lr(self) -> float | None:
         """The step size that was learned with the images, for training on them (``parameters.lr``), or None.
 
@@ -149,7 +157,7 @@ class SyntheticSet:
             FileFormatError: They are no distributions.
         """
         labels, shape = (self.parameters or {}).get("soft_labels"), (len(self), self.num_classes)
-        if labels is not None and (tuple(labels.shape) != shape or not _distributions(labels)):
+        if labels is not None and (tuple(labels.shape) != shape or not distributions(labels)):
             raise FileFormatError(
                 f"the soft labels of the synthetic set, of shape {tuple(labels.shape)}, are not one distribution over "
                 f"{shape[1]} classes for each of {shape[0]} images: {AGAIN}"
@@ -203,6 +211,33 @@ class SyntheticSet:
             self.grid().save(temporary)
         SYNTHETIC.write(path, tensors, self.metadata)  # after the picture: whoever sees the file may rely on both
         return path
+
+    def in_bytes(self) -> tuple[Tensor, int]:
+        """Return images in 256 levels (uint8), as image files hold them, and how many of their values are cut for it.
+
+        Values are cut to ``value_range``; the others move by half a level at most.
+        """
+        low, high = self.metadata.get("value_range", (0.0, 1.0))
+        return in_bytes((self.tensors()[0] - low) / (high - low))
+
+    def to_folder(self, path: str | Path) -> Path:
+        """Write ``train/CLASS/NUMBER.png``, with ``train/metadata.jsonl``, as ``datasets`` and torchvision load them.
+
+        Written whole or not at all. The path is returned.
+
+        Raises:
+            ConfigError: The folder holds something, or no PNG holds such images.
+        """
+        return write_folder(path, self.in_bytes()[0], self.labels, self.class_names)
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write one Parquet file with the columns ``image`` (PNG) and ``label``; needs pyarrow. The path is returned.
+
+        Raises:
+            ConfigError: No PNG holds such images.
+            DependencyNotFoundError: pyarrow is not installed.
+        """
+        return write_parquet(path, self.in_bytes()[0], self.labels, self.class_names)
 
     def check(self, where: str = "synthetic set") -> None:
         """Verify that tensors and metadata fit each other; the message says ``where``.
@@ -300,6 +335,6 @@ def _numbers(values: Any, count: int) -> bool:
     )
 
 
-def _distributions(rows: Tensor) -> bool:
+def distributions(rows: Tensor) -> bool:
     """Tell whether every row is a distribution."""
     return bool((rows >= 0).all() and ((rows.double().sum(1) - 1).abs() < 1e-3).all())

@@ -166,6 +166,21 @@ class BaseDataModule(LightningDataModule, ABC):
         told = {key: self.argument(key) for key in self.determines if key not in unsaid}
         return {"construction": self.construction, **told}
 
+    @property
+    def described(self) -> dict[str, Any]:
+        """What a file says of the data set that it was made from; known before set-up."""
+        return {
+            "dataset": self.name,
+            "data_entry": self.entry,
+            "data_parameters": self.parameters,
+            "conflict_ratio": self.conflict_ratio,
+            "class_names": list(self.class_names),
+            "group_names": list(self.group_names),
+            "image_shape": list(self.image_shape),
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
+
     def argument(self, key: str) -> Any:
         """Return an argument of :attr:`determines`; overridden where the attribute of that name is something else."""
         return getattr(self, key)

@@ -181,16 +181,8 @@ class StageModule(LightningModule, ABC):
         """Return what an artefact says of itself: enough to know, and to repeat, how it was made."""
         data = self.data
         return {
-            "dataset": data.name,
-            "data_entry": data.entry,
-            "data_parameters": data.parameters,
+            **data.described,
             "data_fingerprint": data.fingerprint,
-            "conflict_ratio": data.conflict_ratio,
-            "class_names": list(data.class_names),
-            "group_names": list(data.group_names),
-            "image_shape": list(data.image_shape),
-            "mean": list(data.mean),
-            "std": list(data.std),
             "code_version": __version__,
             "threads": torch.get_num_threads(),
             "config": sized(self.spec, lambda: data.image_shape),

@@ -224,7 +224,7 @@ class Evaluator(ManyNetworks):
         for word in made.get("warnings", ()):
             self.warn(str(word), f"of the synthetic set: {MEANING.get(word, word)}")
         same = entry_of(made) == self.data.entry and made.get("data_parameters") == self.data.parameters
-        if same and made.get("data_fingerprint") != self.data.fingerprint:
+        if same and made.get("data_fingerprint", self.data.fingerprint) != self.data.fingerprint:
             told = (
                 "have changed since the synthetic set was made of them: some that it was made of may be among the test"
             )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from fdd_lightning.errors import CLOSED, FULL, FDDError, FileFormatError, WriteError, way_out
+from fdd_lightning.errors import CLOSED, FULL, ConfigError, FDDError, FileFormatError, WriteError, way_out
 from fdd_lightning.utils.typed_json import parse_json
 
 LARGEST_JSON = 1 << 28
@@ -94,11 +95,57 @@ def _moved(temporary: Path, path: Path) -> Iterator[None]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def new_folder(path: str | Path, instead: str = ELSEWHERE) -> Iterator[Path]:
+    """Give a temporary folder beside ``path`` and move it there when the block ends without an error.
+
+    Args:
+        path: A folder that is not there yet, or is empty.
+        instead: The other way out where it cannot be written.
+
+    Raises:
+        ConfigError: There is something in it.
+        WriteError: See :func:`writing`.
+    """
+    path = Path(path)
+    require_empty(path)
+    with writing(path, instead):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{PART}{path.name}."))
+        try:
+            yield temporary
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o777 & ~umask)  # mkdtemp makes private folders
+            temporary.replace(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def require_empty(folder: Path, option: str = "") -> None:
+    """Refuse a folder that holds something, which would be mixed with what is written, or lost.
+
+    Args:
+        folder: It need not exist.
+        option: What named it, for the message.
+
+    Raises:
+        ConfigError: It does.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(
+            f"{f'{option} {folder}'.strip()} holds something already: name a new folder, or empty this one"
+        )
+
+
 def remove_temporaries(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder that nobody else writes to."""
+    """Remove files and folders that killed processes left half-written in a folder that nobody else writes to."""
     for pattern in (f"{PART}*", ".tmp??????"):  # the latter are safetensors' own
         for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -11,7 +11,10 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from fdd_lightning import SyntheticSet
 from fdd_lightning.artefacts.checkpoint import read_checkpoint
@@ -23,9 +26,11 @@ from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.artefacts.stage_folder import StageFolder, StageRecord
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.named_by_files import require_known
+from fdd_lightning.datamodules import ColoredDigits
 from fdd_lightning.datamodules.named import spec_of_set
 from fdd_lightning.datasets import cache
 from fdd_lightning.errors import FDDError, in_one_line
+from fdd_lightning.imports import import_set
 from fdd_lightning.modules.base import fit_kinds
 from fdd_lightning.report.formats.md import markdown
 from fdd_lightning.report.row_names import names_of
@@ -90,6 +95,19 @@ def read_record(path):
         folder.finished(record)
 
 
+def read_others(path):
+    import_set(path, ColoredDigits())
+
+
+def write_others():
+    """Write sets as other programs do."""
+    images, labels = torch.linspace(-1, 1, 10 * 3 * 16 * 16).view(10, 3, 16, 16), torch.arange(10)
+    torch.save({"data": [[images, labels]], "accs_all_exps": {"ConvNet": [np.float64(50.0)]}}, "res.pt")
+    torch.save([images, labels], "old.pt", _use_new_zipfile_serialization=False)
+    np.savez_compressed("set.npz", x=images.numpy(), y=labels.numpy())
+    save_file({"images": images, "labels": labels}, "bare.safetensors")
+
+
 def read_settings(path):
     settings = read_checkpoint(path)["hyper_parameters"]
     require_known({"class_path": settings.get("_class_path"), "init_args": settings}, str(path))
@@ -108,6 +126,7 @@ FORMATS = {
     "rates": ("cache/rates.json", lambda _: time_estimates._read()),
     "checkpoint": ("half/last.ckpt", read_settings),
     "recipe": ("recipe.yaml", read_recipe),
+    **{f"others' {file}": (file, read_others) for file in ("res.pt", "old.pt", "set.npz", "bare.safetensors")},
 }
 
 
@@ -161,7 +180,7 @@ def changed(content, name, draw):
     if name.endswith(".safetensors") and draw.random() < 0.7:
         length = struct.unpack("<Q", content[:8])[0]
         header = json.loads(content[8 : 8 + length])
-        if draw.random() < 0.7:
+        if "__metadata__" in header and draw.random() < 0.7:
             header["__metadata__"]["fdd"] = changed_json(header["__metadata__"]["fdd"], draw)
             text = json.dumps(header)
         else:
@@ -180,6 +199,7 @@ def test_changed_files(name, tmp_path, monkeypatch):
     Path("cache/rates.json").write_text(json.dumps({"a": 1.5, "b": 2}))
     plain = {"name": "x", "data": ["colored_digits", {"name": "cmnist", "conflict_ratio": 0.1}], "methods": ["dm"]}
     Path("recipe.yaml").write_text(json.dumps({**plain, "ipcs": [1, 2], "eval": {"count": 2, "networks": ["convnet"]}}))
+    write_others()
     file, read = FORMATS[name]
     path = Path(file)
     if name == "experts":

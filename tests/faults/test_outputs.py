@@ -52,8 +52,9 @@ OUTPUTS = {
         ("run", "r.yaml", "--dry-run"),
         ("run", "r.yaml"),
         ("audit", *FOLDER),
+        ("import", "photos", "--data=folder", *FOLDER[1:]),
     ],
-    ids=["distill", "fit", "eval", "plan", "run", "audit"],
+    ids=["distill", "fit", "eval", "plan", "run", "audit", "import"],
 )
 def test_folders(here, refused, args, output):
     line = refused(*args, f"--output={output}")
