@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, stdev
 
 from scipy import stats
@@ -29,6 +30,7 @@ from fdd_lightning.artefacts.results import Row
 CONFIDENCE = 0.95
 SETS, NETWORKS = "sets", "networks"
 """What an interval rests on: the means of several sets, or the networks trained on one."""
+CACHED = 10_000
 ALIKE = 1e-12
 """Values this near to each other do not vary but in how they were rounded."""
 
@@ -125,9 +127,7 @@ def interval(values: Values) -> Interval | None:
     own = [*units.values()]
     if _constant(own):
         return Interval(own[0], own[0], over)
-    with _quiet():
-        low, high = stats.ttest_1samp(own, 0.0).confidence_interval(CONFIDENCE)
-    return Interval(float(low), float(high), over)
+    return Interval(*_ends_of_mean(tuple(own)), over)
 
 
 def difference(one: Row, other: Row, metric: str) -> Difference | None:
@@ -168,10 +168,23 @@ def difference(one: Row, other: Row, metric: str) -> Difference | None:
     if _constant([x - y for x, y in zip(a, b, strict=True)]) if paired else _constant(a) and _constant(b):
         mean = mean if abs(mean) > ALIKE else 0.0
         return Difference(mean, mean, mean, paired, over)
+    return Difference(mean, *_ends_of_difference(tuple(a), tuple(b), paired), paired, over)
+
+
+# A run writes its table again for every row that ends, so what was computed is kept.
+@lru_cache(maxsize=CACHED)
+def _ends_of_mean(units: tuple[float, ...]) -> tuple[float, float]:
     with _quiet():
-        test = stats.ttest_rel(a, b) if paired else stats.ttest_ind(a, b, equal_var=False)
+        low, high = stats.ttest_1samp(units, 0.0).confidence_interval(CONFIDENCE)
+    return float(low), float(high)
+
+
+@lru_cache(maxsize=CACHED)
+def _ends_of_difference(one: tuple[float, ...], other: tuple[float, ...], paired: bool) -> tuple[float, float]:
+    with _quiet():
+        test = stats.ttest_rel(one, other) if paired else stats.ttest_ind(one, other, equal_var=False)
         low, high = test.confidence_interval(CONFIDENCE)
-    return Difference(mean, float(low), float(high), paired, over)
+    return float(low), float(high)
 
 
 def same_draws(one: Row, other: Row) -> bool:
