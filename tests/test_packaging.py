@@ -103,6 +103,7 @@ def test_metadata(metadata: Message) -> None:
         "parquet",
         "completion",
         "hub",
+        "wandb",
         "bolts",
         "notebooks",
     ]
@@ -120,8 +121,7 @@ def test_entry_point(wheel: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "block",
-    ["install_requires", "dev", "docs", "release", "corruptions", "parquet", "completion", "bolts", "notebooks"],
+    "block", ["install_requires", "dev", "release", "corruptions", "parquet", "completion", "wandb", "bolts", "notebooks"]
 )
 def test_every_requirement_has_its_reason(block: str) -> None:
     lines = requirement_blocks()[block]

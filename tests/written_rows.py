@@ -10,6 +10,9 @@ METRICS = [
     "worst_group_accuracy",
     "aligned_accuracy",
     "conflict_accuracy",
+    "demographic_parity",
+    "equalised_odds",
+    "calibration_error",
 ]
 """What every row has, in this order."""
 

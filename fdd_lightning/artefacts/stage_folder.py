@@ -48,7 +48,8 @@ def config_fingerprint(stage: str, config: Mapping[str, Any], state: str | None 
     trainer |= {"max_time": None} if "max_time" in trainer else {}  # more time is no other work
     module: Any = import_class(config["model"]["class_path"])
     arguments = config["model"].get("init_args") or {}
-    model = {**config["model"], "init_args": {k: v for k, v in arguments.items() if k not in module.indifferent}}
+    decides = {k: v for k, v in arguments.items() if k not in module.indifferent and (k, v) not in module.later.items()}
+    model = {**config["model"], "init_args": decides}
     decisive = {"stage": stage, "model": model, "data": data_of(config), "trainer": trainer}
     if (behind := module.behind(arguments)) is not None:
         decisive["behind"] = behind

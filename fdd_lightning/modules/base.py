@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Self, TypeVar
 
 import torch
@@ -52,6 +53,8 @@ class StageModule(LightningModule, ABC):
         keeps_checkpoint: Whether the last checkpoint stays when the stage is finished.
         indifferent: Arguments that change nothing but the last bits of what is computed: they are no part of a stage's
             fingerprint, nor of its rows.
+        later: Arguments that a release added, with the value at which all is as before: they are then no part of a
+            fingerprint, so that finished stages stay finished.
         folder: The output folder, where there is one: a module may write parts of a large artefact as they come.
         seed: Seed of every draw.
         stage: The subcommand that runs it.
@@ -73,6 +76,7 @@ class StageModule(LightningModule, ABC):
     draws_own_batches: bool = False
     keeps_checkpoint: bool = True
     indifferent: ClassVar[frozenset[str]] = frozenset()
+    later: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     folder: Path | None = None
     seed: int
     seconds_of_setup: float = 0.0
@@ -151,6 +155,18 @@ class StageModule(LightningModule, ABC):
             ConfigError: The arguments cannot go together; the line names the alternative.
         """
         return ()
+
+    @classmethod
+    def refuse_data(cls, arguments: Mapping[str, Any], data: BaseDataModule) -> None:
+        """Refuse data, not set up, that the arguments ask for something else of.
+
+        Args:
+            arguments: The constructor's arguments, choices among them as specs.
+            data: The data module.
+
+        Raises:
+            ConfigError: With the way out.
+        """
 
     @classmethod
     def workload(cls, arguments: Mapping[str, Any], extent: Extent) -> Workload | None:

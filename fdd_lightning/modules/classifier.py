@@ -33,9 +33,9 @@ class Classifier(TrainingModule, FitModule):
 
     Several processes share each batch; what an algorithm compares or remembers is that of the whole batch.
 
-    It logs the loss and, at the end (and in intervals where asked), ``val/...`` and ``test/...``: accuracy,
-    worst-group accuracy, the gaps of fairness and, where the data have an alignment, the accuracy on aligned and
-    conflicting images. Nothing is chosen by them. Other arguments are those of `TrainingModule`.
+    It logs the loss and, at the end (and in intervals where asked), ``val/...`` and ``test/...``: accuracy, worst-
+    group accuracy, the gaps of fairness, the calibration error and, where the data have an alignment, the accuracy
+    on aligned and conflicting images. Nothing is chosen by them. Other arguments are those of `TrainingModule`.
 
     Args:
         regime: Optimiser, steps, batches and augmentation, where the algorithm has none of its own.
@@ -167,7 +167,8 @@ class Classifier(TrainingModule, FitModule):
             for index in torch.arange(rank, len(images), world).split(512):
                 batch = {key: value.to(self.device) for key, value in images.batch(index).items()}
                 logits = self.logits(0, batch["image"], split)
-                scores.update(logits.argmax(1), batch["target"], batch["group"])
+                labels = batch["target"], batch["group"]
+                scores.update(logits.argmax(1), *labels, probabilities=logits.double().softmax(1))
             values = {name: float(value) for name, value in scores.compute().items()}
             figures |= {f"{split}/{k}": None if math.isnan(v) else v for k, v in values.items()}
         self.learner.train()

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import torch
@@ -18,15 +19,17 @@ from fdd_lightning.artefacts.doubts import CHANGED_IMAGES, MEANING
 from fdd_lightning.artefacts.results import MetricSummary, Row, write_results
 from fdd_lightning.artefacts.synthetic import SyntheticSet
 from fdd_lightning.augment import Augmentation
-from fdd_lightning.configuration.choices import spec_of
+from fdd_lightning.configuration.choices import rebuild, spec_of
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.sizes import sized
+from fdd_lightning.datamodules.base import BaseDataModule
 from fdd_lightning.datamodules.named import entry_of
 from fdd_lightning.datasets.label_table import shortened
 from fdd_lightning.datasets.whitening import ZCA, cached_zca
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.matching.crowd import crowd_of
-from fdd_lightning.metrics import CellAccuracy, CellCount, GroupCounts, group_metrics, metric_classes
+from fdd_lightning.metrics import CellAccuracy, CellCount, EvaluationMetric, group_metrics, metric_classes
+from fdd_lightning.modules.kept_networks import KeptNetworks
 from fdd_lightning.modules.many_networks import ManyNetworks
 from fdd_lightning.modules.row_identity import (
     FULL,
@@ -38,7 +41,7 @@ from fdd_lightning.modules.row_identity import (
     tells_its_method,
 )
 from fdd_lightning.modules.workload import Extent, Workload
-from fdd_lightning.training import Preset, named, refuse_mixing, regime_of
+from fdd_lightning.training import BestEpoch, Preset, named, refuse_mixing, regime_of
 from fdd_lightning.training.batches import Batches
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.devices import moved
@@ -49,7 +52,8 @@ class Evaluator(ManyNetworks):
     """Trains several fresh networks on a set and measures accuracy and bias on the real test set.
 
     How they are trained is a preset, a file of ``configs/eval`` (see `Preset`): epochs, SGD and its learning rate,
-    batches, augmentation, number of networks. The accuracy is that after the last epoch.
+    batches, augmentation, number of networks. The accuracy is that after the last epoch, or after the best one on
+    validation images (``keep``).
 
     What was learned with a set besides its images is used: the step size, and soft labels in the place of hard ones.
     Of a set whose networks saw whitened images, training and test images are whitened.
@@ -68,7 +72,10 @@ class Evaluator(ManyNetworks):
             preset's.
         batch_size: Images per step; the preset's if null.
         augmentation: Applied to every training batch; the preset's if null.
-        metrics: Metrics of your own, by class path, besides the built-in ones (see `GroupCounts`).
+        metrics: More metrics than those of every row, by class path: ``fdd_lightning.metrics.AverageOdds``, or your own
+            (see `GroupCounts`).
+        keep: Which epoch's network is scored: null for the last one's; `BestEpoch` for that of the epoch that is best
+            on the validation images, a share of the training images (``--data.validation``), never on the test.
 
     Attributes:
         synthetic: The set to train on (``--synthetic``); without it the real training set.
@@ -82,6 +89,7 @@ class Evaluator(ManyNetworks):
     stage = "eval"
     artefact = "results.json"
     keeps_checkpoint = False
+    later = MappingProxyType({"keep": None})
     loss_name = "eval/train_loss"
     synthetic: SyntheticSet | None = None
     name_of_set: str = UNNAMED
@@ -96,6 +104,7 @@ class Evaluator(ManyNetworks):
         batch_size: int | None = None,
         augmentation: Augmentation | None = None,
         metrics: Sequence[str] = (),
+        keep: BestEpoch | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -106,6 +115,8 @@ class Evaluator(ManyNetworks):
         self.changes = {"epochs": epochs, "batch_size": batch_size, "augmentation": augmentation}
         self.lr = lr
         self.metrics = metric_classes(metrics)
+        self.keep = rebuild(keep)
+        self.kept = KeptNetworks()
         self.learners = nn.ModuleList()
         self.crowd: Tensor | None = None  # the class that each test image looks like, where a metric asks for that
         self.soft_labels: Tensor | None = None
@@ -136,6 +147,15 @@ class Evaluator(ManyNetworks):
         learned_from = regime.num_steps(per_epoch) * size // per_epoch
         count = int(arguments["count"])
         return Workload(arguments["network"], count * extent.test, count * learned_from)
+
+    @classmethod
+    def refuse_data(cls, arguments: Mapping[str, Any], data: BaseDataModule) -> None:
+        """Refuse data without validation images, where the network of the best epoch is asked for."""
+        if arguments.get("keep") is not None and not data.validation:
+            raise ConfigError(
+                "--model.keep compares epochs on validation images, and none are set aside: set --data.validation=0.1 "
+                "(in a recipe: data: [{name: NAME, validation: 0.1}])"
+            )
 
     def take(self, flag: str, path: Path) -> None:
         """Read the set to train on; one that says little of itself is called by the name of its file."""
@@ -195,7 +215,7 @@ class Evaluator(ManyNetworks):
     def _prepare_scores(self) -> None:
         """Make the metrics of each network: by the groups, and by the crowd where some ask for it."""
         facts = (self.num_classes, self.num_groups, self.data.alignment)
-        classes: list[type[GroupCounts]] = [*(m for m in self.metrics if not m.by_crowd), CellAccuracy, CellCount]
+        classes: list[type[EvaluationMetric]] = [*(m for m in self.metrics if not m.by_crowd), CellAccuracy, CellCount]
         least = self.data.least_in_cell
         self.scores = nn.ModuleList(group_metrics(*facts, classes, least) for _ in range(self.count))
         asked = [metric for metric in self.metrics if metric.by_crowd]
@@ -291,16 +311,44 @@ class Evaluator(ManyNetworks):
         """Return the generator of a network's draws in an epoch or at a step."""
         return generator(self.seed, purpose, number, when)
 
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Train, and look at the validation images where it is time: before a checkpoint of the step is written."""
+        before = self.global_step
+        super().training_step(batch, batch_idx)
+        if self.keep is not None:
+            due = self.keep.steps(self.trainer.max_steps, self.batches.per_epoch)
+            if any(before < step <= self.global_step for step in due):
+                self.kept.look(self, self.keep, self._seen)
+
+    def on_test_start(self) -> None:
+        """Take the networks of their best epochs, where these were kept."""
+        if self.keep is not None:
+            self.kept.restore(self.algorithms)
+        super().on_test_start()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the kept networks beside those of now."""
+        super().on_save_checkpoint(checkpoint)
+        if self.keep is not None:
+            checkpoint["kept"] = self.kept.gathered()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take them back."""
+        super().on_load_checkpoint(checkpoint)
+        self.kept.take_back(checkpoint.get("kept", {}), self.own)
+
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count hits by class and group."""
         images = self._seen(batch["image"])
         outputs = self.all_logits(images, "test")
         for number, scores in enumerate(self.scores):
-            predicted = outputs[number].argmax(1)
-            scores.update(predicted, batch["target"], batch["group"])  # type: ignore[operator]
+            predicted, probabilities = outputs[number].argmax(1), outputs[number].double().softmax(1)
+            labels = batch["target"], batch["group"]
+            scores.update(predicted, *labels, probabilities=probabilities)  # type: ignore[operator]
             if self.crowd is not None:
                 crowd = self.crowd[batch["index"].cpu()].to(predicted.device)
-                self.crowd_scores[number].update(predicted, batch["target"], crowd)  # type: ignore[operator]
+                them: Any = self.crowd_scores[number]
+                them.update(predicted, batch["target"], crowd, probabilities=probabilities)
 
     def on_test_epoch_end(self) -> None:
         """Gather the row of the results."""
@@ -348,6 +396,7 @@ class Evaluator(ManyNetworks):
     def _reads_groups(self) -> bool | None:
         """Tell whether a true group label was read on the way here; None where the set does not say."""
         trainer_reads = bool(getattr(self.algorithm_class, "needs_groups", False)) and self.groups.needs_groups
+        trainer_reads |= self.keep is not None and self.keep.reads_groups and self.num_groups > 1
         return trainer_reads or (False if self.synthetic is None else self.synthetic.metadata.get("reads_groups"))
 
     def finish(self, seconds: float, before: Mapping[str, float | None], *, inside_run: bool) -> None:

@@ -140,10 +140,13 @@ class TrainingModule(StageModule):
         self.require_finite({f"the output of network {number} for {whose} images": found})
         return found
 
-    def all_logits(self, images: Tensor, whose: str) -> Sequence[Tensor]:
-        """Return the finite logits of every algorithm, in one pass where they are stacked; see :meth:`logits`."""
+    def all_logits(self, images: Tensor, whose: str, numbers: Sequence[int] | None = None) -> Sequence[Tensor]:
+        """Return the finite logits of every algorithm, in one pass where they are stacked; see :meth:`logits`.
+
+        In training a process stacks :attr:`own` algorithms only, and asks for these by their ``numbers``.
+        """
         if self.stack is None:
-            numbers = range(len(self.algorithms))
+            numbers = range(len(self.algorithms)) if numbers is None else numbers
             return self.computed([partial(self.logits, number, images, whose) for number in numbers])
         found = self.stack.logits(images.to(cast(torch.dtype, self.dtype)))
         self.require_finite({f"the output of network {j} for {whose} images": part for j, part in enumerate(found)})

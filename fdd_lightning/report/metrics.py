@@ -18,6 +18,7 @@ class Metric:
         spare: How readily its column is left out where there is no room; 0 is never.
         meaning: What it is, for the caption and the axes of charts.
         higher_is_better: Whether a higher value is better; None where that is not known.
+        in_tables: Whether it has a column there; tables are wide enough without those of little news.
 
     Example:
         >>> METRICS["deo_max"].heading
@@ -28,6 +29,7 @@ class Metric:
     spare: int = 3
     meaning: str = ""
     higher_is_better: bool | None = None
+    in_tables: bool = True
 
 
 METRICS = {
@@ -38,6 +40,10 @@ METRICS = {
     "worst_group_accuracy": Metric("worst", 1, "least accurate class and group", True),
     "aligned_accuracy": Metric("aligned", 3, "accuracy on bias-aligned images", True),
     "conflict_accuracy": Metric("conflict", 2, "accuracy on bias-conflicting images", True),
+    "demographic_parity": Metric("DP", 5, "largest gap in how often groups are taken for a class", False, False),
+    "equalised_odds": Metric("EO", 5, "largest gap of true or of false positives between groups", False, False),
+    "calibration_error": Metric("ECE", 5, "mean distance of confidence from accuracy", False, False),
+    "average_odds": Metric("AO", 3, "mean gap of true and of false positives between groups", False),
     "with_crowd_accuracy": Metric("with crowd", 3, "accuracy on images that look like their own class", True),
     "against_crowd_accuracy": Metric("against crowd", 1, "accuracy on images that look like another class", True),
 }

@@ -30,8 +30,10 @@ def require_buildable(model: Spec, data: BaseDataModule, facts: tuple[str, ...])
         facts: What the model takes from the data.
 
     Raises:
-        ConfigError: With the option, where a network is at fault, and the reason.
+        ConfigError: With the option, where a network is at fault, and the reason; or what the model asks of its data.
     """
+    module: Any = import_class(model["class_path"])
+    module.refuse_data(model.get("init_args") or {}, data)
     known = known_facts(data, facts)
     if known is None:
         return

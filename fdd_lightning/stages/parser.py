@@ -36,6 +36,7 @@ from fdd_lightning.modules.supcon import SupCon
 from fdd_lightning.modules.trajectory_matching import TrajectoryMatching  # noqa: F401
 from fdd_lightning.stages import settling
 from fdd_lightning.stages.buildable import require_moderate
+from fdd_lightning.stages.loggers import with_folder
 from fdd_lightning.stages.parts import NoParts, checked
 from fdd_lightning.stages.refusal import FDDParser, Refusal, worded
 from fdd_lightning.stages.settling import Settled, StageKind
@@ -78,9 +79,8 @@ def add_trainer(parser: LightningArgumentParser) -> None:
 
 def add_files(parser: LightningArgumentParser, stage: str) -> None:
     """Add the flags by which stages hand each other files."""
-    parser.add_argument(
-        "--output", type=str, default=f"runs/{stage}", help="folder of the stage: checkpoints, logs, artefact"
-    )
+    folder = "folder of the stage: checkpoints, logs, artefact"
+    parser.add_argument("--output", type=str, default=default_output(stage), help=folder)
     for flag, what in STAGES[stage][0].flags().items():
         parser.add_argument(f"--{flag}", type=str | None, default=None, help=what)
 
@@ -91,7 +91,15 @@ def settled(stage: str, args: Sequence[str]) -> Settled:
     Raises:
         ConfigError: A class, an option or an entry of the menu does not exist.
     """
-    return settling.settled(stage_kind(stage), read(args))
+    arguments = read(args)
+    folder = arguments.values.get("output") or default_output(stage)
+    arguments.others = with_folder(arguments.others, str(folder))
+    return settling.settled(stage_kind(stage), arguments)
+
+
+def default_output(stage: str) -> str:
+    """Return the output folder of a stage that names none."""
+    return f"runs/{stage}"
 
 
 class StageParser(LightningCLI):

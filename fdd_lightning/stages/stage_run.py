@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
-from itertools import count
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, cast
@@ -20,7 +19,6 @@ import torch
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningCLI
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from fdd_lightning.artefacts.checkpoint import read_checkpoint
 from fdd_lightning.artefacts.stage_folder import (
@@ -40,6 +38,7 @@ from fdd_lightning.datamodules.named import own_paths, source_state
 from fdd_lightning.errors import ConfigError, FDDError, FileFormatError, first_process, say
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.stages.buildable import require_buildable, require_devices
+from fdd_lightning.stages.loggers import CURVES, in_folder, remember_run, tell
 from fdd_lightning.stages.parser import MAIN_PARSER, STAGES, StageParser, settled
 from fdd_lightning.stages.refusal import FDDParser, Refusal, worded
 from fdd_lightning.stages.settling import no_such_file
@@ -57,10 +56,6 @@ INSIDE_RUN = "FDD_INSIDE_RUN"
 
 RESUME_EVERY = timedelta(seconds=10)
 """How much work a kill may cost."""
-
-
-CURVES = "tensorboard"
-"""The folder of the events, in the output folder."""
 
 
 @contextmanager
@@ -164,6 +159,7 @@ class StageRun(StageParser):
             raise _Finished(f"finished: {self.stage} in {self.folder.path}")
         if first_process() and not self.options["trainer"]["fast_dev_run"]:
             self.stack.enter_context(held(self.folder.path))  # of several processes the first holds it for all
+            remember_run(self.options["trainer"]["logger"], self.folder.path, self._step() > 0)
 
     def _check_checkpoint(self) -> None:
         """Refuse a checkpoint that was named and has seen other data or inputs: its settings count, these would not."""
@@ -207,16 +203,10 @@ class StageRun(StageParser):
         """Put into a checkpoint whose it is."""
         checkpoint[WORK], checkpoint[READ] = self.record.work, self.read
 
-    def _logger(self) -> TensorBoardLogger:
-        """Return the logger of the output folder: steps that come again are purged, curves of other work kept aside."""
+    def _step(self) -> int:
+        """Return the step that the work of this output folder goes on from; 0 where it begins."""
         begun = self.folder.begun(self.record) if self.options["ckpt_path"] is None else None
-        step, curves = begun.step if begun is not None else 0, self.folder.path / CURVES
-        if not step and curves.is_dir():
-            free = next(n for n in count(1) if not curves.with_name(f"{CURVES}-{n}").exists())
-            curves.rename(curves.with_name(f"{CURVES}-{free}"))
-        return TensorBoardLogger(
-            self.folder.path, name="", version=CURVES, default_hp_metric=False, purge_step=step or None
-        )
+        return begun.step if begun is not None else 0
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Hand the model its input files and build the trainer around the output folder."""
@@ -242,8 +232,7 @@ class StageRun(StageParser):
         if not chosen["fast_dev_run"]:
             callbacks.append(LambdaCallback(on_fit_start=self._open, on_save_checkpoint=self._sign))
         self.trainer_defaults["callbacks"] = callbacks
-        if chosen["logger"] is None:
-            kwargs["logger"] = self._logger()
+        kwargs["logger"] = in_folder(chosen["logger"], self.folder.path, self._step)
         with refusals_of_the_trainer():
             return super().instantiate_trainer(**kwargs)
 
@@ -322,13 +311,11 @@ class StageRun(StageParser):
         model.finish(seconds, before, inside_run=bool(os.environ.get(INSIDE_RUN)))
         artefact = model.save_artefact(self.folder.path)
         self.folder.finish(self.record, [artefact], seconds, self.trainer.global_step, keep=model.keeps_checkpoint)
+        figures = {f"hp/{k}": float(v) for k, v in self.trainer.callback_metrics.items()}
+        told = leaves(model.spec) | model.facts()
+        plain = {k: v if isinstance(v, bool | int | float) else str(v) for k, v in told.items()}  # what loggers take
         for logger in self.trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                figures = {f"hp/{k}": float(v) for k, v in self.trainer.callback_metrics.items()}
-                told = leaves(model.spec) | model.facts()
-                plain = {k: v if isinstance(v, bool | int | float) else str(v) for k, v in told.items()}
-                logger.log_hyperparams(plain, figures)  # the values that TensorBoard takes
-                logger.finalize("success")
+            tell(logger, plain, figures)
         print(f"{self.stage}: {artefact}{model.remark()}")
         if not os.environ.get(INSIDE_RUN) and (step := model.next_step(artefact)):
             say_next(" ".join([step, *self.data_words]))

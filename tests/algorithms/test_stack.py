@@ -7,7 +7,7 @@ import torch
 
 from fdd_lightning.algorithms import ERM, GroupDRO, Stack
 from fdd_lightning.algorithms.stack import fitting, kept_bytes, pays
-from fdd_lightning.networks import MLP, VGG11, AlexNet, ConvNet, LeNet, ResNet18
+from fdd_lightning.networks import MLP, VGG11, AlexNet, ConvNet, LeNet, ResNet18, ViT
 
 SHAPE = (3, 16, 16)
 NETWORKS = {
@@ -21,6 +21,7 @@ NETWORKS = {
     "alexnet": AlexNet,
     "vgg11": VGG11,
     "resnet18": partial(ResNet18, width=8, norm="instance"),
+    "vit": partial(ViT, width=8, depth=1, heads=2),
 }
 
 

@@ -8,16 +8,19 @@ import torch
 from torch import distributed
 from torch.multiprocessing import spawn  # type: ignore[attr-defined]
 
-import fdd_lightning.metrics
 from fdd_lightning.errors import ConfigError
 from fdd_lightning.metrics import (
+    BUILT_IN,
     Accuracy,
+    AverageOdds,
     CellAccuracy,
     CellCount,
     DEOMax,
     DEOMean,
+    EvaluationMetric,
     GroupCounts,
     WorstGroupAccuracy,
+    chosen,
     group_metrics,
     metric_classes,
 )
@@ -51,6 +54,17 @@ def literal(predictions, targets, groups, least=1):
     filled = [mean(cell) for row in cells for cell in row if cell]
     rates = [[mean(cell) for cell in row if cell and len(cell) >= least] for row in cells]
     gaps = [max(row) - min(row) for row in rates if len(row) >= 2]
+    images = [*zip(predictions, targets, groups, strict=True)]
+    false_gaps, parity = [], []
+    for c in range(CLASSES):
+        false, taken = [], []
+        for g in range(GROUPS):
+            others = [int(p == c) for p, t, a in images if a == g and t != c]
+            everyone = [int(p == c) for p, t, a in images if a == g]
+            false += [mean(others)] if len(others) >= max(1, least) else []
+            taken += [mean(everyone)] if len(everyone) >= max(1, least) else []
+        false_gaps += [max(false) - min(false)] if len(false) >= 2 else []
+        parity += [max(taken) - min(taken)] if len(taken) >= 2 else []
     aligned = [bool(ALIGNED[t, a]) for t, a in zip(targets, groups, strict=True)]
     return {
         "accuracy": mean(right),
@@ -60,12 +74,26 @@ def literal(predictions, targets, groups, least=1):
         "worst_group_accuracy": min((v for row in rates for v in row), default=math.nan) if gaps else math.nan,
         "aligned_accuracy": mean([r for r, a in zip(right, aligned, strict=True) if a]),
         "conflict_accuracy": mean([r for r, a in zip(right, aligned, strict=True) if not a]),
+        "demographic_parity": max(parity, default=math.nan),
+        "equalised_odds": max([*gaps, *false_gaps], default=math.nan),
+        "average_odds": mean([*gaps, *false_gaps]),
     }, [[mean(cell) for cell in row] for row in cells]
 
 
+COUNTED: list[type[EvaluationMetric]] = [
+    *(metric for metric in BUILT_IN if issubclass(metric, GroupCounts)),
+    AverageOdds,
+]
+"""Those that follow from the counts."""
+
+
+def counted(**arguments):
+    return group_metrics(CLASSES, GROUPS, ALIGNED, COUNTED, **arguments)
+
+
 def check(found, expected):
-    assert set(found) == set(METRICS)
-    for key in METRICS:
+    assert {*found} == {metric.name for metric in COUNTED}
+    for key in found:
         assert float(found[key]) == pytest.approx(expected[key], abs=1e-12, nan_ok=True), key
 
 
@@ -85,7 +113,7 @@ EMPTY = {
 @pytest.mark.parametrize("batch", [None, 7, 1])
 def test_against_literal_loop(empty, batch):
     p, t, a = draw(120, empty=empty)
-    metrics = group_metrics(CLASSES, GROUPS, ALIGNED)
+    metrics = counted()
     cells, counts = CellAccuracy(CLASSES, GROUPS), CellCount(CLASSES, GROUPS)
     size = batch or max(len(p), 1)
     for i in range(0, max(len(p), 1), size):
@@ -106,14 +134,14 @@ def test_against_literal_loop(empty, batch):
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_small_cells_are_no_extremes(least):
     p, t, a = draw(120)
-    metrics = group_metrics(CLASSES, GROUPS, ALIGNED, least=least)
+    metrics = counted(least=least)
     metrics.update(p, t, a)
     check(metrics.compute(), literal(p.tolist(), t.tolist(), a.tolist(), least)[0])
 
 
 def test_batches_that_lack_a_group():
     p, t, a = draw(200)
-    metrics = group_metrics(CLASSES, GROUPS, ALIGNED)
+    metrics = counted()
     for group in range(GROUPS):
         chosen = a == group
         metrics.update(p[chosen], t[chosen], a[chosen])
@@ -121,7 +149,7 @@ def test_batches_that_lack_a_group():
 
 
 def test_collection_shares_one_update_and_starts_again(monkeypatch):
-    metrics = group_metrics(CLASSES, GROUPS, ALIGNED)
+    metrics = counted()
     calls: list[int] = []
     count = torch.bincount
 
@@ -140,7 +168,7 @@ def test_collection_shares_one_update_and_starts_again(monkeypatch):
 
 
 def test_keys_without_alignment():
-    assert set(group_metrics(CLASSES, GROUPS)) == set(METRICS[:5])
+    assert set(METRICS) - set(group_metrics(CLASSES, GROUPS)) == {"aligned_accuracy", "conflict_accuracy"}
     assert set(group_metrics(CLASSES, GROUPS, ALIGNED)) == set(METRICS)
 
 
@@ -165,7 +193,7 @@ def run_rank(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     try:
-        metrics = group_metrics(CLASSES, GROUPS, ALIGNED)
+        metrics = counted()
         p, t, a = draw(99, empty=((0, 0),))
         for i in range(0, len(p), 20):
             part = slice(i + rank, min(i + 20, len(p)), 2) if i + 20 < len(p) or rank == 0 else slice(0, 0)
@@ -207,9 +235,9 @@ def test_a_users_own_metric_stands_beside_the_others():
     assert [metric.name for metric in classes] == [*METRICS, "errors"]
     metrics = group_metrics(CLASSES, GROUPS, ALIGNED, classes)
     p, t, a = draw(60)
-    metrics.update(p, t, a)
+    metrics.update(p, t, a, probabilities=torch.eye(CLASSES)[p])
     assert int(metrics.compute()["errors"]) == int((p != t).sum())
-    assert list(group_metrics(CLASSES, 1, None, classes)) == ["accuracy"]
+    assert list(group_metrics(CLASSES, 1, None, classes)) == ["accuracy", "calibration_error"]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +260,7 @@ def test_what_is_no_metric_is_one_line(paths, told):
 
 def test_installed_packages_add_metrics(monkeypatch):
     point = EntryPoint("errors", "tests.metrics.test_group:Errors", "fdd_lightning.metrics")
-    monkeypatch.setattr("fdd_lightning.metrics.entry_points", lambda group: [point] if group == point.group else [])
-    fdd_lightning.metrics._installed.cache_clear()
+    monkeypatch.setattr(chosen, "entry_points", lambda group: [point] if group == point.group else [])
+    chosen._installed.cache_clear()
     assert metric_classes()[-1].name == "errors"
-    fdd_lightning.metrics._installed.cache_clear()
+    chosen._installed.cache_clear()

@@ -147,7 +147,7 @@ def test_with_group_labels_colour_misleads_less(digits):
 def test_sets_without_groups():
     model = Classifier.for_data(Plain(), network=NETWORK, learner=LfF, regime=Regime(steps=1))
     trainer().fit(model, datamodule=Plain())
-    assert list(model.figures) == ["test/accuracy"]
+    assert list(model.figures) == ["test/accuracy", "test/calibration_error"]
     model = Classifier.for_data(Plain(), network=NETWORK, learner=GroupDRO)
     with pytest.raises(ConfigError, match="trainer group_dro needs group labels, and this data set has none: take lff"):
         model.check()

@@ -10,7 +10,7 @@ from torch import nn
 from fdd_lightning import networks
 from fdd_lightning.configuration.choices import build, spec_of
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.networks import MLP, VGG11, AlexNet, ConvNet, LeNet, Network, NetworkFactory, ResNet18
+from fdd_lightning.networks import MLP, VGG11, AlexNet, ConvNet, LeNet, Network, NetworkFactory, ResNet18, ViT
 from fdd_lightning.utils.paths import CONFIGS
 
 SMALL: list[Any] = [
@@ -25,6 +25,8 @@ SMALL: list[Any] = [
     VGG11,
     partial(ResNet18, width=8),
     partial(ResNet18, width=8, norm="instance", init="kaiming"),
+    partial(ViT, width=16, depth=2, heads=2),
+    partial(ViT, width=16, depth=1, heads=4, patch=5),
 ]
 CONFIG_FILES = sorted((CONFIGS / "network").glob("*.yaml"))
 
@@ -74,6 +76,7 @@ def test_sizes(factory, shape):
         (VGG11(10, (3, 16, 16)), 9_231_114, 512),
         (ResNet18(10, (3, 32, 32)), 11_173_962, 512),
         (ResNet18(10, (3, 64, 64), norm="instance"), 11_173_962, 512),
+        (ViT(1000, (3, 224, 224)), 22_050_664, 384),  # timm's vit_small_patch16_224
     ],
     ids=lambda v: type(v).__name__,
 )
@@ -156,6 +159,8 @@ def test_resnet_init():
         (wrong(ResNet18, init="zero"), (3, 16, 16), "torch, kaiming"),
         (partial(ResNet18, width=0), (3, 16, 16), "at least 1"),
         (MLP, (3, 0, 16), "at least one class"),
+        (partial(ViT, width=10, heads=4), (3, 16, 16), "4 heads cannot share"),
+        (partial(ViT, patch=0), (3, 16, 16), "patch must be at least 1"),
     ],
     ids=str,
 )

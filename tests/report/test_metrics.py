@@ -7,20 +7,20 @@ import pytest
 from torch import Tensor
 
 from fdd_lightning.artefacts.results import MetricSummary
-from fdd_lightning.metrics import BUILT_IN, BY_CROWD, GroupCounts
+from fdd_lightning.metrics import BUILT_IN, ON_REQUEST, GroupCounts
 from fdd_lightning.report.metrics import METRICS
 from fdd_lightning.report.results_table import content_of
 from tests.report.fake_rows import row
 
 
-@pytest.mark.parametrize("metric", [*BUILT_IN, *BY_CROWD])
+@pytest.mark.parametrize("metric", [*BUILT_IN, *ON_REQUEST])
 def test_the_table_says_what_the_class_says(metric):
     shown = METRICS[metric.name]
     assert (shown.heading, shown.higher_is_better) == (metric.heading, metric.higher_is_better)
 
 
 def test_there_are_no_others():
-    assert set(METRICS) == {metric.name for metric in (*BUILT_IN, *BY_CROWD)}
+    assert set(METRICS) == {metric.name for metric in (*BUILT_IN, *ON_REQUEST)}
 
 
 class Wrong(GroupCounts):
