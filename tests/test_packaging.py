@@ -120,9 +120,7 @@ def test_entry_point(wheel: Path) -> None:
         assert "fdd = fdd_lightning.__main__:main" in archive.read(name).decode()
 
 
-@pytest.mark.parametrize(
-    "block", ["install_requires", "dev", "release", "corruptions", "parquet", "completion", "wandb", "bolts", "notebooks"]
-)
+@pytest.mark.parametrize("block", requirement_blocks())
 def test_every_requirement_has_its_reason(block: str) -> None:
     lines = requirement_blocks()[block]
     for above, line in zip(["", *lines], lines, strict=False):
