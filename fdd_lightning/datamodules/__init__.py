@@ -16,6 +16,7 @@ from fdd_lightning.datamodules.fairdd_colored import (
     CMNISTForeground,
 )
 from fdd_lightning.datamodules.folder import Folder
+from fdd_lightning.datamodules.grey_folder import GreyFolder
 from fdd_lightning.datamodules.original import CIFAR10, FashionMNIST
 from fdd_lightning.datamodules.utkface import UTKFace
 
@@ -36,5 +37,6 @@ __all__ = [
     "CorruptedCIFAR10",
     "FashionMNIST",
     "Folder",
+    "GreyFolder",
     "UTKFace",
 ]

@@ -1,9 +1,10 @@
 """The papers' figures, to stand beside our own.
 
 ``published.csv`` holds Cui et al. 2024 ("Ameliorate Spurious Correlations in Dataset Condensation", Tables 1 to 8),
-FairDD (NeurIPS 2025, Tables 1, 2, 9, 16) and COBRA (2026, Tables 1 and 2, of which what others quote: DEO_M, and some
-accuracies; its own method stands as weighting ``barycenter``), with random selection and the whole training set where
-the papers have them. All are for a ConvNet of width 128, which but in Cui et al.'s Table 3 is trained plainly.
+FairDD (NeurIPS 2025, Tables 1 to 4, 9, 11, 12, 16 to 18 and 20) and COBRA (2026, Tables 1 and 2, of which what others
+quote: DEO_M, and some accuracies; its own method stands as weighting ``barycenter``), with random selection and the
+whole training set where the papers have them. All are for a ConvNet of width 128, but in FairDD's Table 3, which but in
+Cui et al.'s Table 3 is trained plainly.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from typing import Any
 
 from fdd_lightning.artefacts.results import Row
 
-VARIANTS = ("surrogate", "source", "experts.learner")
-"""Settings by which a row is another method than the one that it is named after."""
+VARIANTS = (
+    *("surrogate", "source", "experts.learner", "weighting.groups", "weighting.groups.rate"),
+    *("target", "group"),
+)
+"""Settings by which a row is another method, or another data set, than the one that it is named after."""
 
 FILE = Path(__file__).with_name("published.csv")
 
@@ -33,7 +37,8 @@ class PublishedRow:
         method: Our name of the method.
         weighting: Our name of the weighting.
         trainer: Our name of the trainer.
-        variant: Its one setting among :data:`VARIANTS`, as ``key=Class``; empty for the method as it is.
+        variant: Its settings among :data:`VARIANTS`, as ``key=Class``, and its network where that is no ConvNet; empty
+            for the method as it is.
         ipc: Images per class, None for the whole training set.
         conflict_ratio: Nominal share of bias-conflicting images, None for unbiased and naturally biased sets.
         accuracy: Test accuracy.
@@ -78,15 +83,15 @@ def all_published() -> tuple[PublishedRow, ...]:
 
 
 def published_for(row: Row) -> list[PublishedRow]:
-    """Return the published results for a row; several where both papers have it, none for another network.
+    """Return the published results for a row; several where both papers have it.
 
-    Data set, method and its variant, weighting, trainer, conflict ratio and images per class must agree (the last not
-    for ``full``); other settings are not compared, so a caption has to say that the papers' own settings may differ.
+    Data set, method and its variant, network, weighting, trainer, conflict ratio and images per class must agree (the
+    last not for ``full``); other settings are not compared, so a caption has to say that the papers' own settings may
+    differ.
     """
-    if row.network != "convnet":
-        return []
-    classes = {key: str(row.settings[key]).rpartition(".")[2] for key in VARIANTS if key in row.settings}
-    variant = ",".join(f"{key}={name}" for key, name in classes.items())
+    named = {} if row.network == "convnet" else {"network": row.network}
+    named |= {key: _named(row.settings[key]) for key in VARIANTS if key in row.settings}
+    variant = ",".join(f"{key}={name}" for key, name in named.items())
     return [
         p
         for p in all_published()
@@ -100,6 +105,13 @@ def published_for(row: Row) -> list[PublishedRow]:
 def published(rows: Iterable[Row]) -> list[PublishedRow]:
     """Return the published results for any of several rows, each once, in the rows' order."""
     return list(dict.fromkeys(p for row in rows for p in published_for(row)))
+
+
+def _named(value: Any) -> str:
+    """Return a setting as ``variant`` has it: a class by its bare name, several attributes with a plus between."""
+    if isinstance(value, list):
+        return "+".join(map(str, value))
+    return value.rpartition(".")[2] if isinstance(value, str) else f"{value:g}"
 
 
 def _same(one: float | None, other: float | None) -> bool:

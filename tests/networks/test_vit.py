@@ -7,7 +7,7 @@ from torchvision.models import VisionTransformer
 from fdd_lightning.networks import ViT
 
 
-def torchvisions(ours: ViT) -> torch.nn.Module:
+def torchvisions(ours):
     """Return torchvision's network with the parameters of ours."""
     theirs = VisionTransformer(32, 8, num_layers=2, num_heads=3, hidden_dim=24, mlp_dim=96, num_classes=5)
     state = {

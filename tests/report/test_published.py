@@ -4,7 +4,7 @@ from tests.report.fake_rows import row
 
 def test_the_file_is_whole_and_in_fractions():
     rows = all_published()
-    assert len(rows) == 595
+    assert len(rows) == 685
     keys = [(p.dataset, p.method, p.weighting, p.trainer, p.variant, p.ipc, p.conflict_ratio, p.source) for p in rows]
     assert len(set(keys)) == len(keys)
     for p in rows:
@@ -49,6 +49,7 @@ def test_only_equal_cells_match():
     assert not published_for(row(**cell, trainer="lff"))
     assert not published_for(row())
     assert not published_for(row("dm", "vanilla", **cell, settings={"surrogate": "a.Frozen"}))
+    assert not published_for(row("dm", dataset="utkface", conflict_ratio=None, settings={"group": "gender"}))
 
 
 def test_debiasing_elsewhere():
@@ -61,6 +62,22 @@ def test_debiasing_elsewhere():
     assert [p.accuracy for p in (trained, surrogate, experts, mixes)] == [0.433, 0.205, 0.299, 0.656]
     assert not published_for(row("mtt", "vanilla", **cell, settings={"experts.learner": "a.LfF"}))
     assert not published_for(row("dm", "vanilla", **cell, trainer="dfa", settings={"source": "a.Mixes"}))
+
+
+def test_other_networks_labels_and_attributes():
+    # FairDD Tables 3, 4, 11 and 12, 17, 18 and 20.
+    def found(*cell, **more):
+        return [(p.accuracy, p.source) for p in published_for(row(*cell, **more))]
+
+    noise = {"weighting.groups": "fdd_lightning.matching.groupings.WrongLabels", "weighting.groups.rate": 0.5}
+    clusters = {"weighting.groups": "fdd_lightning.matching.groupings.DBSCANClusters", "iterations": 150}
+    faces = {"dataset": "celeba", "conflict_ratio": None}
+    assert found(dataset="cmnist_fg", ipc=50, network="vgg11") == [(0.968, "FairDD Table 3")]
+    assert found(dataset="cmnist_bg", settings=noise) == [(0.8956, "FairDD Table 17")]
+    assert found("dc", dataset="cmnist_bg", settings=clusters) == [(0.9099, "FairDD Table 18")]
+    assert found(**faces, settings={"group": ["Male", "Pale_Skin"]}) == [(0.6437, "FairDD Table 20")]
+    assert found(**faces, settings={"target": "Young"}) == [(0.6379, "FairDD Tables 11 and 12")]
+    assert len(found("dm", "vanilla", dataset="imagenette_s")) == 1
 
 
 def test_each_once_in_the_rows_order():
