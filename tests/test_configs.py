@@ -32,7 +32,7 @@ def content(kind, name):
 def small(kind, name):
     """What makes a network of the menu quick."""
     spec = content(kind, name)
-    return (spec.get("init_args") or {}).keys() & {"width"}
+    return (spec.get("init_args") or {}).keys() & {"width", "heads"}
 
 
 def test_the_menu_has_no_other_kinds():
@@ -62,8 +62,8 @@ def test_data(workdir, name):
     data = cls(**(spec.get("init_args") or {}))
     assert data.name == name
     assert data.image_shape[0] in (1, 3)
-    if name == "folder":  # classes and groups are the user's own
-        assert "path" in str(data.missing)
+    if name in ("folder", "grey_folder"):  # classes are the user's own
+        assert ("path" if name == "folder" else "root") in str(data.missing)
     else:
         assert data.num_classes == len(data.class_names)
     assert (data.missing is None) == (name == "colored_digits")
