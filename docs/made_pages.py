@@ -216,8 +216,12 @@ def facts(name: str, data: type[BaseDataModule]) -> str:
     made = None
     with suppress(Exception):
         made = data(**spec["init_args"])
-    lines = ["| in the code | |", "| --- | --- |", f"| class | `{data.__module__.rpartition('.')[0]}.{data.__name__}` |"]
-    if made is not None and name != "folder":
+    lines = [
+        "| in the code | |",
+        "| --- | --- |",
+        f"| class | `{data.__module__.rpartition('.')[0]}.{data.__name__}` |",
+    ]
+    if made is not None and name not in ("folder", "grey_folder"):  # whose classes are not known without the images
         lines += [
             f"| classes | {listed(made.class_names)} |",
             f"| groups | {listed(made.group_names) if made.num_groups > 1 else 'none'} |",
