@@ -81,8 +81,12 @@ def test_wheel_holds_every_module(contents: set[str]) -> None:
 def test_wheel_holds_menu_and_package_data(contents: set[str]) -> None:
     menu = {f"fdd_lightning/configs/{n}" for n in names_of(ROOT / "configs", "*.yaml")}
     tables = {f"fdd_lightning/{n}" for n in names_of(ROOT / "fdd_lightning", "*.csv")}
+    templates = {
+        f"fdd_lightning/{n}" for kind in ("html", "css") for n in names_of(ROOT / "fdd_lightning", f"*.{kind}")
+    }
     assert menu
-    assert {n for n in contents if not n.endswith(".py")} == menu | tables | {"fdd_lightning/py.typed"}
+    assert templates
+    assert {n for n in contents if not n.endswith(".py")} == menu | tables | templates | {"fdd_lightning/py.typed"}
 
 
 def test_wheel_holds_no_tests(contents: set[str]) -> None:

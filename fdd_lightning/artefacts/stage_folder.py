@@ -20,6 +20,8 @@ from fdd_lightning.utils.files import PART, fingerprint, read_json, sha256_file,
 from fdd_lightning.utils.typed_json import misfits
 
 RECORD = "stage.json"
+EVOLUTION = "evolution"
+"""The folder of small pictures of a synthetic set on its way, ``STEP.png``."""
 CHECKPOINT = "last.ckpt"
 PREVIOUS = "previous.ckpt"
 WORK, READ = "fdd_work", "fdd_read"
@@ -90,6 +92,7 @@ class StageRecord:
         seconds: Time spent training, over all restarts.
         steps: Optimiser steps taken.
         threads: Number of threads; with another number results may differ in the last bits.
+        command: The command line behind ``fdd STAGE``; empty where an older release did not note it.
 
     Example:
         >>> StageRecord("distill", "4f1c").same_work(StageRecord("distill", "4f1c", seconds=12.5))
@@ -104,6 +107,7 @@ class StageRecord:
     seconds: float = 0.0
     steps: int = 0
     threads: int = 0
+    command: list[str] = field(default_factory=list)
 
     @property
     def work(self) -> str:

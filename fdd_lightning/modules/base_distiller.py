@@ -16,6 +16,7 @@ from fdd_lightning.algorithms import Algorithm
 from fdd_lightning.artefacts.classifier import load_classifier
 from fdd_lightning.artefacts.results import full_method
 from fdd_lightning.artefacts.synthetic import SyntheticSet
+from fdd_lightning.artefacts.weights import FILE as WEIGHTS_FILE
 from fdd_lightning.configuration.choices import build, class_path, rebuild
 from fdd_lightning.configuration.defaults import complete
 from fdd_lightning.configuration.row_settings import distill_settings
@@ -26,6 +27,7 @@ from fdd_lightning.matching.parameterisations import Parameterisation, Pixels
 from fdd_lightning.matching.sources import AsIs, Source
 from fdd_lightning.matching.weightings import Vanilla, Weighting
 from fdd_lightning.modules.base import fit_kinds
+from fdd_lightning.modules.kept_weights import kept_weights
 from fdd_lightning.modules.weighing import WeighingModule, require_images
 from fdd_lightning.utils.checks import require
 from fdd_lightning.utils.files import sha256_path
@@ -52,6 +54,7 @@ class BaseDistiller(WeighingModule):
         classifier: File of a trained classifier (``--classifier``), for sources and surrogates that read one.
         learned: What is learned besides the images and used in later training: ``lr``, ``soft_labels`` (see
             `SyntheticSet`).
+        weighs_images: Whether the weighting weighs real images here, not in an input.
 
     Example:
         >>> from fdd_lightning.modules.selection import Selection
@@ -65,6 +68,7 @@ class BaseDistiller(WeighingModule):
     draws_own_batches = True
     classifier: Path | None = None
     learned: tuple[str, ...] = ()
+    weighs_images: bool = True
 
     def __init__(
         self,
@@ -213,12 +217,22 @@ class BaseDistiller(WeighingModule):
         return f"fdd eval --synthetic {shlex.quote(str(artefact))}"
 
     def save_artefact(self, folder: Path) -> Path:
-        """Write ``synthetic.safetensors`` and ``synthetic.png``."""
+        """Write ``synthetic.safetensors`` and ``synthetic.png``, and for reports ``weights.safetensors``."""
         path = folder / self.artefact
         made = self.synthetic_set()
         self._warn_of_pixels(made)
         made.save(path)
+        if self.weighs_images:
+            self._keep_weights(folder / WEIGHTS_FILE)
         return path
+
+    def _keep_weights(self, path: Path) -> None:
+        """Write the weights of some real images; the set is made, and must not be lost if that fails."""
+        try:
+            kept_weights(self).save(path)
+        except Exception as error:  # a weighting of the user's own may fail by any
+            path.unlink(missing_ok=True)
+            sys.stderr.write(f"warning: {path} is left out: {' '.join(str(error).split())}\n")
 
     def _warn_of_pixels(self, made: SyntheticSet) -> None:
         """Say so where pixels have run away: by several times the range that they have in an image."""

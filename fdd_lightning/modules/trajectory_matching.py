@@ -76,6 +76,7 @@ class TrajectoryMatching(BaseDistiller):
 
     learned = ("lr",)
     needs_experts = True
+    weighs_images = False
     experts: Path | None = None
 
     def __init__(

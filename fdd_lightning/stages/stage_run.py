@@ -43,7 +43,7 @@ from fdd_lightning.stages.parser import MAIN_PARSER, STAGES, StageParser, settle
 from fdd_lightning.stages.refusal import FDDParser, Refusal, worded
 from fdd_lightning.stages.settling import no_such_file
 from fdd_lightning.trainer import FDDTrainer, hushed
-from fdd_lightning.trainer.callbacks import ClockCheckpoint, ImageGrid, StageClock, StageProgress, WholeStage
+from fdd_lightning.trainer.callbacks import ClockCheckpoint, Evolution, ImageGrid, StageClock, StageProgress, WholeStage
 from fdd_lightning.utils.files import atomic_path, fingerprint, sha256_path, writing
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.memory import keep_freed_memory
@@ -110,7 +110,7 @@ class StageRun(StageParser):
     def __init__(self, stage: str, args: list[str], stack: ExitStack) -> None:
         self.stack = stack
         self.clock: ClockCheckpoint | None = None
-        self.record = StageRecord(stage, "")
+        self.record = StageRecord(stage, "", command=list(args))
         self.stage = stage
         data = (words for key, _, words in options(args) if key.partition(".")[0] == "data")
         self.data_words = [shlex.quote(word) for words in data for word in words] if stage != "eval" else []
@@ -222,7 +222,12 @@ class StageRun(StageParser):
         given = given if isinstance(given, list) else [given]
         self.timer = StageClock()
         keeps = chosen["enable_checkpointing"] is not False and not chosen["fast_dev_run"]
-        callbacks: list[Any] = [self.timer, ImageGrid(), WholeStage(chosen["max_time"], self.folder if keeps else None)]
+        callbacks: list[Any] = [
+            self.timer,
+            ImageGrid(),
+            Evolution(),
+            WholeStage(chosen["max_time"], self.folder if keeps else None),
+        ]
         kwargs["max_time"] = None  # Lightning would ignore it beside the clock
         if keeps:
             self.clock = ClockCheckpoint(self.folder, RESUME_EVERY)

@@ -12,10 +12,12 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from fdd_lightning.artefacts.stage_folder import StageFolder
+from fdd_lightning.artefacts.stage_folder import EVOLUTION, StageFolder
 from fdd_lightning.errors import ConfigError, UnfinishedError
 from fdd_lightning.modules.base import StageModule
 from fdd_lightning.modules.base_distiller import BaseDistiller
+from fdd_lightning.pictures.few_of_each import few_of_each
+from fdd_lightning.utils.files import atomic_path
 from fdd_lightning.utils.progress import Display, display
 from fdd_lightning.utils.stopping import Deferral, Stopped
 
@@ -189,6 +191,32 @@ class ImageGrid(Callback):
             if isinstance(logger, TensorBoardLogger):
                 grid = np.asarray(pl_module.synthetic_set().grid())
                 logger.experiment.add_image("synthetic", grid, step - 1, dataformats="HWC")  # as figures are counted
+
+
+class Evolution(Callback):
+    """Keeps small pictures of the synthetic set for reports: after the first step and each quarter of a run.
+
+    They lie in the stage's output folder, as ``evolution/STEP.png``.
+
+    Example:
+        >>> trainer = Trainer(callbacks=Evolution(), logger=False)
+    """
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Draw where it is time."""
+        step = trainer.global_step
+        due = step == 1 or step % max(1, trainer.max_steps // 4) == 0
+        if not (due and trainer.is_global_zero and isinstance(pl_module, BaseDistiller)) or pl_module.folder is None:
+            return
+        folder = pl_module.folder / EVOLUTION
+        if step == 1 and folder.is_dir():
+            for old in folder.glob("*.png"):
+                old.unlink()
+        made = pl_module.synthetic_set()
+        with atomic_path(folder / f"{step:07d}.png") as path:
+            few_of_each(*made.shown(), made.num_classes).save(path, format="png")
 
 
 class StageProgress(ProgressBar):

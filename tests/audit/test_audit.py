@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -95,6 +96,9 @@ def test_the_command_writes_page_table_and_contact_sheet(fdd, workdir):
     assert said.out.endswith("found/audit.html\n")
     assert len(said.out.splitlines()) == 4
     Image.open("found/contact.png").verify()
+    whole = Path("found/audit.html").read_text(encoding="utf-8")
+    assert re.findall(r'(?:src|href)="(?!data:|#)', whole) == []  # it needs no other file
+    assert '<img src="data:image/png;base64,' in whole
     rows = list(csv.DictReader(Path("found/audit.csv").read_text(encoding="utf-8").splitlines()))
     if find_spec("pyarrow"):
         assert import_module("pyarrow.parquet").read_table("found/audit.parquet").num_rows == len(rows)
