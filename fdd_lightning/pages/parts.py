@@ -135,8 +135,7 @@ class Table(_Templated):
         rows: Texts or cells; a heat map's are texts of two or three digits.
         caption: What it shows.
         numbers: Whether each column is set flush right; all but the first if not said.
-        kind: ``heat`` for a heat map, ``strips`` for pictures.
-        over: What the columns are, a line above the headings.
+        kind: ``heat`` for a heat map, ``strips`` and ``film`` for pictures.
 
     Example:
         >>> Table(["a", "b"], [["1", "2"]], "Letters").numbers_of
@@ -149,7 +148,6 @@ class Table(_Templated):
     caption: str
     numbers: Sequence[bool] | None = None
     kind: str = ""
-    over: str = ""
 
     @property
     def numbers_of(self) -> tuple[bool, ...]:
@@ -157,6 +155,11 @@ class Table(_Templated):
         if self.numbers is not None:
             return tuple(self.numbers)
         return tuple(place > 0 for place in range(len(self.head)))
+
+    @property
+    def wide(self) -> bool:
+        """Whether it may have to be scrolled, and so must be reached by the keyboard."""
+        return len(self.head) > 3
 
     @property
     def cells(self) -> list[list[Cell]]:

@@ -6,11 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
@@ -195,15 +197,21 @@ def legends(whole: Page, axes: Sequence[Axes], parts: Sequence[Sequence[Series]]
     named = _legends_of(parts)
     beside: Sequence[Page | Axes] = [whole] if len(named) == 1 else axes
     for owner, part in zip(beside, named, strict=True):
-        handles = []
-        for s in part:
-            look = {"linestyle": "--"} if s.level else {"linestyle": line, **marker_look(s.marker)}
-            handles.append(Line2D([], [], color=s.colour, label=s.name, **look))
+        handles = handles_of(part, line)
         shape: dict[str, Any] = {"frameon": False, "fontsize": FONT, "ncols": _columns(part)}
         place: dict[str, Any] = (
             {"loc": "outside right upper"} if owner is whole else {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
         )
         owner.legend(handles=handles, **shape, **place)
+
+
+def handles_of(part: Sequence[Series], line: str = "-") -> list[Line2D]:
+    """Return what a legend shows of each series; ``line`` is the style of all but levels, which are dashed."""
+    handles = []
+    for s in part:
+        look = {"linestyle": "--"} if s.level else {"linestyle": line, **marker_look(s.marker)}
+        handles.append(Line2D([], [], color=s.colour, label=s.name, **look))
+    return handles
 
 
 def _legends_of(parts: Sequence[Sequence[Series]]) -> list[Sequence[Series]]:
@@ -258,3 +266,18 @@ def save(whole: Page, path: Path) -> Path:
         # No software version in the file: equal rows give an equal picture.
         whole.savefig(temporary, format="png", metadata={"Software": None})
     return path
+
+
+def as_svg(whole: Page) -> bytes:
+    """Return a page as SVG, for another page to hold; letters are shapes, so that no font is asked for."""
+    stream = BytesIO()
+    with rc_context({"svg.hashsalt": "fdd", "svg.fonttype": "path"}):  # equal rows give an equal picture
+        whole.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
+
+
+def as_png(whole: Page) -> bytes:
+    """Return a page as PNG, for another page to hold: of many points it is the smaller."""
+    stream = BytesIO()
+    whole.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()

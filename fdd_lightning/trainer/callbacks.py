@@ -207,7 +207,7 @@ class Evolution(Callback):
     ) -> None:
         """Draw where it is time."""
         step = trainer.global_step
-        due = step == 1 or step % max(1, trainer.max_steps // 4) == 0
+        due = step in {1, *(round(trainer.max_steps * quarter / 4) for quarter in (1, 2, 3, 4))}
         if not (due and trainer.is_global_zero and isinstance(pl_module, BaseDistiller)) or pl_module.folder is None:
             return
         folder = pl_module.folder / EVOLUTION

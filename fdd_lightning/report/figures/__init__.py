@@ -7,17 +7,13 @@ page objects: no window, no global state.
 
 from __future__ import annotations
 
-import inspect
-import pkgutil
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from fdd_lightning.artefacts.results import Row
-from fdd_lightning.configuration.choices import import_class
-from fdd_lightning.errors import ConfigError
+from fdd_lightning.report.found_classes import found_classes
 
 GROUP = "fdd_lightning.figures"
 
@@ -44,14 +40,8 @@ class Figure(ABC):
         """Write what the rows allow into a folder that exists, nothing if they do not, and return the files."""
 
 
-def built_in_figures() -> list[type[Figure]]:
-    """Return every figure of this folder, by the name of its file."""
-    modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    return [each for module in modules for each in vars(module).values() if _is_figure(each, module.__name__)]
-
-
 def all_figures(named: Iterable[str | type[Figure]] = ()) -> list[Figure]:
-    """Return the built-in figures, those of entry points, and those that are named, each once.
+    """Return the built-in figures, by the names of their files, those of entry points, and those that are named.
 
     Args:
         named: Classes, or their paths.
@@ -59,19 +49,8 @@ def all_figures(named: Iterable[str | type[Figure]] = ()) -> list[Figure]:
     Raises:
         ConfigError: A class path cannot be imported, or is no figure's.
     """
-    classes = [*built_in_figures(), *(entry.load() for entry in entry_points(group=GROUP))]
-    classes += [import_class(each) if isinstance(each, str) else each for each in named]
-    for each in classes:
-        if not _is_figure(each):
-            name = f"{each.__module__}.{each.__qualname__}" if inspect.isclass(each) else repr(each)
-            raise ConfigError(f"{name} is not a figure: derive it from {__name__}.Figure, with files and draw")
-    return [each() for each in dict.fromkeys(classes)]
-
-
-def _is_figure(each: object, module: str | None = None) -> bool:
-    """Tell whether something is a figure's class that can be drawn (and was defined in a module)."""
-    concrete = inspect.isclass(each) and issubclass(each, Figure) and not inspect.isabstract(each)
-    return concrete and module in (None, each.__module__)
+    how = f"a figure: derive it from {__name__}.Figure, with files and draw"
+    return found_classes(Figure, sys.modules[__name__], GROUP, named, how)
 
 
 def draw_all(figures: Iterable[Figure], rows: Sequence[Row], folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from fdd_lightning.artefacts.results import Row
 from fdd_lightning.report.charts import (
     BAR,
     FONT,
+    Panel,
     Series,
     chart_page,
     legends,
@@ -46,25 +47,35 @@ class AccuracyAgainstDEO(Figure):
 
     def draw(self, rows: Sequence[Row], folder: Path) -> list[Path]:
         """Draw it where rows have both metrics."""
-        swept = {id(row) for key, each in sweeps(rows).items() for s in each for row in s.rows if key in row.settings}
-        measured = [row for row in rows if row.mean("accuracy") is not None and row.mean("deo_mean") is not None]
-        drawn = panels([row for row in measured if id(row) not in swept])
+        drawn = measured_panels(rows)
         if not drawn:
             return []
         parts = [series_of(panel, rows) for panel in drawn]
         whole, axes = chart_page(drawn, parts, 5.6 if len(parts) == 1 else 4.6, 4.6, pad=22)
         for ax, panel, series in zip(axes, drawn, parts, strict=True):
-            metric = headline_of(panel.rows)
-            _draw_points(ax, series, metric)
-            note: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": FONT}
-            ax.annotate("\N{NORTH WEST ARROW} better", (0, 1), (0, 6), color="#2E7D32", weight="bold", **note)
-            if any(len(s.rows) > 1 for s in series):
-                said = "larger marker: more images per class"
-                ax.annotate(said, (1, 1), (0, 6), color="#555555", ha="right", **note)
-            ax.set_xlabel(axis("deo_mean"), fontsize=FONT)
-            ax.set_ylabel(axis(metric), fontsize=FONT)
+            draw_panel(ax, panel, series)
         legends(whole, axes, parts, line="none")
         return [save(whole, folder / self.files[0])]
+
+
+def measured_panels(rows: Sequence[Row]) -> list[Panel]:
+    """Return the panels of rows that have both metrics; of a hyperparameter sweep only the preset's value."""
+    swept = {id(row) for key, each in sweeps(rows).items() for s in each for row in s.rows if key in row.settings}
+    measured = [row for row in rows if row.mean("accuracy") is not None and row.mean("deo_mean") is not None]
+    return panels([row for row in measured if id(row) not in swept])
+
+
+def draw_panel(ax: Axes, panel: Panel, series: Sequence[Series]) -> None:
+    """Draw one panel: its points, what its axes are, and which way is better."""
+    metric = headline_of(panel.rows)
+    _draw_points(ax, series, metric)
+    note: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": FONT}
+    ax.annotate("\N{NORTH WEST ARROW} better", (0, 1), (0, 6), color="#2E7D32", weight="bold", **note)
+    if any(len(s.rows) > 1 for s in series):
+        said = "larger marker: more images per class"
+        ax.annotate(said, (1, 1), (0, 6), color="#555555", ha="right", **note)
+    ax.set_xlabel(axis("deo_mean"), fontsize=FONT)
+    ax.set_ylabel(axis(metric), fontsize=FONT)
 
 
 def _draw_points(ax: Axes, series: Sequence[Series], metric: str) -> None:

@@ -1,0 +1,47 @@
+"""The table of all rows."""
+
+from __future__ import annotations
+
+from fdd_lightning.pages.parts import Bullets, Cell, Part, Table
+from fdd_lightning.report.material import Report
+from fdd_lightning.report.results_table import Column, content_of
+from fdd_lightning.report.sections import Section
+
+IN_LABELS = {"data", "ratio", "method", "weighting", "variant", "ipc", "network", "trainer", "preset"}
+"""Columns that say what a row's label says."""
+LAST = {"train on", "evaluation", "nets", "seeds", "warned"}
+"""Columns that stand behind the figures."""
+
+
+class Results(Section):
+    """The table of every finished row, with the figures of the terminal's table.
+
+    Example:
+        >>> Results().parts(Report([]))
+        []
+    """
+
+    title = "Results"
+    place = 30
+
+    def parts(self, report: Report) -> list[Part]:
+        """Return the table and what its columns mean."""
+        if not report.rows:
+            return []
+        content = content_of(report.rows, spreads=True)
+        shown = [column for column in content.columns if column.heading not in IN_LABELS | LAST]
+        shown += [column for column in content.columns if column.heading in LAST]
+        labels = [entry.label for entry in report.entries]
+        rows = [
+            [label, *(_cell(column, number, best) for column in shown)]
+            for number, (label, best) in enumerate(zip(labels, content.best, strict=True))
+        ]
+        caption = "Figures in percent; the best of comparable rows is bold"
+        numbers = [False, *(column.number for column in shown)]
+        table = Table(["row", *(column.heading for column in shown)], rows, caption, numbers=numbers)
+        return [table, Bullets(content.caption, "note")]
+
+
+def _cell(column: Column, number: int, best: str) -> str | Cell:
+    text = column.texts[number]
+    return Cell(text, bold=True) if best == column.heading else text
