@@ -66,11 +66,15 @@ def run(args: list[str]) -> int:
     from fdd_lightning.command_line.plan_table import say_if_long, show
     from fdd_lightning.report.figures import all_figures
     from fdd_lightning.report.judgement import best_row
+    from fdd_lightning.report.material import Report
+    from fdd_lightning.report.page import write_report
+    from fdd_lightning.report.run_folders import RunFolder
+    from fdd_lightning.report.sections import all_sections
     from fdd_lightning.report.summary import print_summary
     from fdd_lightning.runs.execute import Execution
 
     plan.require_buildable()
-    all_figures(recipe.figures)
+    figures, sections = all_figures(recipe.figures), all_sections(recipe.sections)
     for row in plan.rows:
         if row.data.missing is None:
             row.check_data(built=False)
@@ -90,9 +94,11 @@ def run(args: list[str]) -> int:
     with held(plan.root):
         say_if_long(plan, jobs)
         results = Execution(plan, jobs).run()
+        page = write_report(plan.root, Report([RunFolder(plan.root, results)], figures, plan.root), sections)
     print_summary(results.rows)
     if own and (found := plan.set_of(best_row(results.rows))) is not None:
         print(f"best on what goes against the bias, to hand over: {found} (sets.png shows all)")
+    print(f"page of all that was found, a file to hand on: {page}")
     print(f"results: {plan.root / 'results.json'}" + (f" ({results.state})" if results.state else ""))
     for stage, error in dict.fromkeys((failure.stage, failure.error) for failure in results.failed):
         say(f"failed: {stage}: {error}")

@@ -8,15 +8,13 @@ from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import TypeVar
+from typing import Any
 
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.errors import ConfigError
 
-C = TypeVar("C")
 
-
-def found_classes(base: type[C], package: ModuleType, group: str, named: Iterable[str | type[C]], how: str) -> list[C]:
+def found_classes(base: Any, package: ModuleType, group: str, named: Iterable[str | type], how: str) -> list[Any]:
     """Build every class of a package's files, of an entry point's group, and that is named, each once.
 
     Args:

@@ -17,7 +17,7 @@ from fdd_lightning.report.run_folders import MadeSet, RunFolder
 
 TELLING: dict[str, Callable[[Any], str]] = {
     "dataset": str,
-    "conflict_ratio": lambda share: f"{100 * share:g}% bias-conflicting",
+    "conflict_ratio": lambda share: f"{100 * share:g}% conflicting",
     "ipc": lambda number: f"ipc {number}",
     "network": str,
     "preset": lambda name: f"preset {name}",
@@ -50,6 +50,25 @@ class Entry:
     def made(self) -> MadeSet | None:
         """The synthetic set of its first seed, where it has one that is there."""
         return self.run.set_of(self.origin)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Rows of one data set with one share of conflicting images.
+
+    Attributes:
+        title: Which these are.
+        entries: The rows.
+        labels: A few words for each that tell it from the others of its place.
+
+    Example:
+        >>> Place("cmnist, 5% bias-conflicting", [], []).entries
+        []
+    """
+
+    title: str
+    entries: Sequence[Entry]
+    labels: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -86,6 +105,14 @@ class Report:
         """Its rows."""
         return [entry.row for entry in self.entries]
 
+    @cached_property
+    def places(self) -> list[Place]:
+        """Its rows by data set and share of conflicting images, in the order in which these appear."""
+        found: dict[tuple[str, float | None], list[Entry]] = {}
+        for entry in self.entries:
+            found.setdefault((entry.row.dataset, entry.row.conflict_ratio), []).append(entry)
+        return [Place(where(own[0].row), own, labels_of([entry.row for entry in own])) for own in found.values()]
+
     @property
     def failed(self) -> list[Failure]:
         """What could not be finished."""
@@ -99,7 +126,7 @@ class Report:
 
     def names(self, entry: Entry) -> tuple[Sequence[str], Sequence[str]]:
         """Return the names of a row's classes and groups: as its set has them, or another of its data; else numbers."""
-        cells = entry.row.cell_count or entry.row.cell_accuracy or [[]]
+        cells: list[list[Any]] = entry.row.cell_count or entry.row.cell_accuracy or [[]]
         near = [entry, *(other for other in self.entries if other.origin.dataset == entry.origin.dataset)]
         for each in near:
             facts = each.made.facts if each.made is not None else {}
@@ -107,6 +134,12 @@ class Report:
             if (len(found[0]), len(found[1])) == (len(cells), len(cells[0])):
                 return found
         return [f"class {n}" for n in range(len(cells))], [f"group {n}" for n in range(len(cells[0]))]
+
+
+def where(row: Row) -> str:
+    """Return the data set of a row, and how many of its images go against the bias."""
+    ratio = "" if row.conflict_ratio is None else f", {100 * row.conflict_ratio:g}% bias-conflicting"
+    return f"{row.dataset}{ratio}"
 
 
 def labels_of(rows: Sequence[Row]) -> list[str]:

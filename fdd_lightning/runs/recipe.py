@@ -14,6 +14,9 @@ from fdd_lightning.errors import ConfigError
 from fdd_lightning.utils.paths import TABLES
 from fdd_lightning.utils.plain_text import require_name
 
+OF_REPORTS = ("figures", "sections")
+"""Keys below ``report``: classes of the user's own."""
+
 KEYS = {"name", "data", "ratios", "methods", "weightings", "ipcs", "distill_seeds"}
 KEYS |= {"fit", "distill", "eval", "report"}
 STAGED = {"data": ("fit", "distill", "eval"), "method": ("fit", "eval")}
@@ -79,6 +82,7 @@ class Recipe:
         networks: Networks that are evaluated, by name in the menu, with leaves of their own.
         trainers: Ways to train them, by name in the menu; of every method without trainers of its own.
         figures: Figures of the user's own, by class path.
+        sections: Sections of the page of the user's own, by class path.
 
     Example:
         >>> [method.name for method in read_recipe("quickstart").methods]
@@ -98,6 +102,7 @@ class Recipe:
     networks: tuple[Entry, ...]
     trainers: tuple[Entry, ...]
     figures: tuple[str, ...]
+    sections: tuple[str, ...]
 
     def all_methods(self) -> list[Entry]:
         """Return the methods of all data sets."""
@@ -188,11 +193,11 @@ class _Reader:
             raise self.fail(key, f"{value!r} names a ratio twice")
         return found
 
-    def figures(self, value: Any) -> tuple[str, ...]:
+    def report(self, value: Any) -> dict[str, tuple[str, ...]]:
         report = self.mapping("report", value)
-        if unknown := sorted(set(report) - {"figures"}):
-            raise self.fail(f"report.{unknown[0]}", "is no key: the only one is figures")
-        return tuple(str(path) for path in self.listed(report.get("figures", [])))
+        if unknown := sorted(set(report) - set(OF_REPORTS)):
+            raise self.fail(f"report.{unknown[0]}", f"is no key: the keys are {' and '.join(OF_REPORTS)}")
+        return {key: tuple(str(path) for path in self.listed(report.get(key, []))) for key in OF_REPORTS}
 
     def mapping(self, key: str, value: Any) -> dict[str, Any]:
         if value is not None and not isinstance(value, Mapping):
@@ -291,5 +296,5 @@ def read_recipe(path: str | Path) -> Recipe:
         eval_seeds=None if seeds is None else read.numbers("eval.seeds", seeds, least=0),
         networks=read.entries("eval.networks", networks, "network"),
         trainers=read.entries("eval.trainers", trainers, "trainer"),
-        figures=read.figures(content.get("report")),
+        **read.report(content.get("report")),
     )

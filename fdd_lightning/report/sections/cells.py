@@ -49,7 +49,7 @@ def _map(entry: Entry, report: Report) -> Table:
     classes, groups = report.names(entry)
     accuracies = entry.row.cell_accuracy or []
     alone = len(accuracies[0]) == 1
-    lines = [
+    lines: list[list[str | Cell]] = [
         [name, *(Cell(NOTHING) if value is None else Cell(f"{100 * value:.0f}", round(10 * value)) for value in line)]
         for name, line in zip(classes, accuracies, strict=True)
     ]

@@ -68,8 +68,7 @@ def _by_group(found: RealWeights) -> Picture:
     names = found.facts["group_names"]
     present = [int(group) for group in found.groups.unique()]
     columns = 2 if max(len(names[group]) for group in present) > 12 else 3
-    lines = -(-min(len(present), MOST_GROUPS) // columns)
-    whole, ax = _empty(LINE * lines)
+    whole, ax = _empty(LINE * -(-min(len(present), MOST_GROUPS) // columns))
     points, groups = _points(found), found.groups.numpy()
     for place, group in enumerate(present):
         own = points[groups == group]

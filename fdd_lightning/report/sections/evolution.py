@@ -44,7 +44,9 @@ class Evolution(Section):
             distilled = any(entry.made is not None for entry in report.entries)
             said = "No pictures were kept on the way: sets that are drawn have none, nor have those of older releases."
             return [Text(said, "note")] if distilled else []
-        rows = [[label, *_moments(lines, pictures)] for label, lines, pictures in [*found.values()][:MOST_SETS]]
+        rows: list[list[str | Cell]] = [
+            [label, *_moments(lines, pictures)] for label, lines, pictures in [*found.values()][:MOST_SETS]
+        ]
         caption = "The first images of the first classes (a class in a row) while they were learned"
         parts: list[Part] = [Table(["set", *MOMENTS], rows, caption, numbers=[False] * 6, kind="film")]
         if len(found) > MOST_SETS:

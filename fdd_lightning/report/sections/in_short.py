@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fdd_lightning.artefacts.results import BALANCED, Row
 from fdd_lightning.pages.parts import Bullets, Fold, Part, Text
 from fdd_lightning.report.judgement import AGAINST, alike, judgements
-from fdd_lightning.report.material import Entry, Report
+from fdd_lightning.report.material import Entry, Report, where
 from fdd_lightning.report.row_names import hashable
 from fdd_lightning.report.sections import Section
 from fdd_lightning.report.statistics import NETWORKS, difference
@@ -70,9 +70,9 @@ def _sum_up(entries: Sequence[Entry], *, several: bool) -> list[Part]:
     before, without = compared_with(row, rows)
     metric = telling_metric([row] if before is None else [row, before])
     images = {**AGAINST, BALANCED: "test images, each class and group counting alike"}.get(metric, "test images")
-    where = f"{_where(row)}: trained" if several else "Trained"
+    trained = f"{where(row)}: trained" if several else "Trained"
     lead = (
-        f"{where} on the {counted(row.ipc or 0, 'image')} of each class that {_name(row)} "
+        f"{trained} on the {counted(row.ipc or 0, 'image')} of each class that {_name(row)} "
         f"{'drew' if row.method in SELECTIONS else 'made'}, a network is right for {percent(row, metric, 0)} of the "
         f"{images.partition(' (')[0]}"
     )
@@ -92,24 +92,25 @@ def _sum_up(entries: Sequence[Entry], *, several: bool) -> list[Part]:
     )
     if row.reads_groups is None:
         facts.pop()
+    if row.reads_groups and (blind := best_made([e for e in entries if e.row.reads_groups is False])) is not None:
+        label_free = f"{_name(blind.row)}, {percent(blind.row, metric)}"
+        facts.append(f"The best set for which none were read: {label_free}.")
     if row.warnings:
         facts.append(f"Doubtful, see below: {', '.join(row.warnings)}.")
     return [Text(lead, "lead"), Bullets(facts)]
 
 
 def compared_with(row: Row, rows: Sequence[Row]) -> tuple[Row | None, str]:
-    """Return what a row is to be compared with: its method without a correction, else all images; and what it is."""
-    if row.weighting != "vanilla":
-        plain = alike(row, rows, method=row.method, variant=row.variant, weighting="vanilla")
-        if plain is not None:
-            return plain, "without the correction"
-    whole = next((each for each in rows if each.method == "full"), None)
-    return whole, "when trained on all images as they are"
-
-
-def _where(row: Row) -> str:
-    ratio = "" if row.conflict_ratio is None else f", {100 * row.conflict_ratio:g}% bias-conflicting"
-    return f"{row.dataset}{ratio}"
+    """Return the row to compare with, and what it is: the method without a correction, else all images as they are."""
+    own = {"method": row.method, "variant": row.variant, "weighting": "vanilla"}
+    tried = [own, {**own, "variant": "published"}, {"method": "random", "weighting": "vanilla"}]
+    plain = next((found for keys in tried if (found := alike(row, rows, **keys)) is not None), None)
+    if plain is not None and row.weighting != "vanilla":
+        told = "without the correction" if plain.full_method == row.full_method else f"by {plain.full_method} vanilla"
+        return plain, told
+    here = [row.dataset, row.conflict_ratio]
+    whole = (each for each in rows if each.method == "full" and [each.dataset, each.conflict_ratio] == here)
+    return next(whole, None), "when trained on all images as they are"
 
 
 def _name(row: Row) -> str:

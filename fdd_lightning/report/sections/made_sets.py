@@ -70,7 +70,9 @@ def _room_for(sets: list[tuple[str, SyntheticSet]]) -> int:
 
 def _card(label: str, made: SyntheticSet, each: int) -> Card:
     names = made.class_names
-    rows = [[name, Cell(picture)] for name, picture in zip(names, _strips(made, each), strict=False)]
+    rows: list[list[str | Cell]] = [
+        [name, Cell(picture)] for name, picture in zip(names, _strips(made, each), strict=False)
+    ]
     most = int(made.labels.bincount().max())
     shown = f"{counted(min(each, most), 'image')} of {most:,}" if most > each else counted(most, "image")
     more = f", {MOST_CLASSES} of {len(names)} classes" if len(names) > MOST_CLASSES else ""

@@ -38,8 +38,8 @@ class MoreCharts(Section):
                 if path.suffix in SHOWN and path.stat().st_size <= LARGEST:
                     said = _sentence(figure)
                     alt = f"Chart {path.stem.replace('_', ' ')}: {said} Its figures stand in the table."
-                    look = {"caption": said, "width": _width(path.read_bytes()), "chart": True}
-                    found.append(Picture(path.read_bytes(), alt, SHOWN[path.suffix], **look))
+                    data = path.read_bytes()
+                    found.append(Picture(data, alt, SHOWN[path.suffix], caption=said, width=_width(data), chart=True))
         return found
 
 

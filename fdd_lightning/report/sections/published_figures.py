@@ -34,16 +34,18 @@ class BesidePublished(Section):
         pairs = [(entry, other) for entry in report.entries for other in published_for(entry.row)]
         if not pairs:
             return [Text("No paper has a figure for a row of these.", "note")] if report.rows else []
-        heads = ["row", "ours", "published", "difference", "DEO_M: ours / published", "DEO_A: ours / published"]
-        heads += ["protocol", "scale", "source"]
+        heads = ["row", "ours", "published", "difference", "DEO_M", "DEO_A", "protocol", "scale", "source"]
         numbers = [False, *[True] * 5, False, False, False]
-        caption = "Accuracy and DEO in percent, differences in points"
+        caption = "Accuracy and DEO (ours / published) in percent, differences in points"
         told = [
             "ours: the mean, in brackets its 95% interval; published ±: the paper's own standard deviation",
             "protocol: whether sets are evaluated as the paper does it; scale: whether network, steps and everything "
             "else are as large as in the method's preset. Where either says no, a difference says little.",
         ]
         rows = [_line(entry, other) for entry, other in pairs]
+        kept = [n for n in range(len(heads)) if n not in (4, 5) or any(row[n] != NOTHING for row in rows)]
+        heads, numbers = [heads[n] for n in kept], [numbers[n] for n in kept]
+        rows = [[row[n] for n in kept] for row in rows]
         return [Table(heads, rows, caption, numbers=numbers), Bullets(told, "note")]
 
 

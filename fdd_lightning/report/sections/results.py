@@ -28,18 +28,21 @@ class Results(Section):
         """Return the table and what its columns mean."""
         if not report.rows:
             return []
-        content = content_of(report.rows, spreads=True)
-        shown = [column for column in content.columns if column.heading not in IN_LABELS | LAST]
-        shown += [column for column in content.columns if column.heading in LAST]
-        labels = [entry.label for entry in report.entries]
-        rows = [
-            [label, *(_cell(column, number, best) for column in shown)]
-            for number, (label, best) in enumerate(zip(labels, content.best, strict=True))
-        ]
-        caption = "Figures in percent; the best of comparable rows is bold"
-        numbers = [False, *(column.number for column in shown)]
-        table = Table(["row", *(column.heading for column in shown)], rows, caption, numbers=numbers)
-        return [table, Bullets(content.caption, "note")]
+        tables: list[Part] = []
+        notes: list[str] = []
+        for place in report.places:
+            content = content_of([entry.row for entry in place.entries], spreads=True)
+            shown = [column for column in content.columns if column.heading not in IN_LABELS | LAST]
+            shown += [column for column in content.columns if column.heading in LAST]
+            rows = [
+                [label, *(_cell(column, number, best) for column in shown)]
+                for number, (label, best) in enumerate(zip(place.labels, content.best, strict=True))
+            ]
+            numbers = [False, *(column.number for column in shown)]
+            caption = f"{place.title}: figures in percent, the best of comparable rows is bold"
+            tables.append(Table(["row", *(column.heading for column in shown)], rows, caption, numbers=numbers))
+            notes += content.caption
+        return [*tables, Bullets(list(dict.fromkeys(notes)), "note")]
 
 
 def _cell(column: Column, number: int, best: str) -> str | Cell:

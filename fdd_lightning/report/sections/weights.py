@@ -105,7 +105,7 @@ def _histogram(found: RealWeights) -> Any:
     kinds = [(name, own, colour) for name, (own, colour) in parts.items() if own.any()]
     ax.hist(
         [weights[own].clip(edges[0], edges[-1]) for _, own, _ in kinds],
-        edges,
+        edges.tolist(),
         weights=[counts[own] for _, own, _ in kinds],
         stacked=True,
         color=[colour for _, _, colour in kinds],

@@ -8,7 +8,8 @@ import fdd_lightning.report.figures as package
 from fdd_lightning.artefacts.results import write_results
 from fdd_lightning.command_line.report import report
 from fdd_lightning.errors import ConfigError
-from fdd_lightning.report.figures import all_figures, built_in_figures, draw_all
+from fdd_lightning.report import found_classes
+from fdd_lightning.report.figures import all_figures, draw_all
 from tests.report.fake_rows import by_size, quickstart
 
 OWN = """
@@ -39,8 +40,8 @@ def own(tmp_path, monkeypatch):
 
 def test_every_file_of_the_folder_has_a_figure(tmp_path):
     files = {path.stem for path in Path(package.__file__).parent.glob("*.py")} - {"__init__"}
-    assert len(built_in_figures()) == len(files) >= 4
     figures = all_figures()
+    assert len(figures) == len(files) >= 4
     patterns = [pattern for figure in figures for pattern in figure.files]
     assert len(set(patterns)) == len(patterns)
     for figure in figures:
@@ -71,8 +72,9 @@ def test_a_users_figure_by_class_path(tmp_path, own, capsys):
 
 def test_a_users_figure_by_entry_point(own, monkeypatch):
     entry = EntryPoint("methods", own.replace(".", ":"), package.GROUP)
-    monkeypatch.setattr(package, "entry_points", lambda group: [entry] if group == entry.group else [])
-    assert [type(figure).__name__ for figure in all_figures()[len(built_in_figures()) :]] == ["Methods"]
+    built_in = len(all_figures())
+    monkeypatch.setattr(found_classes, "entry_points", lambda group: [entry] if group == entry.group else [])
+    assert [type(figure).__name__ for figure in all_figures()[built_in:]] == ["Methods"]
     assert len(all_figures([own])) == len(all_figures())
 
 
