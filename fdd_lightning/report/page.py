@@ -18,6 +18,7 @@ def report_page(report: Report, sections: Sequence[Section]) -> str:
     """Return the page; sections with nothing to say are left out.
 
     Example:
+        >>> from fdd_lightning.report.sections import all_sections
         >>> "No row is finished yet." in report_page(Report([]), all_sections())
         True
     """

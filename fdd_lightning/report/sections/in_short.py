@@ -106,7 +106,11 @@ def compared_with(row: Row, rows: Sequence[Row]) -> tuple[Row | None, str]:
     tried = [own, {**own, "variant": "published"}, {"method": "random", "weighting": "vanilla"}]
     plain = next((found for keys in tried if (found := alike(row, rows, **keys)) is not None), None)
     if plain is not None and row.weighting != "vanilla":
-        told = "without the correction" if plain.full_method == row.full_method else f"by {plain.full_method} vanilla"
+        told = (
+            "without the correction"
+            if plain.full_method == row.full_method
+            else f"without a correction, by {plain.full_method} vanilla"
+        )
         return plain, told
     here = [row.dataset, row.conflict_ratio]
     whole = (each for each in rows if each.method == "full" and [each.dataset, each.conflict_ratio] == here)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fdd_lightning.pages.parts import Bullets, Cell, Part, Table
-from fdd_lightning.report.material import Report
-from fdd_lightning.report.results_table import Column, content_of
+from fdd_lightning.report.material import Place, Report
+from fdd_lightning.report.results_table import Column, Content, content_of
 from fdd_lightning.report.sections import Section
 
 IN_LABELS = {"data", "ratio", "method", "weighting", "variant", "ipc", "network", "trainer", "preset"}
@@ -28,21 +28,26 @@ class Results(Section):
         """Return the table and what its columns mean."""
         if not report.rows:
             return []
-        tables: list[Part] = []
-        notes: list[str] = []
-        for place in report.places:
-            content = content_of([entry.row for entry in place.entries], spreads=True)
-            shown = [column for column in content.columns if column.heading not in IN_LABELS | LAST]
-            shown += [column for column in content.columns if column.heading in LAST]
-            rows = [
-                [label, *(_cell(column, number, best) for column in shown)]
-                for number, (label, best) in enumerate(zip(place.labels, content.best, strict=True))
-            ]
-            numbers = [False, *(column.number for column in shown)]
-            caption = f"{place.title}: figures in percent, the best of comparable rows is bold"
-            tables.append(Table(["row", *(column.heading for column in shown)], rows, caption, numbers=numbers))
-            notes += content.caption
-        return [*tables, Bullets(list(dict.fromkeys(notes)), "note")]
+        contents = [content_of([entry.row for entry in place.entries], spreads=True) for place in report.places]
+        everywhere = [note for note in contents[0].caption if all(note in each.caption for each in contents)]
+        parts: list[Part] = []
+        for place, content in zip(report.places, contents, strict=True):
+            parts.append(_table(place, content))
+            if own := [note for note in content.caption if note not in everywhere]:
+                parts.append(Bullets(own, "note"))
+        return [*parts, Bullets(everywhere, "note")]
+
+
+def _table(place: Place, content: Content) -> Table:
+    shown = [column for column in content.columns if column.heading not in IN_LABELS | LAST]
+    shown += [column for column in content.columns if column.heading in LAST]
+    rows = [
+        [label, *(_cell(column, number, best) for column in shown)]
+        for number, (label, best) in enumerate(zip(place.labels, content.best, strict=True))
+    ]
+    caption = f"{place.title}: figures in percent, the best of comparable rows is bold"
+    numbers = [False, *(column.number for column in shown)]
+    return Table(["row", *(column.heading for column in shown)], rows, caption, numbers=numbers)
 
 
 def _cell(column: Column, number: int, best: str) -> str | Cell:
