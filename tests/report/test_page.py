@@ -235,7 +235,7 @@ def test_a_section_of_the_users_own(fdd, workdir, refused):
     assert "<p>9 &lt; 10</p>" in html
     assert "is not a section: derive it from" in refused("report", ".", "--sections=fdd_lightning.SyntheticSet")
     with pytest.raises(ConfigError):
-        all_sections([Checker])
+        all_sections([Checker])  # type: ignore[list-item]
 
 
 def test_every_file_of_the_folder_has_a_section_and_a_place_of_its_own():

@@ -11,11 +11,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from fdd_lightning.pages.parts import Part
+from fdd_lightning.pages.parts import Part, Text
 from fdd_lightning.report.found_classes import found_classes
 from fdd_lightning.report.material import Report
 
 GROUP = "fdd_lightning.sections"
+
+
+class LeftOut(Text):
+    """Why a section is left out: a section that returns this alone stands among the reasons at the end of the page.
+
+    Example:
+        >>> LeftOut("There is no encoder.").words
+        'There is no encoder.'
+    """
 
 
 class Section(ABC):
@@ -38,7 +47,7 @@ class Section(ABC):
 
     @abstractmethod
     def parts(self, report: Report) -> Sequence[Part]:
-        """Return what stands in it; nothing where there is nothing to say, then it is left out."""
+        """Return what stands in it; nothing, or why it is :class:`LeftOut`, where there is nothing to show."""
 
 
 def all_sections(named: Iterable[str | type[Section]] = ()) -> list[Section]:

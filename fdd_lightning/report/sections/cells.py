@@ -10,7 +10,7 @@ from fdd_lightning.report.sections.in_short import best_made, compared_with
 
 OPEN = 2
 """Heat maps that can be seen at once; the others open on demand."""
-MOST_CELLS = 30_000
+MOST_CELLS = 12_000
 """Cells of all heat maps together."""
 
 

@@ -12,9 +12,9 @@ from fdd_lightning.artefacts.weights import RealWeights
 from fdd_lightning.pages.parts import Beside, Card, Part, Picture, Text
 from fdd_lightning.report.charts import FONT, LINE, as_png, dress, page
 from fdd_lightning.report.material import Report
-from fdd_lightning.report.sections import Section
+from fdd_lightning.report.sections import LeftOut, Section
 
-MOST_MAPS = 4
+MOST_MAPS = 3
 MOST_GROUPS = 20
 """Groups that have a colour of their own."""
 WIDTH, HEIGHT = 4.4, 3.8
@@ -47,7 +47,7 @@ class EncoderMap(Section):
             if weights is not None and weights.points is not None:
                 maps.setdefault(weights.points.numpy().tobytes(), (entry.label, weights))
         if not maps:
-            return [Text(NO_ENCODER, "note")]
+            return [LeftOut(NO_ENCODER)]
         told = (
             "Each point is a training image. Where the encoder tells a bias, images of one group lie together, and a "
             "weighting gives those more that lie where there are few of their class."

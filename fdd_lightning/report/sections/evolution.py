@@ -10,12 +10,12 @@ from PIL import Image, UnidentifiedImageError
 from fdd_lightning.pages.parts import Cell, Part, Picture, Table, Text
 from fdd_lightning.pictures.few_of_each import MOST_CLASSES
 from fdd_lightning.report.material import Report
-from fdd_lightning.report.sections import Section
+from fdd_lightning.report.sections import LeftOut, Section
 from fdd_lightning.report.sections.made_sets import picture_of
 
-MOST_SETS = 12
+MOST_SETS = 8
 MOMENTS = ("first step", "a quarter", "half", "three quarters", "last step")
-CLASSES = 5
+CLASSES = 4
 """Classes of a set that are shown."""
 SIDE = 30
 """Pixels that an image is high at least."""
@@ -43,7 +43,7 @@ class Evolution(Section):
         if not found:
             distilled = any(entry.made is not None for entry in report.entries)
             said = "No pictures were kept on the way: sets that are drawn have none, nor have those of older releases."
-            return [Text(said, "note")] if distilled else []
+            return [LeftOut(said)] if distilled else []
         rows: list[list[str | Cell]] = [
             [label, *_moments(lines, pictures)] for label, lines, pictures in [*found.values()][:MOST_SETS]
         ]

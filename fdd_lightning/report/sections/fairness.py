@@ -8,7 +8,7 @@ from fdd_lightning.pages.parts import Part, Picture, Text
 from fdd_lightning.report.charts import FONT, LINE, Panel, Series, as_svg, dress, handles_of, page, series_of
 from fdd_lightning.report.figures.accuracy_deo import draw_panel, measured_panels
 from fdd_lightning.report.material import Report
-from fdd_lightning.report.sections import Section
+from fdd_lightning.report.sections import LeftOut, Section
 from fdd_lightning.report.words import percent
 
 WIDTH, HEIGHT = 5.0, 3.9
@@ -39,7 +39,7 @@ class Fairness(Section):
         drawn = measured_panels(rows)
         if not drawn:
             said = "No row has both accuracy and DEO_A: without group labels fairness is not measured."
-            return [Text(said, "note")] if rows else []
+            return [LeftOut(said)] if rows else []
         parts: list[Part] = [_chart(panel, series_of(panel, rows)) for panel in drawn[:MOST_CHARTS]]
         if len(drawn) > MOST_CHARTS:
             parts.append(Text(f"{len(drawn) - MOST_CHARTS} more data sets stand in the table alone.", "note"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fdd_lightning.artefacts.results import BALANCED, Row
 from fdd_lightning.pages.parts import Bullets, Fold, Part, Text
-from fdd_lightning.report.judgement import AGAINST, alike, judgements
+from fdd_lightning.report.judgement import AGAINST, ENOUGH, alike, judgements, times_the_noise
 from fdd_lightning.report.material import Entry, Report, where
 from fdd_lightning.report.row_names import hashable
 from fdd_lightning.report.sections import Section
@@ -69,12 +69,13 @@ def _sum_up(entries: Sequence[Entry], *, several: bool) -> list[Part]:
     row, rows = best.row, [entry.row for entry in entries]
     before, without = compared_with(row, rows)
     metric = telling_metric([row] if before is None else [row, before])
+    count = f"{row.conflict_count:,} test " if row.conflict_count and metric in AGAINST else ""
     images = {**AGAINST, BALANCED: "test images, each class and group counting alike"}.get(metric, "test images")
     trained = f"{where(row)}: trained" if several else "Trained"
     lead = (
         f"{trained} on the {counted(row.ipc or 0, 'image')} of each class that {_name(row)} "
         f"{'drew' if row.method in SELECTIONS else 'made'}, a network is right for {percent(row, metric, 0)} of the "
-        f"{images.partition(' (')[0]}"
+        f"{count}{images.partition(' (')[0]}"
     )
     lead += "." if before is None else f"; {percent(before, metric, 0)} {without}."
     facts = [_sure(row, before, metric)] if before is not None else []
@@ -130,10 +131,15 @@ def _sure(row: Row, before: Row, metric: str) -> str:
     found = difference(row, before, metric)
     if found is None:
         return "How sure that is cannot be told from one network: train several, or distil with several seeds."
-    points = f"{100 * found.mean:+.1f} points (95% interval {100 * found.low:+.1f} to {100 * found.high:+.1f})"
-    sure = "more than the noise" if found.significant else "inside the noise, so no effect is shown"
+    between = f" (95% interval {100 * found.low:+.1f} to {100 * found.high:+.1f})" if found.low < found.high else ""
+    if not found.significant:
+        sure = "inside the noise, so no effect is shown"
+    elif abs(times_the_noise(row, before, metric)) < ENOUGH:
+        sure = "more than seeds make, but the test images are too few to show an effect"
+    else:
+        sure = "more than the noise"
     alone = "; of one set alone, another may do otherwise" if found.over == NETWORKS else ""
-    return f"The difference is {points}: {sure}{alone}."
+    return f"The difference is {100 * found.mean:+.1f} points{between}: {sure}{alone}."
 
 
 def _others(row: Row, before: Row | None, metric: str) -> list[str]:

@@ -12,14 +12,14 @@ from fdd_lightning.pages.parts import Beside, Card, Cell, Part, Picture, Table, 
 from fdd_lightning.pictures.few_of_each import small
 from fdd_lightning.pictures.layout import tile
 from fdd_lightning.report.material import Report
-from fdd_lightning.report.sections import Section
+from fdd_lightning.report.sections import LeftOut, Section
 from fdd_lightning.report.words import counted
 
 MOST_SETS = 60
 MOST_CLASSES = 20
 OF_A_CLASS = (10, 6, 4, 2, 1)
 """Images of a class that are shown: as many as all sets together have room for."""
-ROOM = 4_000_000
+ROOM = 3_000_000
 """Bytes of all pictures of sets."""
 WIDTH = 26
 """Pixels at which an image is seen at least."""
@@ -47,7 +47,7 @@ class MadeSets(Section):
                     found[made.folder] = entry.label, loaded
         if not found:
             said = "The runs' folders hold no synthetic set that can be read, so none is shown."
-            return [Text(said, "note")] if any(row.method != "full" for row in report.rows) else []
+            return [LeftOut(said)] if any(row.method != "full" for row in report.rows) else []
         sets = [*found.values()]
         each = _room_for(sets)
         made_rows = {id(entry.made) for entry in report.entries if entry.row.method != "full"}

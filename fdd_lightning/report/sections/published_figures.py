@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fdd_lightning.artefacts.results import Row
-from fdd_lightning.pages.parts import Bullets, Part, Table, Text
+from fdd_lightning.pages.parts import Bullets, Part, Table
 from fdd_lightning.report.comparable_rows import protocol
 from fdd_lightning.report.material import Entry, Report
 from fdd_lightning.report.published import PublishedRow, published_for
 from fdd_lightning.report.results_table import NOTHING
 from fdd_lightning.report.row_names import describe
-from fdd_lightning.report.sections import Section
+from fdd_lightning.report.sections import LeftOut, Section
 from fdd_lightning.report.statistics import interval
 
 PROTOCOLS = {"Cui": ("cui", "reference"), "FairDD": ("fairdd_dm", "fairdd_dc", "idc", "idc_mnist")}
@@ -33,7 +33,7 @@ class BesidePublished(Section):
         """Return the table, or say that no paper has such rows."""
         pairs = [(entry, other) for entry in report.entries for other in published_for(entry.row)]
         if not pairs:
-            return [Text("No paper has a figure for a row of these.", "note")] if report.rows else []
+            return [LeftOut("No paper has a figure for a row of these.")] if report.rows else []
         heads = ["row", "ours", "published", "difference", "DEO_M", "DEO_A", "protocol", "scale", "source"]
         numbers = [False, *[True] * 5, False, False, False]
         caption = "Accuracy and DEO (ours / published) in percent, differences in points"

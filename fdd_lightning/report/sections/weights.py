@@ -10,10 +10,10 @@ from fdd_lightning.artefacts.weights import RealWeights
 from fdd_lightning.pages.parts import Beside, Card, Part, Picture, Text
 from fdd_lightning.report.charts import FONT, as_svg, dress, page
 from fdd_lightning.report.material import Report
-from fdd_lightning.report.sections import Section
+from fdd_lightning.report.sections import LeftOut, Section
 from fdd_lightning.report.words import listed
 
-MOST_CHARTS = 18
+MOST_CHARTS = 12
 BINS = 24
 WIDTH, HEIGHT = 4.4, 2.8
 """Inches of a chart."""
@@ -45,7 +45,7 @@ class Weights(Section):
             if weights is not None:
                 kept.setdefault(weights.weights.numpy().tobytes(), (entry.label, weights))
         if not kept:
-            return [Text("No weights were kept with the sets: those of older releases and of MTT have none.", "note")]
+            return [LeftOut("No weights were kept with the sets: those of older releases and of MTT have none.")]
         uneven = [(label, found) for label, found in kept.values() if _spread(found) > EVEN]
         told = (
             "How many training images have which weight; 1 is as much as without a correction. What helps against a "
