@@ -19,8 +19,8 @@ def report(args: list[str]) -> int:
     """Print one table of several runs, write it, its pictures and one page where ``--output`` says."""
     parser = LineParser(
         prog="fdd report",
-        description="Table, pictures and one HTML page of runs, beside the published figures; of several runs, how their equal rows "
-        "differ from the first one's.",
+        description="Table, pictures and one HTML page of runs, beside the published figures; of several runs, how "
+        "their equal rows differ from the first one's.",
         example="fdd report runs/quickstart",
     )
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or their results.json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from fdd_lightning.report.figures import Figure
 from fdd_lightning.report.own_data import told_apart
 from fdd_lightning.report.row_names import names_of
 from fdd_lightning.report.run_folders import MadeSet, RunFolder
+from fdd_lightning.report.several_runs import names_of_paths, standing
 
 TELLING: dict[str, Callable[[Any], str]] = {
     "dataset": str,
@@ -91,14 +92,17 @@ class Report:
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """Every row once: where it stood first, with the figures of its last occurrence."""
-        last = {row.identity_key(): (row, run) for run in self.runs for row in run.results.rows}
-        rows = told_apart([row for row, _ in last.values()])
-        labels = labels_of(rows)
-        return [
-            Entry(row, origin, run, label)
-            for row, (origin, run), label in zip(rows, last.values(), labels, strict=True)
-        ]
+        """Every row of every run, in the order of the table."""
+        several = len(self.runs) > 1
+        names = names_of_paths([run.path for run in self.runs]) if several else {}
+        pairs = [(row, run) for run in self.runs for row in run.results.rows]
+        rows = told_apart([replace(row, run=names.get(run.path, "")) for row, run in pairs])
+        found = list(zip(rows, pairs, strict=True))
+        if several:
+            where_it_stands = standing(rows)
+            found.sort(key=lambda each: where_it_stands(each[0]))
+        labels = labels_of([row for row, _ in found])
+        return [Entry(row, origin, run, label) for (row, (origin, run)), label in zip(found, labels, strict=True)]
 
     @property
     def rows(self) -> list[Row]:

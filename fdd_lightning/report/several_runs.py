@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +20,17 @@ def joined(runs: Mapping[Path, RunResults]) -> RunResults:
     """
     rows = told_apart([row for results in _named(runs).values() for row in results])
     if len(runs) > 1:
-        data = list(dict.fromkeys(row.dataset for row in rows))
-        about = {key: number for number, key in enumerate(dict.fromkeys(map(condition, rows)))}
-        rows.sort(key=lambda row: (data.index(row.dataset), about[condition(row)]))
+        rows.sort(key=standing(rows))
     failed = [each for results in runs.values() for each in results.failed]
     missing = sum((each.planned or 0) - len(each.rows) for each in runs.values() if each.state)
     return RunResults(rows, len(rows) + missing, failed)
+
+
+def standing(rows: Sequence[Row]) -> Callable[[Row], tuple[int, int]]:
+    """Return by what rows of several runs are sorted: by data set and then by what they are about, as these appear."""
+    data = list(dict.fromkeys(row.dataset for row in rows))
+    about = {key: number for number, key in enumerate(dict.fromkeys(map(condition, rows)))}
+    return lambda row: (data.index(row.dataset), about[condition(row)])
 
 
 def _named(runs: Mapping[Path, RunResults]) -> dict[Path, list[Row]]:

@@ -193,10 +193,11 @@ def test_damaged_files_of_a_folder_are_left_out(tmp_path):
     assert "hold no synthetic set that can be read" in html
 
 
-def test_runs_are_told_apart_and_equal_rows_stand_once():
-    html = page_of([row(seeds=(0,))], [row(seeds=(0,)), row("random")])
+def test_equal_rows_of_several_runs_stand_side_by_side():
+    html = page_of([row(seeds=(0, 1)), row("full", "vanilla")], [row(seeds=(0, 1)), row("random")])
     table = html.split("Results</h2>")[1].split("</table>")[0]
-    assert table.count('scope="row"') == 2
+    assert re.findall(r'scope="row">([^<]*)', table)[:2] == ["dm fairdd (run=r0)", "dm fairdd (run=r1)"]
+    assert "r1 against r0" in html.split("Differences between runs</h2>")[1]
 
 
 def test_two_hundred_rows_make_no_large_page(tmp_path):
