@@ -1,6 +1,7 @@
 """Other people's sets at the command line: each layout, its normalisation, and what is refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -246,26 +247,14 @@ def test_refused_options(workdir, refused):
     assert Path("x/synthetic.safetensors").read_text() == "mine"
 
 
-OWN = """
-import torch
-from fdd_lightning.imports import Found, SetFormat
-
-class Lines(SetFormat):
-    name, looks = "lines", "one grey level a line"
-
-    def read(self, source):
-        if source.path.suffix != ".lines":
-            return None
-        levels = torch.tensor([float(line) for line in source.path.read_text().split()])
-        return [Found(levels.view(-1, 1, 1, 1).expand(-1, 3, 16, 16).clone(), torch.arange(len(levels)))]
-"""
+OWN = Path(__file__).parent / "extending" / "own" / "my_set_format.py"
 
 
 def test_a_format_of_ones_own_is_one_class(workdir, fdd, refused):
-    Path("my_format.py").write_text(OWN)
+    shutil.copy(OWN, "my_set_format.py")
     Path("set.lines").write_text("\n".join(str(c / 9) for c in range(10)))
     assert "no format that is known" in refused("import", "set.lines", *IMPORT)
-    said = fdd("import", "set.lines", *IMPORT, "--format=my_format.Lines")
+    said = fdd("import", "set.lines", *IMPORT, "--format=my_set_format.Lines")
     assert said.code == 0, said.err
     assert "read as lines: 10 images" in said.out
     assert SyntheticSet.load("x/synthetic.safetensors").tensors()[0][9].unique().tolist() == [1.0]

@@ -26,6 +26,8 @@ LICENCES = {"MIT": "mit", "Apache-2.0": "apache-2.0", "CC0": "cc0-1.0"} | {
 """Hugging Face's names of licences, by what a line about the source says."""
 TAGS = ("dataset-distillation", "dataset-condensation", "synthetic", "fairness", "bias")
 WHOLE = "synthetic.safetensors"
+NONE = "-"
+"""What stands for a figure that was not measured."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def data_card(made: SyntheticSet, rows: Sequence[Row] = (), layout: Layout = SET
         ['---', 'license: unknown']
     """
     parts = [
-        f"---\n{_front_matter(made, layout)}---\n\n# {_title(made)}",
+        f"---\n{_front_matter(made, layout)}---\n\n# {plain_markdown(_title(made))}",
         _summary(made),
         "![the images, one class per line](synthetic.png)" if layout.picture else "",
         "## Measured bias\n\n" + _measured(rows),
@@ -143,7 +145,7 @@ def _front_matter(made: SyntheticSet, layout: Layout) -> str:
     if licence == "other":
         facts["license_name"] = "that-of-the-source"
     facts |= {
-        "pretty_name": _title(made).replace("\\", ""),
+        "pretty_name": shown(" ".join(_title(made).split())),
         "task_categories": ["image-classification"],
         "size_categories": [size],
         "tags": list(TAGS),
@@ -162,7 +164,7 @@ def _title(made: SyntheticSet) -> str:
     weighting = told.get("weighting", "unstated")
     by = f"by {method}" + ("" if weighting in ("vanilla", "unstated") else f" with {weighting}")
     by = "from elsewhere" if told.get("method", "imported") == "imported" else by
-    return plain_markdown(f"{told.get('dataset', 'a data set')} in {len(made)} images, {by}")
+    return f"{told.get('dataset', 'a data set')} in {len(made)} images, {by}"
 
 
 def _summary(made: SyntheticSet) -> str:
@@ -179,7 +181,8 @@ def _summary(made: SyntheticSet) -> str:
 
 
 def _measured(rows: Sequence[Row]) -> str:
-    metrics = metrics_of(rows)
+    known = metrics_of(rows)
+    metrics = {name: each for name, each in known.items() if any(_cell(row, name) != NONE for row in rows)}
     if not metrics:
         return (
             f"Not measured yet. `fdd eval --synthetic {WHOLE} --output eval` trains networks on this set and scores "
@@ -208,7 +211,7 @@ def _measured(rows: Sequence[Row]) -> str:
 def _cell(row: Row, metric: str) -> str:
     values = [100 * v for line in row.values(metric) for v in line if v is not None]
     if not values:
-        return "-"
+        return NONE
     return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
