@@ -63,7 +63,9 @@ class CalibrationError(EvaluationMetric):
         confidences, right = (torch.cat([*each]) if len(each) else torch.empty(0) for each in self._kept())
         if not len(confidences):
             return torch.tensor(torch.nan, device=self.device)
-        return binary_calibration_error(confidences, right, n_bins=BINS, validate_args=False)
+        # In one order, on one kind of device: sums then do not depend on batches, processes or a GPU's scheduling.
+        confidences, places = confidences.cpu().sort()
+        return binary_calibration_error(confidences, right.cpu()[places], n_bins=BINS, validate_args=False)
 
     def _kept(self) -> tuple[list[Tensor], list[Tensor]]:
         """Return both lists; after a synchronisation each is one tensor."""

@@ -50,6 +50,17 @@ def test_rounding_past_one_is_sure_not_a_logit():
     assert float(metric.compute()) == pytest.approx(0, abs=1e-6)
 
 
+def test_the_order_of_the_images_does_not_matter():
+    p, t, a, probabilities = draw(500)
+    found = set()
+    for seed in range(5):
+        order = torch.randperm(500, generator=torch.Generator().manual_seed(seed))
+        metric = CalibrationError(4, 3)
+        metric.update(p[order], t[order], a[order], probabilities[order])
+        found.add(float(metric.compute()))
+    assert len(found) == 1
+
+
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_none_without_images():
     assert math.isnan(CalibrationError(4, 3).compute())
