@@ -50,10 +50,14 @@ METRICS = {
 
 
 def metrics_of(rows: Sequence[Row]) -> dict[str, Metric]:
-    """Return the metrics of tables that some row has: the known ones in their order, then the others in the rows'."""
+    """Return the metrics of tables that some row has, in the order of :func:`all_metrics_of`."""
+    return {name: metric for name, metric in all_metrics_of(rows).items() if metric.in_tables}
+
+
+def all_metrics_of(rows: Sequence[Row]) -> dict[str, Metric]:
+    """Return the metrics that some row has: the known ones in their order, then the others in the rows'."""
     measured = dict.fromkeys(name for row in rows for name in row.metrics if row.mean(name) is not None)
     known = {name: metric for name, metric in METRICS.items() if any(row.mean(name) is not None for row in rows)}
-    known = {name: metric for name, metric in known.items() if metric.in_tables}
     return known | {name: _own(name) for name in measured if name not in METRICS}
 
 

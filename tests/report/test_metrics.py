@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fdd_lightning.artefacts.results import MetricSummary
 from fdd_lightning.metrics import BUILT_IN, ON_REQUEST, GroupCounts
-from fdd_lightning.report.metrics import METRICS
+from fdd_lightning.report.metrics import METRICS, all_metrics_of, metrics_of
 from fdd_lightning.report.results_table import content_of
 from tests.report.fake_rows import row
 
@@ -48,3 +48,10 @@ def test_built_in_metrics_are_shown_without_torchmetrics():
         "markdown([row()]); assert 'torchmetrics' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_tables_stay_narrow():
+    measured = row()
+    measured.metrics |= {name: MetricSummary.of([[0.5] * 3]) for name in ("calibration_error", "demographic_parity")}
+    assert {*all_metrics_of([measured])} - {*metrics_of([measured])} == {"calibration_error", "demographic_parity"}
+    assert not {"ECE", "DP"} & {column.heading for column in content_of([measured]).columns}

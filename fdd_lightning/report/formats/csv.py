@@ -11,7 +11,7 @@ from typing import Any
 from fdd_lightning.artefacts.results import IDENTITY, Row
 from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.report.formats import Format
-from fdd_lightning.report.metrics import metrics_of
+from fdd_lightning.report.metrics import all_metrics_of
 from fdd_lightning.report.published import PublishedRow, published_for
 from fdd_lightning.report.statistics import interval, spread
 
@@ -41,7 +41,7 @@ class CSV(Format):
 
     def text(self, results: RunResults) -> str:
         """Return a heading and a line for each row."""
-        metrics = list(metrics_of(results.rows))
+        metrics = list(all_metrics_of(results.rows))
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         figures = [name + part for name in metrics for part in PARTS]
