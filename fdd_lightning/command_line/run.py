@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fdd_lightning.command_line import LineParser
 from fdd_lightning.command_line.data_arguments import data_options
 from fdd_lightning.configuration import menu
 from fdd_lightning.errors import FDDError, say
+from fdd_lightning.runs.cluster import Cluster, read_cluster
 from fdd_lightning.runs.jobs import number_of_jobs
 from fdd_lightning.runs.recipe import is_own_images, read_recipe
 from fdd_lightning.utils.files import write_json
 from fdd_lightning.utils.locks import held
 from fdd_lightning.utils.next_step import say_next
 from fdd_lightning.utils.outputs import require_output
+
+if TYPE_CHECKING:
+    from fdd_lightning.runs.place import Opened
+    from fdd_lightning.runs.plan import Plan
 
 
 def run(args: list[str]) -> int:
@@ -33,15 +39,21 @@ def run(args: list[str]) -> int:
     parser.add_argument(
         "--jobs",
         metavar="N",
-        default="1",
         help="how many stages run at once, each with its share of the cores; auto: one on each GPU, or on each core "
         "where there is none (default: 1, with all cores)",
+    )
+    parser.add_argument(
+        "--cluster",
+        metavar="FILE",
+        help="carry stages out as jobs by submitit: a YAML file of `executor` (slurm, local, debug) and its "
+        "`parameters`; --jobs N: so many at once, at most",
     )
     parser.add_argument("--output", help="folder of the run (default: runs/NAME)")
     options, left = parser.parse_known_args(args)
     if not options.recipe.strip():
         parser.error("name a recipe, a folder or a table of images")
-    jobs = number_of_jobs(options.jobs)
+    jobs = None if options.jobs is None else number_of_jobs(options.jobs)
+    cluster = None if options.cluster is None else read_cluster(options.cluster)
     own = is_own_images(options.recipe)
     if own:
         from fdd_lightning.runs.own_images import WRITTEN, write_own_recipe
@@ -92,8 +104,8 @@ def run(args: list[str]) -> int:
     for row in plan.rows:
         row.check_data()
     with held(plan.root):
-        say_if_long(plan, jobs)
-        results = Execution(plan, jobs).run()
+        say_if_long(plan, jobs or 1)
+        results = Execution(plan, _place(plan, jobs, cluster)).run()
         page = write_report(plan.root, Report([RunFolder(plan.root, results)], figures, plan.root), sections)
     print_summary(results.rows)
     if own and (found := plan.set_of(best_row(results.rows))) is not None:
@@ -104,6 +116,22 @@ def run(args: list[str]) -> int:
         say(f"failed: {stage}: {error}")
     say_next(f"fdd report {shlex.quote(str(plan.root))}")
     return 1 if results.failed else 0
+
+
+def _place(plan: Plan, jobs: int | None, cluster: Cluster | None) -> Opened:
+    """Return what opens the place where a plan's stages are carried out."""
+    from fdd_lightning.runs.carry_out import here
+
+    most = len(plan.stages())
+    if cluster is not None:
+        from fdd_lightning.runs.on_cluster import on_cluster
+
+        return partial(on_cluster, cluster, jobs and min(jobs, most), plan.root / "jobs")
+    if jobs is None or min(jobs, most) == 1:
+        return here
+    from fdd_lightning.runs.side_by_side import side_by_side
+
+    return partial(side_by_side, min(jobs, most))
 
 
 def own_options(options: list[str]) -> dict[str, Any]:

@@ -6,14 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from fdd_lightning.errors import FDDError, WriteError, in_one_line
+from fdd_lightning.errors import FDDError, WriteError, in_one_line, shown
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.stages.stage_run import INSIDE_RUN, run_stage
+from fdd_lightning.utils.progress import Screen
 from fdd_lightning.utils.stopping import PATIENCE, SIGNALS, Stopped
 
 
@@ -51,6 +53,8 @@ class Here:
         False
     """
 
+    several = False
+
     def __init__(self) -> None:
         self._ended: list[tuple[Stage, str]] = []
 
@@ -73,8 +77,16 @@ class Here:
             yield self._ended.pop()
 
 
+@contextmanager
+def here(screen: Screen) -> Iterator[Here]:
+    """Give the place in this process."""
+    yield Here()
+
+
 def attempt(work: Work, environment: Mapping[str, str] | None = None) -> str:
-    """Carry a stage out, and return the line of an error of the user's, with which others may still go on.
+    """Carry a stage out, and return the line of its error, with which others may still go on.
+
+    Of an error that is none of the user's (in a class of their own, say) the traceback is shown.
 
     Args:
         work: The stage.
@@ -89,12 +101,15 @@ def attempt(work: Work, environment: Mapping[str, str] | None = None) -> str:
     """
     try:
         _carry_out(work, environment or {})
-    except WriteError:
+    except (WriteError, BrokenPipeError):
         raise
-    except (FDDError, OSError) as error:
-        line = in_one_line(error)
-        if line is None or os.environ.get("FDD_DEBUG"):
+    except Exception as error:
+        if os.environ.get("FDD_DEBUG"):
             raise
+        line = in_one_line(error) if isinstance(error, FDDError | OSError) else None
+        if line is None:
+            traceback.print_exc()
+            line = shown(f"{type(error).__name__}: {' '.join(str(error).split())}")
         return line
     return ""
 

@@ -13,10 +13,11 @@ from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.errors import FileFormatError, WriteError, say
 from fdd_lightning.report.row_names import names_of
 from fdd_lightning.report.summary import write_summary
-from fdd_lightning.runs.carry_out import Here
+from fdd_lightning.runs.carry_out import here
+from fdd_lightning.runs.place import Opened, Place
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.planned_row import PlannedRow
-from fdd_lightning.runs.side_by_side import SideBySide, longest_first, side_by_side
+from fdd_lightning.runs.side_by_side import longest_first
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import note_rate
 from fdd_lightning.utils.files import sha256_file
@@ -31,7 +32,7 @@ class Execution:
 
     Args:
         plan: What is to be done.
-        jobs: How many stages run at once.
+        opened: Opens the place where stages are carried out.
 
     Example:
         >>> from fdd_lightning.runs.recipe import read_recipe
@@ -39,10 +40,10 @@ class Execution:
         11
     """
 
-    def __init__(self, plan: Plan, jobs: int = 1) -> None:
+    def __init__(self, plan: Plan, opened: Opened = here) -> None:
         self.plan = plan
+        self.opened = opened
         stages = plan.stages()
-        self.jobs = min(jobs, len(stages))
         self.done: set[Path] = set()
         self.errors: dict[Path, tuple[str, str]] = {}  # by the folder of each stage that cannot be had: title, error
         self.screen = Screen(several=True)
@@ -55,11 +56,8 @@ class Execution:
         self._set_aside()
         pictures = True
         try:
-            if self.jobs > 1:
-                with side_by_side(self.jobs, self.screen) as place:
-                    self._run_all(place, longest_first(self.plan))
-            else:
-                self._run_all(Here(), self.plan.stages())
+            with self.opened(self.screen) as place:
+                self._run_all(place, longest_first(self.plan) if place.several else self.plan.stages())
         except (KeyboardInterrupt, WriteError):
             pictures = False  # they take longer than one likes to wait now, and room
             raise
@@ -68,7 +66,7 @@ class Execution:
             self._write(pictures=pictures)
         return self.results()
 
-    def _run_all(self, place: Here | SideBySide, waiting: list[Stage]) -> None:
+    def _run_all(self, place: Place, waiting: list[Stage]) -> None:
         """Let all stages run in a place, each once its inputs are there; inputs stand before what reads them."""
         while waiting or place.running:
             for stage in list(waiting):
@@ -78,7 +76,7 @@ class Execution:
                     break
                 waiting.remove(stage)
                 self._begin(stage, place)
-            if self.jobs > 1:
+            if place.several:
                 self.screen.count("all stages", len(self.done) + len(self.errors), len(self._heads))
             for stage, error in place.outcomes():
                 self._settle(stage, error)
@@ -87,7 +85,7 @@ class Execution:
         """Tell whether a stage has still to run, or is running."""
         return stage.folder.path not in self.done and stage.folder.path not in self.errors
 
-    def _begin(self, stage: Stage, place: Here | SideBySide) -> None:
+    def _begin(self, stage: Stage, place: Place) -> None:
         """Let a stage run whose inputs are there, unless it is finished or one of them failed."""
         head = self._heads[stage.folder.path]
         if lacking := self._lacking(stage):

@@ -15,15 +15,16 @@ from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import IO, Any
 
-from fdd_lightning.errors import ConfigError, WriteError
+from fdd_lightning.errors import ConfigError
 from fdd_lightning.runs.carry_out import Work
 from fdd_lightning.runs.jobs import Share, shares
+from fdd_lightning.runs.place import stopping, together
 from fdd_lightning.runs.plan import Plan
 from fdd_lightning.runs.stage import Stage
 from fdd_lightning.runs.time_estimates import estimate
-from fdd_lightning.runs.worker import BROKEN, DONE, FULL, PROGRESS, STOPPED
+from fdd_lightning.runs.worker import DONE, PROGRESS, STOPPED, error_of
 from fdd_lightning.utils.progress import Screen
-from fdd_lightning.utils.stopping import AGAIN, PATIENCE, Stopped
+from fdd_lightning.utils.stopping import PATIENCE
 
 BEGIN = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -38,8 +39,12 @@ ENDING = PATIENCE + 1.5
 """Seconds that workers have to save what they are at when a run is stopped."""
 
 
-class _Lines:
-    """Whole lines out of what a process writes to one of its streams."""
+class Lines:
+    """Whole lines out of what a process writes to one of its streams, or to a file.
+
+    Args:
+        stream: Where they are read.
+    """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.stream = stream
@@ -86,7 +91,7 @@ class Worker:
         there.close()
         assert self.process.stdout is not None
         assert self.process.stderr is not None
-        self.out, self.err = _Lines(self.process.stdout), _Lines(self.process.stderr)
+        self.out, self.err = Lines(self.process.stdout), Lines(self.process.stderr)
 
     def give(self, stage: Stage, name: str, environment: Mapping[str, str]) -> None:
         """Let it carry a stage out."""
@@ -140,6 +145,8 @@ class SideBySide:
         ConfigError: This system cannot do it.
     """
 
+    several = True
+
     def __init__(self, jobs: int, screen: Screen) -> None:
         if not hasattr(os, "killpg"):
             raise ConfigError(f"--jobs {jobs}: this system can run stages only one after the other: leave it out")
@@ -179,11 +186,7 @@ class SideBySide:
             stage = worker.stage
             assert stage is not None
             self._rest(worker)
-            if kind == FULL:
-                raise WriteError(told)
-            if kind == BROKEN:
-                raise RuntimeError(f"{worker.name}\n{told}")
-            yield stage, told if kind == DONE else "its process was told to stop: the same command goes on"
+            yield stage, error_of(kind, told, worker.name)
 
     def _heard(self, seconds: float) -> Iterator[tuple[Worker, str, Any]]:
         """Wait for at most so long, show what was said, and yield what ended: the worker, how, and the details."""
@@ -227,7 +230,7 @@ class SideBySide:
             for worker, kind, told in self._heard(left):
                 self._rest(worker)
                 notes += [told] if kind == STOPPED and told else []
-        return AGAIN + ", ".join(note.removeprefix(AGAIN) for note in dict.fromkeys(notes)) if notes else ""
+        return together(notes)
 
     def close(self) -> None:
         """End all processes."""
@@ -261,13 +264,5 @@ def side_by_side(jobs: int, screen: Screen) -> Iterator[SideBySide]:
     Raises:
         Stopped: By a signal, with how the stages go on.
     """
-    place = SideBySide(jobs, screen)
-    try:
+    with stopping(SideBySide(jobs, screen)) as place:
         yield place
-    except KeyboardInterrupt as stop:
-        raise Stopped.of(stop, place.stop()) from None
-    except BaseException:
-        place.stop()
-        raise
-    finally:
-        place.close()

@@ -75,6 +75,20 @@ def outcome(work: Work, environment: Mapping[str, str]) -> tuple[str, Any]:
         return BROKEN, traceback.format_exc()
 
 
+def error_of(kind: str, told: Any, name: str) -> str:
+    """Return the line of the error, if any, of a stage of this name by what was told of its end.
+
+    Raises:
+        WriteError: The disk is full.
+        RuntimeError: It ended with an error that is none of the user's.
+    """
+    if kind == FULL:
+        raise WriteError(told)
+    if kind == BROKEN:
+        raise RuntimeError(f"{name}\n{told}")
+    return str(told) if kind == DONE else "its process was told to stop: the same command goes on"
+
+
 def main(descriptor: int, threads: int) -> None:
     """Carry out what comes, until the run ends.
 

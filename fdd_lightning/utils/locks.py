@@ -24,6 +24,14 @@ def locked(path: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)  # whoever waits for the file that was removed makes a new one
 
 
+def wait_until_free(output: str | Path) -> None:
+    """Wait until no other command works in an output folder."""
+    lock = Path(output) / LOCK
+    if lock.exists():
+        with FileLock(lock):  # what is left of it goes with the command that comes
+            pass
+
+
 @contextmanager
 def held(output: str | Path) -> Iterator[None]:
     """Hold an output folder for one command; it is made, and goes again if nothing came into it.
