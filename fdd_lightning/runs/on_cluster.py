@@ -184,6 +184,9 @@ class OnCluster:
         self.screen.close()
         for each in self.submitted:
             each.clear()
+        for link in self.folder.glob(".submission_file_*"):
+            if not link.exists():  # to what was cleared
+                link.unlink()
         with suppress(OSError):
             self.folder.rmdir()
 
