@@ -104,6 +104,7 @@ def test_metadata(metadata: Message) -> None:
         "docs",
         "release",
         "corruptions",
+        "cluster",
         "parquet",
         "completion",
         "hub",

@@ -43,12 +43,14 @@ class Submitted:
         name: What that is called, before each line that it says.
         job: submitit's job.
         logs: What it writes, as far as there is anything.
+        left_result: Whether it has told how it ended.
     """
 
     stage: Stage
     name: str
     job: Any
     logs: dict[Path, Lines] = field(default_factory=dict)
+    left_result: bool = False
 
     def says(self, *, last: bool = False) -> Iterator[tuple[bool, str]]:
         """Yield the lines that it has written since, each with whether it is one of errors."""
@@ -66,16 +68,14 @@ class Submitted:
         except RuntimeError:  # as all of submitit's errors are
             where = f"see {self.job.paths.stderr}; the same command goes on"
             return DONE, f"job {self.job.job_id} ended without a result ({self.job.state}): {where}"
+        self.left_result = True
         return kind, told
 
-    def clear(self) -> None:
-        """Close its logs, and remove its files; logs stay where it left no result."""
+    def close(self) -> None:
+        """Read its logs no longer, and remove its files; the logs stay where it left no result."""
         for each in self.logs.values():
             each.stream.close()
-        logs = self.job.paths.result_pickle.exists()
-        for path in self.job.paths.folder.glob(f"{self.job.job_id}_*"):
-            if logs or not path.name.endswith(("_log.out", "_log.err")):
-                path.unlink(missing_ok=True)
+        _remove(self.job.paths.folder, self.job.job_id, logs=self.left_result)
 
 
 class OnCluster:
@@ -154,7 +154,7 @@ class OnCluster:
                 kind, told = each.ended()
                 self.submitted.remove(each)
                 self.screen.end(each.name)
-                each.clear()
+                each.close()
                 ended.append((each, kind, told))
         return ended
 
@@ -183,12 +183,21 @@ class OnCluster:
         """Let go of all jobs; where nothing is left in it, the folder goes."""
         self.screen.close()
         for each in self.submitted:
-            each.clear()
+            each.close()
+        for result in self.folder.glob("*_result.pkl"):  # of jobs that outlived an earlier run
+            _remove(self.folder, result.name.partition("_")[0], logs=True)
         for link in self.folder.glob(".submission_file_*"):
-            if not link.exists():  # to what was cleared
-                link.unlink()
+            if not link.exists():  # to what was removed
+                link.unlink(missing_ok=True)
         with suppress(OSError):
             self.folder.rmdir()
+
+
+def _remove(folder: Path, job: str, *, logs: bool) -> None:
+    """Remove the files of a job, the logs too or not."""
+    for path in folder.glob(f"{job}_*"):
+        if logs or not path.name.endswith(("_log.out", "_log.err")):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

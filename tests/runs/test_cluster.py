@@ -98,6 +98,7 @@ def test_an_error_in_a_class_of_ones_own_fails_its_row(fdd, where):
     assert [row["weighting"] for row in document["rows"]] == ["vanilla"]
     (failed,) = document["failed"]
     assert (failed["identity"]["weighting"], failed["error"]) == ("broken", "RuntimeError: no such luck")
+    assert not Path("runs/tiny/jobs").exists()
     assert "Traceback" in said.err, "what went wrong in it can be seen"
     assert said.err.splitlines()[-1].endswith("RuntimeError: no such luck")
 
