@@ -30,6 +30,7 @@ def _sentence(row: Row, rows: Sequence[Row]) -> str:
         "drawn images": alike(row, rows, method="random", weighting=row.weighting),
     }
     where = f"{row.dataset}, " + (f"{100 * row.conflict_ratio:g}%, " if row.conflict_ratio else "") + f"ipc {row.ipc}"
+    where += f", {row.run}" if row.run else ""
     how = SAID.get(row.signal or "", "no group labels were read")
     against = [f"{name} {other.in_words}" for name, other in found.items() if other is not None]
     told = f" ({', '.join(against)})" if against else ""
