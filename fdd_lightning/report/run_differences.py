@@ -72,8 +72,8 @@ def _content(pairs: Sequence[Pair], every_metric: bool) -> Content:
     found = [difference(pair.other, pair.one, name) for pair, name in lines]
     columns += [
         Column("metric", tuple(names[name] for _, name in lines), number=False),
-        Column(pairs[0].one.run, tuple(_percent(pair.one, name) for pair, name in lines)),
-        Column(pairs[0].other.run, tuple(_percent(pair.other, name) for pair, name in lines)),
+        Column(pairs[0].one.run, tuple(_percent(pair.one, name) for pair, name in lines), spare=1),
+        Column(pairs[0].other.run, tuple(_percent(pair.other, name) for pair, name in lines), spare=1),
         Column("difference", tuple(_gap(pair, name) for pair, name in lines)),
         Column("95% interval", tuple(map(_ends, found))),
         Column("verdict", tuple(map(_verdict, found)), number=False),

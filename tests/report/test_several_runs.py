@@ -1,11 +1,15 @@
 import copy
+import io
 from pathlib import Path
+
+from rich.console import Console
 
 from fdd_lightning.artefacts.results import MetricSummary, write_results
 from fdd_lightning.artefacts.run_results import RunResults
 from fdd_lightning.report.charts import panels, series_of
 from fdd_lightning.report.run_differences import run_differences
 from fdd_lightning.report.several_runs import joined
+from fdd_lightning.report.terminal_table import laid_out
 from tests.report.fake_rows import row
 
 SEEDS = (0, 1, 2)
@@ -60,6 +64,17 @@ def test_differences_with_their_intervals_and_verdicts():
     assert told["verdict"][2] == "differ"
     ((_, whole),) = run_differences(rows, every_metric=True)
     assert len(texts(whole)["metric"]) == 2 * len(rows[0].metrics)
+
+
+def test_in_a_narrow_terminal_the_difference_stays():
+    runs = {Path(name * 9): RunResults(run_of(0)) for name in "ab"}
+    ((_, content),) = run_differences(joined(runs).rows)
+    stream = io.StringIO()
+    Console(file=stream, width=60).print(laid_out(content, 60))
+    head, *_ = stream.getvalue().splitlines()
+    assert max(map(len, stream.getvalue().splitlines())) <= 60
+    assert {"weighting", "metric", "difference", "verdict"} <= set(head.split())
+    assert "left out for want of width: aaaaaaaaa, bbbbbbbbb" in stream.getvalue().replace("\n", " ")
 
 
 def test_other_seeds_and_single_values():
