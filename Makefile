@@ -30,6 +30,7 @@ faults: $(VENV)/.dev
 	@$(BIN)/python -m tests.faults $(PYTEST_ARGS)
 
 docs: $(VENV)/.docs
+	@rm -rf build/docs
 	@$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs build/docs
 	@echo build/docs/index.html
 

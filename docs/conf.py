@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
+
 import built_links
 import made_pages
+from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.util.inspect import signature, stringify_signature
 
 from fdd_lightning.__about__ import __version__
 
@@ -61,7 +65,22 @@ copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 
 
+def own_arguments(app: Sphinx, what: str, name: str, of: Any, options: Any, shown: str, returns: str) -> Any:
+    """Show the arguments of ``__init__`` where a base class takes whatever comes before it, to remember it."""
+    if what != "class" or not (shown or "").startswith("(*args"):
+        return None
+    return stringify_signature(signature(of.__init__, bound_method=True), show_return_annotation=False), returns
+
+
+def dashes(app: Sphinx, page: nodes.document) -> None:
+    """Put a dash between an argument and its description; elsewhere two dashes are the start of an option."""
+    for text in [text for text in page.findall(nodes.Text) if text == " -- "]:
+        text.parent.replace(text, nodes.Text(" \u2013 "))
+
+
 def setup(app: Sphinx) -> None:
     """Make the pages that come from the code before any is read, and look at every link when all are written."""
     app.connect("builder-inited", lambda app: made_pages.write(Path(app.srcdir) / "made"))
+    app.connect("autodoc-process-signature", own_arguments)
+    app.connect("doctree-read", dashes)
     app.connect("build-finished", built_links.check)

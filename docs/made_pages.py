@@ -24,6 +24,7 @@ from fdd_lightning.command_line import COMMANDS
 from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import import_class
 from fdd_lightning.datamodules import BaseDataModule
+from fdd_lightning.errors import FDDError
 from fdd_lightning.stages.parser import STAGES
 from fdd_lightning.utils.paths import PACKAGE
 
@@ -213,15 +214,10 @@ def cards(folder: Path) -> Pages:
 def facts(name: str, data: type[BaseDataModule]) -> str:
     """Return what a data module says of itself, as a table."""
     spec = menu.find("data", name)
-    made = None
-    with suppress(Exception):
+    path = f"{data.__module__.rpartition('.')[0]}.{data.__name__}"
+    lines = ["| in the code | |", "| --- | --- |", f"| class | `{path}` |"]
+    with suppress(FDDError, OSError):  # the classes of a folder are not known without its images
         made = data(**spec["init_args"])
-    lines = [
-        "| in the code | |",
-        "| --- | --- |",
-        f"| class | `{data.__module__.rpartition('.')[0]}.{data.__name__}` |",
-    ]
-    if made is not None and name not in ("folder", "grey_folder"):  # whose classes are not known without the images
         lines += [
             f"| classes | {listed(made.class_names)} |",
             f"| groups | {listed(made.group_names) if made.num_groups > 1 else 'none'} |",
