@@ -18,7 +18,7 @@ from fdd_lightning.utils.stopping import Stopped, stoppable
 OVERVIEW = """\
 fdd: distil a biased image data set into a small fair one, and measure the bias that is left
 
-  fdd data list         the data sets; also prepare, verify and show them
+  fdd data list         the data sets; also prepare, verify, show and clean them
   fdd audit DATA        is it biased? an answer, a page, a table of its images
   fdd run PHOTOS/       your own class folders, or a table of images: from photos to a judgement in words
   fdd run RECIPE.yaml   a grid of methods, weightings, IPCs and seeds, from data to table

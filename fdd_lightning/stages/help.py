@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import re
 import shutil
 import textwrap
@@ -16,10 +15,15 @@ from fdd_lightning.configuration import menu
 from fdd_lightning.configuration.choices import Spec, import_class
 from fdd_lightning.configuration.defaults import IMPORTED, parameters
 from fdd_lightning.errors import FDDError
-from fdd_lightning.stages.parser import STAGES, StageParser, add_files, add_trainer, settled
+from fdd_lightning.stages.parser import STAGES, add_files, add_trainer, settled
 from fdd_lightning.stages.refusal import FDDParser, worded
-from fdd_lightning.trainer import FDDTrainer, hushed
+from fdd_lightning.trainer import hushed
 
+SUMMARIES = {
+    "fit": "Train on the real data what a later stage takes: a bias encoder, MTT's experts, a classifier.",
+    "distill": "Distil a data set into a few synthetic images per class, or select real ones.",
+    "eval": "Train fresh networks on a set, synthetic or real, and score them on the real test set.",
+}
 EXAMPLES = {
     "fit": ["fdd fit --data colored_digits --model supcon_small --output runs/encoder"],
     "distill": [
@@ -56,11 +60,16 @@ def stage_help(stage: str, args: Sequence[str]) -> str:
         base, _, facts = STAGES[stage]
         files = _section()
         add_files(files, stage)
-        left_out = StageParser.left_out
-        files.add_method_arguments(FDDTrainer, stage, as_group=False, skip=left_out)
+        files.add_argument(
+            "--ckpt_path",
+            type=str | None,
+            default=None,
+            help="checkpoint of this very run to go on from; its settings win over those given here (the same command "
+            "resumes by itself)",
+        )
         parts = [
             _wrapped(f"usage: fdd {stage} {TOP} {' '.join(f'[--{flag} FILE]' for flag in base.flags())} {MANY}", 7),
-            _wrapped((inspect.getdoc(getattr(FDDTrainer, stage)) or "").partition("\n")[0]),
+            _wrapped(SUMMARIES[stage]),
             _titled("files and folders:", files),
             *_choice("model", given.specs["model"], base, facts),
             *_choice("data", given.specs["data"], IMPORTED.named(given.specs["data"]["class_path"]), ()),

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import yaml
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -109,7 +109,6 @@ class StageParser(LightningCLI):
         stage: The subcommand; only its parser is built.
 
     Attributes:
-        left_out: Arguments of a stage's method that are no options.
         model_is_given: Whether the user gave some of the model's arguments.
 
     Example:
@@ -117,7 +116,6 @@ class StageParser(LightningCLI):
         'runs/eval'
     """
 
-    left_out: ClassVar[set[str]] = {"model", "datamodule", "train_dataloaders", "val_dataloaders", "weights_only"}
     model_is_given: bool = False
 
     def __init__(self, stage: str) -> None:
@@ -130,7 +128,7 @@ class StageParser(LightningCLI):
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Return the stage and the arguments of its method that are no options."""
-        return {self.stage: self.left_out}
+        return {self.stage: {"model", "datamodule", "train_dataloaders", "val_dataloaders", "weights_only"}}
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add trainer, model and data, with the stage's own base classes and defaults."""
