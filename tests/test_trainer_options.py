@@ -40,7 +40,7 @@ def test_time_that_is_up_leaves_a_stage_to_be_gone_on_with(fdd):
     assert said.err.startswith("fdd: unfinished: distill dm vanilla ipc 1 at step ")
     assert said.err.endswith("0:00:01 of --trainer.max_time are over: the same command goes on\n")
     assert said.err.count("\n") == 1
-    assert {path.name for path in Path("x").iterdir()} == {"config.yaml", "last.ckpt", "stage.json"}
+    assert {path.name for path in Path("x").iterdir()} == {"config.yaml", "evolution", "last.ckpt", "stage.json"}
     # The same command has its time again, and more of it is no other work.
     for time in ("00:00:00:01", "{seconds: 2}"):
         steps = int(said.err.rpartition("at step ")[2].partition(" ")[0])

@@ -72,9 +72,9 @@ def test_overview_and_version(fdd):
 @pytest.mark.parametrize(
     ("stage", "told"),
     [
-        ("fit", ["usage: fdd", "fdd_lightning.modules.supcon.SupCon", "--output", "--data"]),
-        ("distill", ["usage: fdd", "fdd_lightning.modules.distiller.Distiller", "Selection", "--output", "--encoder"]),
-        ("eval", ["usage: fdd", "fdd_lightning.modules.evaluator.Evaluator", "--output", "--synthetic"]),
+        ("fit", ["usage: fdd", "supcon", "--output", "--data"]),
+        ("distill", ["usage: fdd", "here Distiller", "random", "--output", "--encoder"]),
+        ("eval", ["usage: fdd", "Evaluator", "--output", "--synthetic"]),
     ],
 )
 def test_help_of_a_stage(fdd, stage, told):
@@ -391,11 +391,13 @@ def test_logs_and_checkpoint_lie_in_the_output_folder(fdd):
     assert {p.name for p in Path().iterdir()} == {"x"}
     assert {p.name for p in Path("x").iterdir()} == {
         "config.yaml",
+        "evolution",
         "last.ckpt",
         "stage.json",
         "synthetic.png",
         "synthetic.safetensors",
         "tensorboard",
+        "weights.safetensors",
     }
     assert list(Path("x/tensorboard").glob("events.*"))
 
