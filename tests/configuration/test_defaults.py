@@ -4,6 +4,7 @@ import inspect
 from abc import ABC
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -110,7 +111,7 @@ def test_a_class_of_ones_own_has_its_own_defaults(workdir, monkeypatch):
 def test_a_network_exactly_as_the_menu_has_it_has_no_settings(workdir, name):
     recipe = write_recipe(workdir / "r.yaml", eval={"preset": "quick", "networks": [name]})
     [row] = Plan(read_recipe(recipe), workdir).rows
-    network = import_class(menu.find("network", name)["class_path"])
+    network: Any = import_class(menu.find("network", name)["class_path"])
     small = network.by_size(SMALL)  # digits of 16 pixels ask for another patch of a ViT, and rows tell it
     sized = {f"network.{key}": value for key, value in network.by_size((3, 16, 16)).items() if value != small[key]}
     assert row.identity["eval_settings"] == sized
