@@ -45,6 +45,7 @@ def test_weighting_data_set_network_and_algorithm(rows):
         ("mean_image", "squareroot"),
         ("mean_image", "kde"),
         ("mean_image", "by_brightness"),
+        ("mean_image", "darkness"),
         ("mtt", "vanilla"),
     ]
     for row in rows:
@@ -66,7 +67,7 @@ def test_entries_of_the_menu_are_what_rows_are_compared_with(rows):
     encoder = {"encoder": "one_layer"}
     assert [row["settings"] for row in rows[:4]] == [{}, {}, encoder, {"brightness.steps": 3}]
     # Experts are compared with the published ones.
-    assert {k: v for k, v in rows[4]["settings"].items() if k.startswith("experts.")} == {
+    assert {k: v for k, v in rows[5]["settings"].items() if k.startswith("experts.")} == {
         "experts.batch_size": 16,
         "experts.count": 1,
         "experts.epochs": 1,

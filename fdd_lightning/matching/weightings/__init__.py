@@ -1,8 +1,8 @@
 """Weightings: which mean of the real images is matched."""
 
-from fdd_lightning.matching.evidence import Evidence
+from fdd_lightning.matching.evidence import Evidence, Gallery
 from fdd_lightning.matching.weightings.barycenter import Barycenter
-from fdd_lightning.matching.weightings.base import Weigher, Weighting, WeightMatrix
+from fdd_lightning.matching.weightings.base import Weigher, Weighting, WeightMatrix, single_row
 from fdd_lightning.matching.weightings.fairdd import FairDD
 from fdd_lightning.matching.weightings.group_kde import GroupKDE
 from fdd_lightning.matching.weightings.inverse_frequency import InverseFrequency
@@ -15,6 +15,7 @@ __all__ = [
     "Barycenter",
     "Evidence",
     "FairDD",
+    "Gallery",
     "GroupKDE",
     "InverseFrequency",
     "Vanilla",
@@ -22,4 +23,5 @@ __all__ = [
     "Weigher",
     "WeightMatrix",
     "Weighting",
+    "single_row",
 ]
