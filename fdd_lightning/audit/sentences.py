@@ -53,7 +53,7 @@ def how_sure(findings: Findings) -> str:
     verdict = findings.verdict
     said = [
         f"{verdict.clear:.0%} of the images that go against the crowd do so clearly",
-        f"the voters have {verdict.overlap:.0%} of them in common",
+        f"colour, texture and a small classifier agree on {verdict.overlap:.0%} of them",
     ]
     if findings.auroc is not None:
         told = f"an AUROC of {findings.auroc:.2f} (1: perfectly, 0.5: not at all)"
@@ -67,16 +67,16 @@ def how_sure(findings: Findings) -> str:
 def what_next(findings: Findings) -> str:
     """Say which weighting to take, and what to look at."""
     biased = findings.association is not None and findings.association.notable
-    look = "look at contact.png whether those that go against the crowd are mistakes, rare, or of another group"
+    look = "see on the contact sheet whether those that go against the crowd are mistakes, rare, or of another group"
     if biased:
-        return f"Next: distil with the groups, method `dm_recommended` with weighting `fairdd`; {look}."
+        return f"Next: distil with the groups, method dm_recommended with weighting fairdd; {look}."
     if findings.verdict.signal == "vote":
         return (
-            f"Next: {look}; where the cue is a shortcut, distil without groups, method `dm_recommended` with weighting "
-            "`vote`, and where it is honest with `vanilla`."
+            f"Next: {look}; where the cue is a shortcut, distil without groups, method dm_recommended with weighting "
+            "vote, and where it is honest with vanilla."
         )
     return (
         f"Next: {look}; where you suspect a bias, make a table with a column of groups (a part of the images will do, "
-        "in a folder of their own) and audit that, or train a bias encoder on these images (`fdd fit --config "
-        f"encoder/supcon_small {findings.asked_by}`), which says whether it can be trusted; else distil with `vanilla`."
+        "in a folder of their own) and audit that, or train a bias encoder on these images (fdd fit --config "
+        f"encoder/supcon_small {findings.asked_by}), which says whether it can be trusted; else distil with vanilla."
     )

@@ -64,14 +64,14 @@ def test_the_bias_of_the_digits_is_named_with_and_without_groups(biased):
     assert "0: red; 1: orange" in there
     assert "10.3% go against that, in 10 of 10 classes: a shortcut, or an honest cue" in there
     assert "an AUROC of 1.00" in sure
-    assert "`fairdd`" in todo
+    assert "weighting fairdd" in todo
     blind = type("Blind", (type(data),), {"num_groups": 1, "aligned": None})
     data.__class__ = blind
     there, sure, todo = sentences(look_at(data))
     data.__class__ = ColoredDigits
     assert there.startswith("Colour and texture give the class of 90% of the images away")
     assert "AUROC" not in sure
-    assert "`vote`" in todo
+    assert "weighting vote" in todo
 
 
 def test_an_even_set_is_not_called_biased():
@@ -79,7 +79,7 @@ def test_an_even_set_is_not_called_biased():
     assert there.startswith("By the groups that are given there is none to speak of")
     assert "no shortcut shows" in there
     assert "this cannot tell" in there
-    assert "`vanilla`" in todo
+    assert "distil with vanilla" in todo
 
 
 def test_the_page_escapes_names(biased):
