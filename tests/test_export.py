@@ -177,5 +177,12 @@ def test_licences(text, name):
     assert licence_id(text) == name
 
 
+def test_a_card_of_a_set_without_group_labels():
+    card = data_card(a_set(group_names=["all"]))
+    assert "| its groups (protected attribute) | none labelled |" in card
+    assert "The groups looked at" not in card
+    assert "No groups were labelled, so bias" in card
+
+
 def test_a_card_of_a_set_that_says_nothing():
     assert "Not measured yet" in data_card(a_set())

@@ -222,7 +222,7 @@ def _provenance(made: SyntheticSet) -> str:
         "data set": told.get("dataset"),
         "its parameters": _pairs(told.get("data_parameters")),
         "bias-conflicting images in it": told.get("conflict_ratio"),
-        "its groups (protected attribute)": ", ".join(map(str, told.get("group_names") or [])) or None,
+        "its groups (protected attribute)": "none labelled" if _unlabelled(made) else ", ".join(_groups(made)),
         "SHA-256 of its images and labels": told.get("data_fingerprint"),
         "method": full_method(str(told.get("method", "not stated")), str(told.get("variant", "published"))),
         "weighting of the real images": told.get("weighting", "not stated"),
@@ -252,9 +252,20 @@ def _pairs(values: Mapping[str, Any] | None) -> str:
     return ", ".join(f"{key}={value}" for key, value in (values or {}).items())
 
 
+def _groups(made: SyntheticSet) -> list[str]:
+    return [str(name) for name in made.metadata.get("group_names") or []]
+
+
+def _unlabelled(made: SyntheticSet) -> bool:
+    """Tell whether all images are of one group: nobody labelled any."""
+    return len(_groups(made)) == 1
+
+
 def _use(made: SyntheticSet) -> str:
-    groups = plain_markdown(", ".join(map(str, made.metadata.get("group_names") or [])))
+    groups = plain_markdown(", ".join(_groups(made)))
     seen = f" The groups looked at are {groups}; of others nothing is known." if groups else ""
+    if _unlabelled(made):
+        seen = " No groups were labelled, so of none it is known how well it is served."
     return (
         "For training small image classifiers quickly, and for comparing ways to distil data that are biased.\n\n"
         "Not for decisions about people, nor as a proof that a model trained on it is fair: what was measured is the "
@@ -298,12 +309,16 @@ def _limits(made: SyntheticSet, layout: Layout) -> str:
             "The images here are PNGs of 8 bits per channel: each value is within a grey level of that of the set, "
             f"except that {share} lay outside of 0..1 and were cut. Train on `{WHOLE}` where that matters."
         )
+    labelled = (
+        "No groups were labelled, so bias is measured at most on images that look like another class"
+        if _unlabelled(made)
+        else "Bias is measured for the groups that were labelled, and only there"
+    )
     return (
         f"- {reach}\n"
         "- A set this small carries what its networks and its augmentation made of the data; other architectures may "
         "do worse on it.\n"
-        "- Bias is measured for the groups that were labelled, and only there; a small gap is no promise about images "
-        "of another kind.\n"
+        f"- {labelled}; a small gap is no promise about images of another kind.\n"
         "- Distilled images may still show what single training images showed: treat them as you treat the source."
     )
 
