@@ -57,7 +57,7 @@ def test_distill_and_eval(set_of_photos, fdd):
 def test_the_data_of_a_set_that_have_moved(set_of_photos, fdd, refused):
     Path("photos").rename("elsewhere")
     line = refused(*EVAL, SET[0], "--output=x")
-    assert "say where yours lie, by --data.path photos if just there" in line
+    assert "say where they lie on this machine, as by --data.path photos, or" in line
     line = refused(*EVAL, *SET, "--output=x")
     assert "path 'photos' does not exist" in line
     assert "--data.path" in line
@@ -85,7 +85,7 @@ def test_without_groups(photos, fdd, refused):
     (row,) = written_rows("x/results.json")
     accuracy = f"{100 * row['metrics']['accuracy']['mean']:.1f}%"
     assert said.out == f"eval: x/results.json, accuracy {accuracy} (no group labels, so no fairness metrics)\n"
-    assert [name for name, figure in row["metrics"].items() if figure] == ["accuracy"]
+    assert [name for name, figure in row["metrics"].items() if figure] == ["accuracy", "calibration_error"]
     assert "no group labels" in fdd("report", "x").out
     assert fdd(*FIT, *plain, "--output=encoder").code == 0
     said = fdd(*DISTILL, *plain, "--model.weighting=KDE", "--encoder=encoder/encoder.safetensors", "--output=kde")

@@ -53,6 +53,7 @@ def import_set(args: list[str]) -> int:
     refuse_early([options.data], arguments)
     from fdd_lightning import imports  # torch, after what can be refused
     from fdd_lightning.command_line.data_by_name import find
+    from fdd_lightning.datamodules.named import place_options
 
     data = find(options.data).data(arguments)
     require_output("--output", options.output, [source, *data.own_paths])
@@ -70,5 +71,6 @@ def import_set(args: list[str]) -> int:
         file = found.synthetic.save(output / ARTEFACT)
     for line in found.lines:
         print(line)
-    print(f"import: {file} (measure it: fdd eval --synthetic {file})")
+    where = place_options(type(data), found.synthetic.metadata["data_parameters"])
+    print(f"import: {file} (measure it: {' '.join(['fdd eval --synthetic', str(file), where]).rstrip()})")
     return 0

@@ -43,6 +43,11 @@ def entry_of(metadata: Mapping[str, Any]) -> str:
     return str(metadata.get("data_entry", metadata.get("dataset")))
 
 
+def place_options(kind: type[BaseDataModule], arguments: Mapping[str, Any]) -> str:
+    """Return the options that say where images of the user's own lie, of the arguments of a data set; mostly none."""
+    return " ".join(f"--data.{name} {shlex.quote(str(arguments[name]))}" for name in kind.places(arguments))
+
+
 def spec_of_set(path: str, given: Mapping[str, Any] | None = None) -> Spec:
     """Return the spec of the data set that a synthetic set names: the menu's, with the parameters of the file.
 
@@ -66,12 +71,10 @@ def spec_of_set(path: str, given: Mapping[str, Any] | None = None) -> Spec:
     kind: Any = import_class(spec["class_path"])
     arguments = kind.arguments(metadata.get("data_parameters") or {})
     require_known({"class_path": spec["class_path"], "init_args": arguments}, path)
-    unsaid = [name for name in kind.places(arguments) if name not in (given or {})]
-    if unsaid:
-        options = " ".join(f"--data.{name} {shlex.quote(str(arguments[name]))}" for name in unsaid)
+    if options := place_options(kind, {name: value for name, value in arguments.items() if name not in (given or {})}):
         raise ConfigError(
-            f"{path} was made from images of somebody's own: say where yours lie, by {options} if just there, or name "
-            "the data by --data"
+            f"{path} was made from images of somebody's own: say where they lie on this machine, as by {options}, or "
+            "name the data by --data"
         )
     if "name" in defaults.parameters(kind):
         arguments["name"] = metadata["dataset"]  # rows of the set keep theirs, wherever its images have moved

@@ -115,7 +115,7 @@ def test_places_in_the_parameters_of_a_set(here, refused, entry, key):
     parameters = {**data_module(spec).parameters, key: "/etc"}
     file = rewritten("set/synthetic.safetensors", data_entry=entry, data_parameters=parameters)
     line = refused("eval", f"--synthetic={file}", *QUIET)
-    assert f"--data.{key} /etc if just there" in line
+    assert f"as by --data.{key} /etc, or" in line
 
 
 @pytest.mark.parametrize(
