@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from statistics import fmean, variance
 
 from fdd_lightning.artefacts.results import BALANCED, Row
+from fdd_lightning.report.statistics import SETS, Difference, difference
+from fdd_lightning.report.words import counted
 
 ELSE = ("dataset", "ipc", "conflict_ratio", "network", "train_on", "trainer", "preset", "eval_settings")
 """What rows must have in common to be compared."""
@@ -90,6 +92,12 @@ def times_the_noise(one: Row, other: Row, metric: str) -> float:
     return difference / math.sqrt(varies)
 
 
+def too_few(row: Row, found: Difference) -> str:
+    """Say what an interval rests on, where it holds zero although the difference is beyond the noise."""
+    units = counted(row.num_sets, "set") if found.over == SETS else counted(row.eval_networks, "network")
+    return f"{units} are too few to be sure"
+
+
 def _training_variance(row: Row, metric: str) -> float:
     """Return the variance of a row's mean over what was distilled and trained."""
     lines = [[v for v in line if v is not None] for line in row.values(metric)]
@@ -155,8 +163,11 @@ def _with_correction(row: Row, before: Row) -> list[str]:
     metric, *others = _shown_metrics(row, before)
     count = f", {row.conflict_count:,} in the test" if row.conflict_count and metric in AGAINST else ""
     times = times_the_noise(row, before, metric)
+    found = difference(row, before, metric)
     if abs(times) < ENOUGH:
         verdict = "so no effect is shown"
+    elif found is not None and not found.significant:
+        verdict = f"so it seems to {'help' if times > 0 else 'do harm'}, but {too_few(row, found)}"
     else:
         verdict = "so it helps" if times > 0 else "so it does harm here: keep vanilla"
     figures = f"{_percent(before, metric)} right without the correction, {_percent(row, metric)} with it"

@@ -2,11 +2,17 @@
 
 import math
 import statistics
+from pathlib import Path
 
 import pytest
 
 from fdd_lightning.artefacts.results import MetricSummary
+from fdd_lightning.artefacts.run_results import RunResults
+from fdd_lightning.pages.parts import Bullets
 from fdd_lightning.report.judgement import best_row, judgements, times_the_noise
+from fdd_lightning.report.material import Report
+from fdd_lightning.report.run_folders import RunFolder
+from fdd_lightning.report.sections.in_short import InShort
 from tests.report.fake_rows import row
 
 
@@ -57,6 +63,18 @@ def test_a_correction_is_judged_by_the_images_that_go_against_the_bias():
     ((_, line),) = judgements([made("vanilla", 0.7, 0.28), made("vote", 0.7, 0.28, signal="none")])
     assert "no shortcut was found, so no correction was applied" in line
     assert "this is no all-clear" in line
+
+
+def test_sets_too_few_to_be_sure_prove_nothing():
+    def of(*sets):
+        return {name: MetricSummary.of([[v] for v in sets]) for name in ("accuracy", "conflict_accuracy")}
+
+    before, after = made("vanilla", 0, 0, metrics=of(0.0, 0.2)), made("vote", 0, 0, metrics=of(1.0, 0.94))
+    ((_, line, _),) = judgements([before, after])
+    assert "7.9 times the noise, so it seems to help, but 2 sets are too few to be sure" in line
+    found = Report([RunFolder(Path("nowhere"), RunResults([before, after]))])
+    facts = next(part for part in InShort().parts(found) if isinstance(part, Bullets))
+    assert "probably no chance, but 2 sets are too few to be sure" in facts.items[0]
 
 
 def test_without_an_uncorrected_row_of_the_same_method_nothing_is_judged():

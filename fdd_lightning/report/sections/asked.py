@@ -16,6 +16,8 @@ WORDS = {
     "group": "what should not matter: the colour of a digit, the sex of a person",
     "DEO_A, DEO_M": "for each class the largest difference in accuracy between groups; the mean over classes and the "
     "largest one. 0 is fair",
+    "with crowd, against crowd": "accuracy on test images that look like their own class, and on those that look like "
+    "another, as their neighbours vote: what stands in for aligned and conflicting where there are no group labels",
     "worst": "accuracy on the worst (class, group) cell",
     "weighting": "which real images count how much when a set is made. vanilla: all alike, the bias is carried on; "
     "fairdd and barycenter: groups alike, by their labels; kde: rare ones more, as a trained encoder sees them; vote: "

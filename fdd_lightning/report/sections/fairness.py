@@ -38,7 +38,10 @@ class Fairness(Section):
         rows = report.rows
         drawn = measured_panels(rows)
         if not drawn:
-            said = "No row has both accuracy and DEO_A: without group labels fairness is not measured."
+            said = (
+                "No row has both accuracy and DEO_A, which needs group labels, and enough test images of two groups of "
+                "a class."
+            )
             return [LeftOut(said)] if rows else []
         parts: list[Part] = [_chart(panel, series_of(panel, rows)) for panel in drawn[:MOST_CHARTS]]
         if len(drawn) > MOST_CHARTS:

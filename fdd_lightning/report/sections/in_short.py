@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fdd_lightning.artefacts.results import BALANCED, Row
 from fdd_lightning.pages.parts import Bullets, Fold, Part, Text
-from fdd_lightning.report.judgement import AGAINST, ENOUGH, alike, judgements, times_the_noise
+from fdd_lightning.report.judgement import AGAINST, ENOUGH, alike, judgements, times_the_noise, too_few
 from fdd_lightning.report.material import Entry, Report, where
 from fdd_lightning.report.row_names import hashable
 from fdd_lightning.report.sections import Section
@@ -79,7 +79,7 @@ def _sum_up(entries: Sequence[Entry], *, several: bool) -> list[Part]:
     )
     lead += "." if before is None else f"; {percent(before, metric, 0)} {without}."
     facts = [_sure(row, before, metric)] if before is not None else []
-    facts += _others(row, before, metric)
+    facts += _others(row, before, without, metric)
     whole = next((each for each in rows if each.method == "full" and each is not before), None)
     if whole is not None:
         facts.append(f"Trained on all images instead: {percent(whole, metric)} of these, {_all(whole)}.")
@@ -132,9 +132,10 @@ def _sure(row: Row, before: Row, metric: str) -> str:
     if found is None:
         return "How sure that is cannot be told from one network: train several, or distil with several seeds."
     between = f" (95% interval {100 * found.low:+.1f} to {100 * found.high:+.1f})" if found.low < found.high else ""
+    beyond = abs(times_the_noise(row, before, metric)) >= ENOUGH
     if not found.significant:
-        sure = "inside the noise, so no effect is shown"
-    elif abs(times_the_noise(row, before, metric)) < ENOUGH:
+        sure = f"probably no chance, but {too_few(row, found)}" if beyond else "inside the noise, so no effect is shown"
+    elif not beyond:
         sure = "more than seeds make, but the test images are too few to show an effect"
     else:
         sure = "more than the noise"
@@ -142,14 +143,14 @@ def _sure(row: Row, before: Row, metric: str) -> str:
     return f"The difference is {100 * found.mean:+.1f} points{between}: {sure}{alone}."
 
 
-def _others(row: Row, before: Row | None, metric: str) -> list[str]:
+def _others(row: Row, before: Row | None, without: str, metric: str) -> list[str]:
     """Return the other figures that count: all images, and the gap between groups."""
     told = []
     for other, name in ((row.headline, "All test images"), ("deo_mean", "Mean accuracy gap between groups (DEO_A)")):
         if other == metric or row.mean(other) is None:
             continue
         own = percent(row, other)
-        old = "" if before is None or before.mean(other) is None else f", before {percent(before, other)}"
+        old = "" if before is None or before.mean(other) is None else f"; {percent(before, other)} {without}"
         alike_counted = ", each class and group counting alike" if other == BALANCED else ""
         told.append(f"{name}{alike_counted}: {own}{old}.")
     return told

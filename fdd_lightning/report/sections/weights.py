@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from fdd_lightning.artefacts.weights import RealWeights
 from fdd_lightning.pages.parts import Beside, Card, Part, Picture, Text
@@ -20,6 +21,8 @@ WIDTH, HEIGHT = 4.4, 2.8
 PIXELS = 480
 ALIGNED, AGAINST = "#56B4E9", "#D55E00"
 """Colours of images that go with the bias and against it."""
+FAR = 100
+"""Ratio of an axis's ends from which on only powers of ten are written."""
 EVEN = 1.001
 """Ratio of weights up to which all count alike."""
 
@@ -115,6 +118,11 @@ def _histogram(found: RealWeights) -> Any:
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_ylim(bottom=0.7)
+    for axis in (ax.xaxis, ax.yaxis):
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1.0,) if high > FAR * low else (1.0, 2.0, 5.0)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("weight (1: as without a correction)", fontsize=FONT)
     ax.set_ylabel("training images", fontsize=FONT)
     if found.conflict is not None:
