@@ -187,7 +187,10 @@ def _data_sets() -> Iterator[Finding]:
     reasons: dict[str, list[str]] = {}
     for name in menu.names("data"):
         try:
-            state, missing = state_of(find(name).data())
+            data = find(name).data()
+            if data.own_source:
+                continue  # images of one's own are looked for where a command names them
+            state, missing = state_of(data)
         except FDDError as error:
             state, missing = "missing", str(error)
         found.setdefault(state, []).append(name)

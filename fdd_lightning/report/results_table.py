@@ -150,7 +150,8 @@ def content_of(
         METRICS[row.headline].heading if is_best else "" for row, is_best in zip(rows, best(rows), strict=True)
     )
     if any(bold):
-        caption.append(f"bold: the best, and what the noise cannot tell from it ({_noise(rows)})")
+        but = ", full apart" if any(row.method == "full" for row in rows) else ""
+        caption.append(f"bold: the best, and what the noise cannot tell from it ({_noise(rows)}{but})")
     caption += remarks_on_tests(rows)
     caption += in_sentences(word for row in rows for word in row.warnings)
     ungrouped = dict.fromkeys(row.dataset for row in rows if row.cell_count and len(row.cell_count[0]) == 1)

@@ -82,7 +82,7 @@ def sizes_of(images: Folder, *, gpu: bool) -> dict[str, Any]:
         "ipc": min(10, fewest),
         "iterations": 1000 if gpu else 150,
         "width": 128 if gpu else 32,
-        "sets": 3 if gpu else 2,
+        "sets": 3,  # two leave intervals too wide for a verdict
         "networks": 5 if gpu else 3,
     }
 
