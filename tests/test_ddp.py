@@ -84,6 +84,9 @@ def test_evaluation_shares_out_its_networks(fdd, tmp_path, more):
     assert one.join() == 0, one.err
     alone, both = (written_rows(f"{name}/results.json")[0] for name in ("one", "two"))
     del alone["seconds"], both["seconds"]
+    # What counts right answers is equal; what averages confidences is rounded as these are.
+    errors = [row["metrics"].pop("calibration_error")["values"][0] for row in (alone, both)]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-4)
     assert both == alone
     alone, first, second = (torch.load(name) for name in ("a/0.pt", "b/0.pt", "b/1.pt"))
     same = torch.equal if not more else partial(torch.allclose, rtol=1e-4, atol=1e-6)

@@ -28,6 +28,7 @@ def test_the_first_two_resolve_as_ever(name):
     given = () if name == "reference" else (f"--model.preset={name}",)
     found = arguments(*given)
     del found["network"], found["stacked"]  # the latter changes no result
+    assert found.pop("keep") is None  # no fingerprint holds it at its default
     assert found == {
         "learner": {"class_path": "fdd_lightning.algorithms.ERM", "init_args": {"regime": None}},
         "count": 5,

@@ -88,7 +88,7 @@ def test_what_diverges_is_refused_and_leaves_nothing(files, refused, command, to
     assert "is not finite" in line
     assert ": lower " in line
     left = {path.name for path in Path("x").iterdir()}
-    assert left <= {"config.yaml", "stage.json", "experts.part"}
+    assert left <= {"config.yaml", "stage.json", "experts.part", "evolution"}
     assert not json.loads(Path("x/stage.json").read_text())["finished"]
 
 
