@@ -34,10 +34,10 @@ def paused(workdir, tmp_path):
 
 def test_a_second_command_is_refused_and_a_killed_one_blocks_nobody(paused, refused, fdd):
     first = paused(*LONG, "--output=x")
-    before = {path: path.read_bytes() for path in Path("x").iterdir()}
+    before = {path: path.read_bytes() for path in Path("x").rglob("*") if path.is_file()}
     for args in (LONG, OTHER):
         assert refused(*args, "--output=x") == IN_USE.format("x")
-    assert {path: path.read_bytes() for path in Path("x").iterdir()} == before
+    assert {path: path.read_bytes() for path in Path("x").rglob("*") if path.is_file()} == before
     first.signal(signal.SIGKILL)
     assert fdd(*LONG, "--output=x").err == "resuming distill at step 7\n"
     assert not Path("x/.lock").exists()
