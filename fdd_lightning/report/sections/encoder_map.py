@@ -13,6 +13,7 @@ from fdd_lightning.pages.parts import Beside, Card, Part, Picture, Text
 from fdd_lightning.report.charts import FONT, LINE, as_png, dress, page
 from fdd_lightning.report.material import Report
 from fdd_lightning.report.sections import LeftOut, Section
+from fdd_lightning.report.sections.weights import distinct_weights, titled
 
 MOST_MAPS = 3
 MOST_GROUPS = 20
@@ -41,11 +42,7 @@ class EncoderMap(Section):
         """Return two maps for each encoder, or why there is none."""
         if not report.rows:
             return []
-        maps: dict[bytes, tuple[str, RealWeights]] = {}
-        for entry in report.entries:
-            weights = entry.made.weights if entry.made is not None else None
-            if weights is not None and weights.points is not None:
-                maps.setdefault(weights.points.numpy().tobytes(), (entry.label, weights))
+        maps = distinct_weights(report, lambda weights: weights.points)
         if not maps:
             return [LeftOut(NO_ENCODER)]
         told = (
@@ -53,10 +50,7 @@ class EncoderMap(Section):
             "weighting gives those more that lie where there are few of their class."
         )
         parts: list[Part] = [Text(told)]
-        found = [weights for _, weights in maps.values()]
-        titles = [f"{each.facts['weighting']} on {each.facts.get('dataset', 'the data')}" for each in found]
-        for title, (label, weights) in zip(titles[:MOST_MAPS], maps.values(), strict=False):
-            name = title if titles.count(title) == 1 else label
+        for name, weights in titled(maps)[:MOST_MAPS]:
             pair = [Card(f"{name}: by group", [_by_group(weights)]), Card(f"{name}: by weight", [_by_weight(weights)])]
             parts.append(Beside(pair))
         if len(maps) > MOST_MAPS:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from torch import Tensor
 
 from fdd_lightning.artefacts.weights import RealWeights
 from fdd_lightning.pages.parts import Beside, Card, Part, Picture, Text
@@ -42,30 +44,43 @@ class Weights(Section):
         """Return the histograms, or why there is none."""
         if not report.rows:
             return []
-        kept: dict[bytes, tuple[str, RealWeights]] = {}
-        for entry in report.entries:
-            weights = entry.made.weights if entry.made is not None else None
-            if weights is not None:
-                kept.setdefault(weights.weights.numpy().tobytes(), (entry.label, weights))
+        kept = distinct_weights(report, lambda weights: weights.weights)
         if not kept:
             return [LeftOut("No weights were kept with the sets: those of older releases and of MTT have none.")]
-        uneven = [(label, found) for label, found in kept.values() if _spread(found) > EVEN]
+        uneven = [(label, found) for label, found in kept if _spread(found) > EVEN]
         told = (
             "How many training images have which weight; 1 is as much as without a correction. What helps against a "
             "bias gives those more that go against it. Both scales are logarithmic."
         )
-        titles = [f"{found.facts['weighting']} on {found.facts.get('dataset', 'the data')}" for _, found in uneven]
-        cards = [
-            _card(title if titles.count(title) == 1 else label, found)
-            for title, (label, found) in zip(titles[:MOST_CHARTS], uneven, strict=False)
-        ]
+        cards = [_card(name, found) for name, found in titled(uneven)[:MOST_CHARTS]]
         parts: list[Part] = [Text(told), Beside(cards)] if cards else []
-        even = list(dict.fromkeys(found.facts["weighting"] for _, found in kept.values() if _spread(found) <= EVEN))
+        even = list(dict.fromkeys(found.facts["weighting"] for _, found in kept if _spread(found) <= EVEN))
         if even:
             parts.append(Text(f"All images count alike in {listed(even)}.", "note"))
         if len(uneven) > MOST_CHARTS:
             parts.append(Text(f"{len(uneven) - MOST_CHARTS} more are left out, for the page's size.", "note"))
         return parts
+
+
+def distinct_weights(
+    report: Report, told_apart_by: Callable[[RealWeights], Tensor | None]
+) -> list[tuple[str, RealWeights]]:
+    """Return the weights that sets were made with, each once and where what tells them apart is there, with a label."""
+    kept: dict[bytes, tuple[str, RealWeights]] = {}
+    for entry in report.entries:
+        weights = entry.made.weights if entry.made is not None else None
+        if weights is not None and (key := told_apart_by(weights)) is not None:
+            kept.setdefault(key.numpy().tobytes(), (entry.label, weights))
+    return [*kept.values()]
+
+
+def titled(kept: Sequence[tuple[str, RealWeights]]) -> list[tuple[str, RealWeights]]:
+    """Call weights by weighting and data set; by their label where several would be called the same."""
+    titles = [f"{found.facts['weighting']} on {found.facts.get('dataset', 'the data')}" for _, found in kept]
+    return [
+        (title if titles.count(title) == 1 else label, found)
+        for title, (label, found) in zip(titles, kept, strict=True)
+    ]
 
 
 def _spread(found: RealWeights) -> float:
