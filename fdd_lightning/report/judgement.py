@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import fmean, variance
+from statistics import variance
 
 from fdd_lightning.artefacts.results import BALANCED, Row
-from fdd_lightning.report.statistics import SETS, Difference, difference
+from fdd_lightning.report.statistics import SETS, Difference, difference, independent_units
 from fdd_lightning.report.words import counted
 
 ELSE = ("dataset", "ipc", "conflict_ratio", "network", "train_on", "trainer", "preset", "eval_settings")
@@ -100,9 +100,8 @@ def too_few(row: Row, found: Difference) -> str:
 
 def _training_variance(row: Row, metric: str) -> float:
     """Return the variance of a row's mean over what was distilled and trained."""
-    lines = [[v for v in line if v is not None] for line in row.values(metric)]
-    sets = [fmean(line) for line in lines if line]
-    values = sets if len(sets) > 1 else [v for line in lines for v in line]
+    lines = row.values(metric)
+    values = [*independent_units(lines, range(len(lines)))[0].values()]
     return variance(values) / len(values) if len(values) > 1 else 0.0
 
 

@@ -121,7 +121,7 @@ def interval(values: Values) -> Interval | None:
         >>> interval([[0.5], [0.6], [0.7]])
         Interval(low=0.3515..., high=0.8484..., over='sets')
     """
-    units, over = _units(values, range(len(values)))
+    units, over = independent_units(values, range(len(values)))
     if len(units) < 2:
         return None
     own = [*units.values()]
@@ -154,7 +154,7 @@ def difference(one: Row, other: Row, metric: str) -> Difference | None:
         ('0.027 [-0.002, 0.055]', True, False)
     """
     (first, over), (second, over_second) = (
-        _units(row.values(metric), row.distill_seeds or [None]) for row in (one, other)
+        independent_units(row.values(metric), row.distill_seeds or [None]) for row in (one, other)
     )
     paired = over == over_second and same_draws(one, other)
     if paired:
@@ -196,7 +196,7 @@ def same_draws(one: Row, other: Row) -> bool:
     return draws(one) == draws(other)
 
 
-def _units(values: Values, seeds: Sequence[Hashable]) -> tuple[dict[Hashable, float], str]:
+def independent_units(values: Values, seeds: Sequence[Hashable]) -> tuple[dict[Hashable, float], str]:
     """Return what is independent, by its seeds: the means of several sets, or the networks of one; and which it is."""
     lines = {seed: [v for v in line if v is not None] for seed, line in zip(seeds, values, strict=True)}
     means = {seed: fmean(line) for seed, line in lines.items() if line}
